@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The name server daemon: sockets, store, control socket and transfers around the answer algorithm of
+//! `nss-authority`.
+//!
+//! With only the feature `control` this crate is the types and the client of the daemon's control socket,
+//! for programs that drive it; the feature `daemon`, on by default, is the daemon itself.
+//!
+//! ```no_run
+//! use nssd::control::{Client, PutOptions};
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new("/run/nssd/control.sock");
+//! let apex = "example.com".parse::<nss_wire::NameBuf>()?;
+//! let text = std::fs::read("example.com.zone")?;
+//! let zone = client.put_zone(apex.as_name(), text.into(), &PutOptions::default()).await?;
+//! println!("{} is served with serial {}", zone.zone, zone.serial);
+//! # Ok(())
+//! # }
+//! ```
+#![deny(unsafe_code)]
+
+#[cfg(feature = "control")]
+pub mod control;

@@ -1,2 +1,2 @@
-//! Placeholder.
+//! The name server daemon.
 fn main() {}

@@ -1,0 +1,209 @@
+//! The control socket: HTTP/1.1 with JSON over a Unix socket, its types and its client.
+//!
+//! | call | body | answer |
+//! | --- | --- | --- |
+//! | `PUT /v1/zones/{apex}` | the zone's text | 200 or 201 [`ZoneStatus`] |
+//! | `PUT /v1/zones/{apex}?dry_run=true` | the zone's text | 200 [`ZoneStatus`], nothing changed |
+//! | `GET /v1/zones/{apex}` | | the text as uploaded, `text/dns` |
+//! | `GET /v1/zones/{apex}/status` | | [`ZoneStatus`] |
+//! | `DELETE /v1/zones/{apex}` | | 200 [`ZoneStatus`] of what was withdrawn |
+//! | `GET /v1/zones?after=&limit=` | | [`ZoneList`] |
+//! | `GET /v1/status` | | [`ServerStatus`] |
+//! | `POST /v1/reload` | | [`ReloadReport`] |
+//!
+//! HTTP, because `curl --unix-socket` then is a complete client and large bodies stream; no framework and no
+//! generated code, because there are eight calls. A call that is refused answers with a [`Problem`]
+//! (RFC 9457, `application/problem+json`).
+//!
+//! A successful `PUT` or `DELETE` means: on disk, and visible to every query that arrives from now on. An entity
+//! tag names one version of a zone; send it back in `If-Match` and the call fails with 412 when somebody
+//! else was faster. `If-None-Match: *` creates and never replaces.
+//!
+//! The version is in the path. Within `v1` answers may gain members, never lose them; readers ignore what they do not know.
+
+mod client;
+mod problem;
+
+pub use client::{Client, ClientError, Precondition, PutOptions, ZoneText};
+pub use problem::{Finding, Problem, ProblemCode, Severity};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The largest zone text that a `PUT` may carry, in octets: over a million records of 50 octets each.
+///
+/// Larger zones belong in the operator's own files, which are read without this limit.
+pub const ZONE_TEXT_SIZE_MAX: usize = 64 << 20;
+
+/// Zones in one answer to a listing at most; about 300 KB of JSON.
+pub const LIST_LIMIT_MAX: usize = 1000;
+
+/// Zones in one answer to a listing that names no limit.
+pub const LIST_LIMIT_DEFAULT: usize = 100;
+
+/// Findings in one answer at most: more than anybody reads at once, and bounded for a zone with a million errors.
+pub const FINDINGS_MAX: usize = 100;
+
+/// Media type of zone text (RFC 4027).
+pub const MEDIA_TYPE_ZONE: &str = "text/dns";
+
+/// One zone as it is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneStatus {
+    /// The apex, absolute, in lower case, with the final dot.
+    pub zone: String,
+    /// SOA serial.
+    pub serial: u32,
+    /// Counts the versions of all uploaded zones, and so grows with each change; 0 for a zone from a file and for a dry run.
+    pub generation: u64,
+    /// Entity tag of this version for `If-Match`; absent for a zone from a file and for a dry run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Resource records, the SOA included.
+    pub records: u64,
+    /// Octets of memory that the zone occupies.
+    pub memory_bytes: u64,
+    /// Where the text came from.
+    pub source: Source,
+    /// When it was uploaded, in seconds since 1970; absent for a zone from a file and for a dry run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded_at: Option<u64>,
+    /// What the call did.
+    pub change: Change,
+    /// Warnings about this version; they do not keep it from being served.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Why a newer version is not served although there is one: the file no longer makes a zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<String>,
+}
+
+/// Where a zone's text came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Source {
+    /// A `PUT` on the control socket; the text is in the store.
+    Upload,
+    /// The operator's file at this path. It goes before an upload of the same apex.
+    File(String),
+}
+
+/// What a call did to a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Change {
+    /// Nothing; the call only asked, or it was a dry run.
+    None,
+    /// The zone was not served before.
+    Created,
+    /// Another version was served before.
+    Replaced,
+    /// The text is the one that was served before, octet for octet, and so nothing was written.
+    Unchanged,
+    /// The zone is served no longer.
+    Withdrawn,
+}
+
+/// One page of a listing, ordered by the zones' names as text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneList {
+    /// At most `limit` zones; their `findings` are left out.
+    pub zones: Vec<ZoneStatus>,
+    /// To be sent as `after` for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// The daemon as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerStatus {
+    /// Version of the daemon.
+    pub version: String,
+    /// Process id.
+    pub pid: u32,
+    /// Seconds since the start.
+    pub uptime_seconds: u64,
+    /// UDP and TCP addresses that are answered on.
+    pub listen: Vec<String>,
+    /// Zones served.
+    pub zones: u64,
+    /// Zones served that came from uploads.
+    pub zones_uploaded: u64,
+    /// Octets of memory that all zones occupy.
+    pub memory_bytes: u64,
+    /// The version of the last upload.
+    pub generation: u64,
+    /// Zones that are stored or configured and not served, or served in an older version, with the reason; the first 100.
+    pub broken: Vec<BrokenZone>,
+    /// Since the start.
+    pub counters: Counters,
+}
+
+/// A zone whose text does not make a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenZone {
+    /// The apex, absolute, or the name of the file when that is no name.
+    pub zone: String,
+    /// Where the text is.
+    pub source: Source,
+    /// Whether an older version is still served.
+    pub still_served: bool,
+    /// The first error and how many there are.
+    pub reason: String,
+}
+
+/// What happened on the DNS sockets since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    /// Messages that arrived over UDP.
+    pub udp_queries: u64,
+    /// Messages that were sent over UDP.
+    pub udp_answers: u64,
+    /// Messages that arrived over TCP.
+    pub tcp_queries: u64,
+    /// Messages that were sent over TCP, transfers left out.
+    pub tcp_answers: u64,
+    /// Messages that got no answer, because one would amplify or was not asked for.
+    pub silent: u64,
+    /// Answers held back by the rate limit.
+    pub rate_limited: u64,
+    /// Answers that the rate limit sent empty and truncated, so that a real client comes back over TCP.
+    pub slipped: u64,
+    /// UDP answers that could not be sent.
+    pub send_errors: u64,
+    /// Queries that made the answer code panic; each is a bug.
+    pub panics: u64,
+    /// TCP connections open now.
+    pub tcp_connections: u64,
+    /// TCP connections accepted.
+    pub tcp_accepted: u64,
+    /// TCP connections closed early to make room for others.
+    pub tcp_shed: u64,
+    /// Zones sent in a transfer.
+    pub transfers: u64,
+    /// Transfers refused.
+    pub transfers_refused: u64,
+    /// Answers by response code, as mnemonic.
+    pub rcodes: BTreeMap<String, u64>,
+}
+
+/// What a reload found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadReport {
+    /// Zones from files that are served now and were not before.
+    pub created: Vec<String>,
+    /// Zones from files that are served in another version than before.
+    pub replaced: Vec<String>,
+    /// Zones whose file is gone or no longer configured.
+    pub withdrawn: Vec<String>,
+    /// Files whose content did not change.
+    pub unchanged: u64,
+    /// Files that do not make a zone; what was served before goes on being served.
+    pub broken: Vec<BrokenZone>,
+    /// What else the operator should know: a configuration that can't be read, or settings that need a restart.
+    pub notes: Vec<String>,
+}

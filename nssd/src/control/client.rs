@@ -1,0 +1,349 @@
+//! The typed client of the control socket.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::rt::TokioIo;
+use nss_wire::Name;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use super::{Problem, ProblemCode, ReloadReport, ServerStatus, ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus};
+
+/// Calls the control socket of one daemon; cheap to clone, one connection per call.
+///
+/// A connection per call costs some 20 µs on a Unix socket, and in return a client needs no care when the
+/// daemon restarts.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+    timeout: Duration,
+}
+
+impl Client {
+    /// A client of the daemon that listens on `socket`; nothing is connected yet.
+    pub fn new(socket: impl Into<PathBuf>) -> Client {
+        Client { socket: socket.into(), timeout: TIMEOUT_DEFAULT }
+    }
+
+    /// The same client with another time limit for a whole call, 60 s unless set.
+    pub fn with_timeout(self, timeout: Duration) -> Client {
+        Client { timeout, ..self }
+    }
+
+    /// The path of the socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Adds or replaces a zone; once it returns, the zone is on disk and every query sees it.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] with the findings when the text makes no zone, when the precondition does not hold,
+    /// when the operator's file has the zone, or when the store can't be written.
+    pub async fn put_zone(&self, apex: Name<'_>, text: Bytes, options: &PutOptions) -> Result<ZoneStatus, ClientError> {
+        if text.len() > ZONE_TEXT_SIZE_MAX {
+            // The daemon would stop reading; refusing here tells the reason instead of a broken connection.
+            return Err(ClientError::Refused(Box::new(Problem::new(
+                ProblemCode::TooLarge,
+                format!("the zone text has {} octets, {ZONE_TEXT_SIZE_MAX} are the most", text.len()),
+            ))));
+        }
+        let query = if options.dry_run { "?dry_run=true" } else { "" };
+        let request = Request::builder()
+            .method(Method::PUT)
+            .uri(format!("{}{query}", zone_path(apex)))
+            .header(header::CONTENT_TYPE, super::MEDIA_TYPE_ZONE);
+        let request = options.precondition.add_to(request);
+        self.call_json(request, text).await
+    }
+
+    /// The text of a zone as it was uploaded, octet for octet.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] with status 404 when there is no such zone.
+    pub async fn get_zone(&self, apex: Name<'_>) -> Result<ZoneText, ClientError> {
+        let (head, text) = self.call(Request::get(zone_path(apex)), Bytes::new()).await?;
+        let etag = head.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        Ok(ZoneText { text, etag })
+    }
+
+    /// What is served for a zone.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] with status 404 when there is no such zone.
+    pub async fn zone_status(&self, apex: Name<'_>) -> Result<ZoneStatus, ClientError> {
+        self.call_json(Request::get(format!("{}/status", zone_path(apex))), Bytes::new()).await
+    }
+
+    /// Withdraws an uploaded zone and deletes its text.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] when there is no such zone, when the precondition does not hold, when the operator's
+    /// file has the zone, or when the store can't be written.
+    pub async fn delete_zone(&self, apex: Name<'_>, precondition: &Precondition) -> Result<ZoneStatus, ClientError> {
+        let request = precondition.add_to(Request::delete(zone_path(apex)));
+        self.call_json(request, Bytes::new()).await
+    }
+
+    /// Up to `limit` zones whose names as text follow `after`.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Unreachable`] above all.
+    pub async fn list_zones(&self, after: Option<&str>, limit: usize) -> Result<ZoneList, ClientError> {
+        let after = after.map_or(String::new(), |after| format!("&after={}", encode(after)));
+        self.call_json(Request::get(format!("/v1/zones?limit={limit}{after}")), Bytes::new()).await
+    }
+
+    /// The daemon as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Unreachable`] above all.
+    pub async fn status(&self) -> Result<ServerStatus, ClientError> {
+        self.call_json(Request::get("/v1/status"), Bytes::new()).await
+    }
+
+    /// Reads the operator's zone files again; returns when all of them are served or reported.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Unreachable`] above all; broken files are part of the report.
+    pub async fn reload(&self) -> Result<ReloadReport, ClientError> {
+        self.call_json(Request::post("/v1/reload"), Bytes::new()).await
+    }
+
+    async fn call_json<T: DeserializeOwned>(
+        &self,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<T, ClientError> {
+        let (_, body) = self.call(request, body).await?;
+        serde_json::from_slice(&body).map_err(|error| ClientError::Protocol(error.to_string()))
+    }
+
+    async fn call(
+        &self,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<(http::response::Parts, Bytes), ClientError> {
+        match tokio::time::timeout(self.timeout, self.call_once(request, body)).await {
+            Ok(result) => result,
+            Err(_) => Err(ClientError::Interrupted(format!("no answer within {} s", self.timeout.as_secs_f32()))),
+        }
+    }
+
+    async fn call_once(
+        &self,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<(http::response::Parts, Bytes), ClientError> {
+        let unreachable = |error: io::Error| ClientError::Unreachable { socket: self.socket.clone(), error };
+        let interrupted = |error: hyper::Error| ClientError::Interrupted(error.to_string());
+        let stream = UnixStream::connect(&self.socket).await.map_err(unreachable)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(interrupted)?;
+        let request = request
+            // A Unix socket has no host; HTTP/1.1 wants the header all the same (RFC 9112 §3.2).
+            .header(header::HOST, "nssd")
+            .header(header::CONNECTION, "close")
+            .body(Full::new(body))
+            .map_err(|error| ClientError::Protocol(error.to_string()))?;
+        let exchange = async {
+            let (head, body) = sender.send_request(request).await.map_err(interrupted)?.into_parts();
+            let body = Limited::new(body, RESPONSE_SIZE_MAX).collect().await;
+            let body = body.map_err(|error| ClientError::Interrupted(error.to_string()))?;
+            Ok((head, body.to_bytes()))
+        };
+        // The connection does the reading and writing; it ends no later than the exchange.
+        let (exchange, connection) = (std::pin::pin!(exchange), std::pin::pin!(connection));
+        let (head, body) = drive(exchange, connection).await?;
+        if head.status.is_success() {
+            return Ok((head, body));
+        }
+        Err(ClientError::Refused(Box::new(problem_of(head.status, &body))))
+    }
+}
+
+/// Polls `connection` alongside `exchange` until the latter is done.
+async fn drive<T>(
+    mut exchange: impl Future<Output = T> + Unpin,
+    mut connection: impl Future<Output = hyper::Result<()>> + Unpin,
+) -> T {
+    tokio::select! {
+        biased;
+        done = &mut exchange => done,
+        // Its error is the exchange's error, too.
+        _ = &mut connection => exchange.await,
+    }
+}
+
+fn problem_of(status: StatusCode, body: &[u8]) -> Problem {
+    serde_json::from_slice(body).unwrap_or_else(|_| Problem {
+        status: status.as_u16(),
+        title: status.canonical_reason().unwrap_or("Unknown").to_owned(),
+        code: ProblemCode::Unknown,
+        detail: format!("the daemon refused the call with status {status} and gave no reason"),
+        findings: Vec::new(),
+        findings_left_out: 0,
+    })
+}
+
+/// How [`Client::put_zone`] is done.
+#[derive(Clone, Debug, Default)]
+pub struct PutOptions {
+    /// Check everything and change nothing.
+    pub dry_run: bool,
+    /// What has to hold for the zone as it is now.
+    pub precondition: Precondition,
+}
+
+/// What has to hold for a zone before it is changed (RFC 9110 §13.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Precondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// The zone is in the version with this entity tag, quotes included.
+    Version(String),
+    /// The zone exists.
+    Exists,
+    /// The zone does not exist.
+    Absent,
+}
+
+impl Precondition {
+    fn add_to(&self, request: http::request::Builder) -> http::request::Builder {
+        match self {
+            Precondition::None => request,
+            Precondition::Version(etag) => request.header(header::IF_MATCH, etag),
+            Precondition::Exists => request.header(header::IF_MATCH, "*"),
+            Precondition::Absent => request.header(header::IF_NONE_MATCH, "*"),
+        }
+    }
+}
+
+/// The text of a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneText {
+    /// As uploaded; for a zone from a file, what is served, in canonical form.
+    pub text: Bytes,
+    /// The version, for [`Precondition::Version`]; absent for a zone from a file.
+    pub etag: Option<String>,
+}
+
+/// Why a call did not succeed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The daemon is not there, or this process may not connect to it; nothing was sent.
+    Unreachable {
+        /// The path that was tried.
+        socket: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The connection broke or the time was over after the call was sent; it may or may not have had effect.
+    Interrupted(String),
+    /// The answer is not one that this version understands.
+    Protocol(String),
+    /// The daemon refused the call and nothing was changed.
+    Refused(Box<Problem>),
+}
+
+impl ClientError {
+    /// The problem, when the daemon refused the call.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            ClientError::Refused(problem) => Some(problem),
+            ClientError::Unreachable { .. } | ClientError::Interrupted(_) | ClientError::Protocol(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientError::Unreachable { socket, error } => {
+                write!(f, "cannot connect to {}: {error}; is nssd running?", socket.display())
+            }
+            ClientError::Interrupted(reason) => {
+                write!(f, "the call was interrupted and may or may not have had effect: {reason}")
+            }
+            ClientError::Protocol(reason) => write!(f, "the daemon's answer is not understood: {reason}"),
+            ClientError::Refused(problem) => problem.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ClientError::Unreachable { error, .. } => Some(error),
+            ClientError::Refused(problem) => Some(problem),
+            ClientError::Interrupted(_) | ClientError::Protocol(_) => None,
+        }
+    }
+}
+
+/// Time for a whole call: a large zone takes some seconds to build, a disk some to sync.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+
+/// Octets of an answer at most: the text of a zone in canonical form is longer than the text it came from,
+/// by the names and TTLs that were left out there.
+const RESPONSE_SIZE_MAX: usize = 8 * ZONE_TEXT_SIZE_MAX;
+
+fn zone_path(apex: Name<'_>) -> String {
+    format!("/v1/zones/{}", encode(&apex.to_lowercase().to_string()))
+}
+
+/// Percent-encodes what may not stand in a path segment or a query value (RFC 3986 §2.3), and a lone dot, which
+/// would be taken for the current directory.
+fn encode(text: &str) -> String {
+    if text == "." {
+        return "%2E".to_owned();
+    }
+    let mut encoded = String::with_capacity(text.len());
+    for octet in text.bytes() {
+        if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) {
+            encoded.push(char::from(octet));
+        } else {
+            use fmt::Write;
+            write!(encoded, "%{octet:02X}").expect("writing to a String does not fail");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_any_octet_fit_in_a_path() {
+        let path = |text: &str| zone_path(text.parse::<nss_wire::NameBuf>().unwrap().as_name());
+        assert_eq!(path("Example.COM"), "/v1/zones/example.com.");
+        assert_eq!(path("."), "/v1/zones/%2E");
+        assert_eq!(path("0/25.2.0.192.in-addr.arpa"), "/v1/zones/0%2F25.2.0.192.in-addr.arpa.");
+        assert_eq!(path("a\\.b\\000"), "/v1/zones/a%5C.b%5C000.");
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_not_there_is_unreachable() {
+        let client = Client::new("/nonexistent/control.sock");
+        let error = client.status().await.unwrap_err();
+        assert!(matches!(&error, ClientError::Unreachable { .. }), "{error}");
+        assert!(error.to_string().starts_with("cannot connect to /nonexistent/control.sock: "), "{error}");
+    }
+}
