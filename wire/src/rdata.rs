@@ -5,14 +5,20 @@
 //! added in one line of [`table`]. The table speaks of class IN; the few types that other classes define
 //! differently (`A` in class CH) have to be written in the generic form of RFC 3597 there.
 
-use core::fmt;
-
 use crate::RType;
 
+pub mod check;
+mod location;
 pub mod mnemonic;
+pub mod names;
+pub mod presentation;
+pub mod svcb;
 pub mod table;
 
+pub use check::{Fields, RdataError, RdataErrorKind, check};
 pub use mnemonic::Mnemonics;
+pub use names::{NamePart, canonical_octets, canonicalize, compare, names};
+pub use presentation::{Generic, Presentation};
 pub use table::info;
 
 /// One record type: its RDATA as a row of fields.
@@ -157,25 +163,5 @@ impl NameRule {
             NameRule::Compress | NameRule::Tolerate | NameRule::Lowercase => true,
             NameRule::Verbatim => false,
         }
-    }
-}
-
-/// RDATA as zone files write it.
-#[derive(Clone, Copy, Debug)]
-pub struct Presentation<'a> {
-    /// Decides how the octets are read.
-    pub rtype: RType,
-    /// Uncompressed wire form.
-    pub rdata: &'a [u8],
-}
-
-impl fmt::Display for Presentation<'_> {
-    /// The generic form of RFC 3597 §5.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\\# {}", self.rdata.len())?;
-        for (i, octet) in self.rdata.iter().enumerate() {
-            write!(f, "{}{octet:02x}", if i == 0 { " " } else { "" })?;
-        }
-        Ok(())
     }
 }
