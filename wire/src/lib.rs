@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod message;
 pub mod name;
 pub mod record;
 pub mod rtype;

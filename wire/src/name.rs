@@ -465,6 +465,8 @@ pub enum NameError {
     Truncated,
     /// A label whose first two bits are not 00: a pointer where none may be, or a reserved type.
     LabelType,
+    /// A compression pointer that does not point backwards, points into the header, or is one of too many.
+    Pointer,
     /// A label of more than 63 octets.
     LabelTooLong,
     /// A name of more than 255 octets.
@@ -486,6 +488,7 @@ impl fmt::Display for NameError {
         f.write_str(match self {
             NameError::Truncated => "the message ends within a name",
             NameError::LabelType => "a label of a reserved type, or a compression pointer where none may be",
+            NameError::Pointer => "a compression pointer does not point to an earlier name (RFC 1035 §4.1.4)",
             NameError::LabelTooLong => "a label is longer than 63 octets (RFC 1035 §2.3.4)",
             NameError::NameTooLong => "the name is longer than 255 octets (RFC 1035 §2.3.4)",
             NameError::EmptyLabel => "the name has an empty label: two dots in a row, or a dot at the start",

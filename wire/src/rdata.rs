@@ -8,6 +8,7 @@
 use crate::RType;
 
 pub mod check;
+mod decompress;
 mod location;
 pub mod mnemonic;
 pub mod names;
@@ -16,6 +17,7 @@ pub mod svcb;
 pub mod table;
 
 pub use check::{Fields, RdataError, RdataErrorKind, check};
+pub use decompress::decompress;
 pub use mnemonic::Mnemonics;
 pub use names::{NamePart, canonical_octets, canonicalize, compare, names};
 pub use presentation::{Generic, Presentation};
