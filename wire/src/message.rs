@@ -11,10 +11,10 @@ pub mod writer;
 
 pub use compressed::CompressedName;
 pub use compressor::Compressor;
-pub use edns::{Edns, EdnsError, EdnsFlags, OptionCode};
+pub use edns::{Edns, EdnsError, EdnsFlags, OptionCode, Options};
 pub use header::{Flags, Header, Opcode, Rcode, Section};
 pub use reader::{MessageError, MessageRecord, Reader};
-pub use writer::{Full, Mark, Writer};
+pub use writer::{Full, Mark, Owner, Writer};
 
 use crate::{Class, Name, RType};
 
