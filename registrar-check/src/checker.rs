@@ -1,0 +1,247 @@
+//! Walks over real sockets, with what earlier walks found out.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nss_wire::{Name, NameBuf};
+use rand::RngExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::{OnceCell, Semaphore, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time;
+
+use crate::cache::Cache;
+use crate::config::{Config, UDP_PAYLOAD_SIZE};
+use crate::evidence::Evidence;
+use crate::question::{Query, Token, Transport};
+use crate::verdict::{Findings, Ours, Outcome, Unknown, Verdict};
+use crate::walk::{Heard, KnownZone, Walk};
+
+/// Checks names at their parents, over UDP and TCP.
+///
+/// Needs a tokio runtime with I/O and time. Checks of one name at one time share one walk, and for a short time
+/// its findings ([`CacheConfig`](crate::CacheConfig)). Dropping the future of a check closes its sockets.
+#[derive(Debug)]
+pub struct Checker {
+    config: Arc<Config>,
+    walks: Semaphore,
+    names: Mutex<Cache<NameBuf, Arc<OnceCell<Arc<Findings>>>>>,
+    zones: Mutex<Cache<NameBuf, KnownZone>>,
+}
+
+impl Checker {
+    /// A checker that knows nothing yet.
+    pub fn new(config: Config) -> Checker {
+        Checker {
+            walks: Semaphore::new(config.cache.walks_max.clamp(1, Semaphore::MAX_PERMITS)),
+            names: Mutex::new(Cache::new(config.cache.names_max)),
+            zones: Mutex::new(Cache::new(config.cache.zones_max)),
+            config: Arc::new(config),
+        }
+    }
+
+    /// Is `domain` delegated to our name servers?
+    ///
+    /// Ends after [`Limits::time_max`](crate::Limits::time_max), or twice that when it has to wait for its turn.
+    pub async fn check(&self, domain: Name<'_>, ours: &Ours) -> Verdict {
+        self.findings(domain).await.judge(ours)
+    }
+
+    /// What does the parent say about `domain`, whoever's name servers it names?
+    pub async fn findings(&self, domain: Name<'_>) -> Arc<Findings> {
+        let domain = domain.to_lowercase();
+        let cell = self.cell(&domain);
+        // When the caller that walks goes away, the next one that waits walks.
+        let findings = cell.get_or_init(|| async { Arc::new(self.find_out(&domain, &cell).await) }).await;
+        Arc::clone(findings)
+    }
+
+    /// Forgets what was found out about `domain`, so that the next check asks again.
+    pub fn forget(&self, domain: Name<'_>) {
+        lock(&self.names).remove(&domain.to_lowercase());
+    }
+
+    /// Where the findings about `domain` are, or will be.
+    fn cell(&self, domain: &NameBuf) -> Arc<OnceCell<Arc<Findings>>> {
+        let now = Instant::now();
+        let mut names = lock(&self.names);
+        names.get(domain, now).unwrap_or_else(|| {
+            let cell = Arc::new(OnceCell::new());
+            // Waiting for a turn and walking both take so long at most.
+            names.insert(domain.clone(), Arc::clone(&cell), now, self.config.limits.time_max * 2);
+            cell
+        })
+    }
+
+    async fn find_out(&self, domain: &NameBuf, cell: &Arc<OnceCell<Arc<Findings>>>) -> Findings {
+        let findings = match time::timeout(self.config.limits.time_max, self.walks.acquire()).await {
+            Ok(_turn) => self.walk(domain).await,
+            Err(_) => Findings {
+                domain: domain.clone(),
+                outcome: Outcome::Unknown(Unknown::Busy),
+                evidence: Evidence::default(),
+            },
+        };
+        let cache = &self.config.cache;
+        let ttl = match &findings.outcome {
+            Outcome::Delegation(_) => cache.delegated_ttl,
+            Outcome::NotDelegated(_) => cache.not_delegated_ttl,
+            Outcome::Unknown(_) => cache.unknown_ttl,
+        };
+        lock(&self.names).insert(domain.clone(), Arc::clone(cell), Instant::now(), ttl);
+        findings
+    }
+
+    async fn walk(&self, domain: &NameBuf) -> Findings {
+        let known = self.known_zone(domain.as_name());
+        let began_at = known.as_ref().map(|known| known.zone.clone());
+        let seed = rand::rng().random();
+        let mut walk = Walk::from_zone(Arc::clone(&self.config), domain.as_name(), known, seed);
+        let findings = drive(&mut walk, self.config.limits.response_size_max).await;
+        let now = Instant::now();
+        let mut zones = lock(&self.zones);
+        match (&findings.outcome, began_at) {
+            // The zone's servers may have moved.
+            (Outcome::Unknown(_), Some(zone)) => zones.remove(&zone),
+            (Outcome::Unknown(_), None) => {}
+            (Outcome::Delegation(_) | Outcome::NotDelegated(_), began_at) => {
+                // What was known before keeps its end: else a zone asked about often would never be looked at again.
+                let new = walk.zones_passed().filter(|passed| {
+                    began_at.as_ref().is_none_or(|known| passed.zone.as_name().is_below(known.as_name()))
+                });
+                new.for_each(|passed| zones.insert(passed.zone.clone(), passed, now, self.config.cache.zone_ttl));
+            }
+        }
+        findings
+    }
+
+    /// The deepest zone above `domain` whose servers are known.
+    fn known_zone(&self, domain: Name<'_>) -> Option<KnownZone> {
+        let now = Instant::now();
+        let zones = lock(&self.zones);
+        let mut above = domain.parent();
+        while let Some(zone) = above {
+            if let Some(known) = zones.get(&zone.to_buf(), now) {
+                return Some(known);
+            }
+            above = zone.parent();
+        }
+        None
+    }
+}
+
+/// Lends the walk sockets and a clock until it ends.
+async fn drive(walk: &mut Walk, response_size_max: usize) -> Findings {
+    let started = Instant::now();
+    let (sender, mut receiver) = mpsc::channel(EVENTS_MAX);
+    // Both end with this function: what is still on its way then is given up.
+    let mut exchanges = JoinSet::new();
+    let mut open: Vec<(Token, AbortHandle)> = Vec::new();
+    loop {
+        while let Some(query) = walk.next_query(started.elapsed()) {
+            let token = query.token;
+            let exchange = exchange(query, response_size_max, sender.clone());
+            open.push((token, exchanges.spawn(exchange)));
+        }
+        if let Some(findings) = walk.findings() {
+            return findings.clone();
+        }
+        let deadline = walk.deadline().unwrap_or_default().saturating_sub(started.elapsed());
+        let settled = match time::timeout(deadline, receiver.recv()).await {
+            Ok(Some(Event { token, from, what: Ok(packet) })) => {
+                (walk.answer(token, from, &packet, started.elapsed()) == Heard::Settled).then_some(token)
+            }
+            Ok(Some(Event { token, what: Err(error), .. })) => {
+                walk.failed(token, error, started.elapsed());
+                Some(token)
+            }
+            Ok(None) | Err(_) => {
+                walk.expire(started.elapsed());
+                None
+            }
+        };
+        if let Some(at) = settled.and_then(|token| open.iter().position(|(other, _)| *other == token)) {
+            open.swap_remove(at).1.abort();
+        }
+        while exchanges.try_join_next().is_some() {}
+        open.retain(|(_, task)| !task.is_finished());
+    }
+}
+
+/// Something came back, or could not be sent.
+struct Event {
+    token: Token,
+    from: SocketAddr,
+    what: Result<Vec<u8>, io::ErrorKind>,
+}
+
+/// Sends one query and reports what comes back until it is aborted or its time is over.
+async fn exchange(query: Query, response_size_max: usize, events: mpsc::Sender<Event>) {
+    let report = |what| Event { token: query.token, from: query.server, what };
+    let outcome = time::timeout(query.timeout + GRACE, async {
+        match query.transport {
+            Transport::Udp => {
+                let socket = send_udp(&query).await?;
+                let mut buffer = vec![0; usize::from(UDP_PAYLOAD_SIZE) + 1];
+                loop {
+                    let size = socket.recv(&mut buffer).await?;
+                    let packet = buffer.get(..size).unwrap_or_default().to_vec();
+                    if events.send(report(Ok(packet))).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+            Transport::Tcp => {
+                let packet = ask_tcp(&query, response_size_max).await?;
+                // Nobody listens any more only when the walk has ended.
+                let _ = events.send(report(Ok(packet))).await;
+                Ok::<(), io::Error>(())
+            }
+        }
+    });
+    if let Ok(Err(error)) = outcome.await {
+        let _ = events.send(report(Err(error.kind()))).await;
+    }
+}
+
+/// A socket of its own for each query: the kernel picks its port at random, and being connected it hears only the
+/// server.
+async fn send_udp(query: &Query) -> io::Result<UdpSocket> {
+    let any = match query.server.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
+    socket.connect(query.server).await?;
+    socket.send(&query.packet).await?;
+    Ok(socket)
+}
+
+async fn ask_tcp(query: &Query, response_size_max: usize) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(query.server).await?;
+    stream.set_nodelay(true)?;
+    let length = u16::try_from(query.packet.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // One segment: some servers read the length and the message in one go or not at all (RFC 7766 §8).
+    stream.write_all(&[&length.to_be_bytes()[..], &query.packet].concat()).await?;
+    let size = usize::from(stream.read_u16().await?);
+    if size > response_size_max {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut packet = vec![0; size];
+    stream.read_exact(&mut packet).await?;
+    Ok(packet)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // No code that can panic runs under these locks; what they guard is whole in any case.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Packets that wait to be looked at: a flood then waits in the kernel, which drops it.
+const EVENTS_MAX: usize = 32;
+
+/// How much longer a socket stays open than the walk waits, so that the walk is the one to say that time is over.
+const GRACE: Duration = Duration::from_millis(100);

@@ -1,0 +1,240 @@
+//! What a walk saw: who was asked, how, and what they said, in order.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use nss_wire::{NameBuf, RType};
+
+use crate::question::Transport;
+
+/// Everything that a verdict rests on; its `Display` is one line for each step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The zone whose servers were known from an earlier check; `None` when the walk began at the root hints.
+    pub known_zone: Option<NameBuf>,
+    /// The questions in the order in which they were settled.
+    pub steps: Vec<Step>,
+}
+
+/// One question to one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The address that was asked.
+    pub server: SocketAddr,
+    /// The name that led to the address; the root hints have none.
+    pub server_name: Option<NameBuf>,
+    /// The zone for which it was asked.
+    pub zone: NameBuf,
+    /// The name in question.
+    pub qname: NameBuf,
+    /// The type in question.
+    pub qtype: RType,
+    /// What carried the question.
+    pub transport: Transport,
+    /// From the query to what is said here.
+    pub latency: Duration,
+    /// The response code (RFC 6895 §2.3, extended bits included); `None` when there was no reply.
+    pub rcode: Option<u16>,
+    /// The AA bit.
+    pub is_authoritative: bool,
+    /// What the reply means.
+    pub said: Said,
+}
+
+/// A name server of a delegation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameServer {
+    /// Its name.
+    pub name: NameBuf,
+    /// The addresses given with it; addresses of names outside the zone that was asked are left out.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// What a reply means, or that there was none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Said {
+    /// Not here: `zone` is delegated to these.
+    Referral {
+        /// The name at the cut.
+        zone: NameBuf,
+        /// Its NS set with glue.
+        name_servers: Vec<NameServer>,
+    },
+    /// The name is the apex of a zone that this server serves as well; these are the NS records there.
+    Apex {
+        /// The apex NS set.
+        name_servers: Vec<NameServer>,
+    },
+    /// The addresses asked for.
+    Addresses(Vec<IpAddr>),
+    /// The name has a DS RRset.
+    HasDs,
+    /// The name exists or has names below it, but nothing of the type: for NS, there is no cut.
+    NoData,
+    /// The name does not exist.
+    NxDomain,
+    /// The name is an alias by a record at `owner`.
+    Alias {
+        /// The owner of the CNAME, the name itself, or of the DNAME, a name above it.
+        owner: NameBuf,
+        /// CNAME or DNAME.
+        rtype: RType,
+    },
+    /// The reply did not fit; asked again over TCP.
+    Truncated,
+    /// The reply came without our cookie or in another letter case; asked again over TCP.
+    Unproven,
+    /// The server wants its cookie with the question; asked again.
+    BadCookie,
+    /// The server cannot read EDNS; asked again without.
+    NoEdns,
+    /// The server did not answer the question; the response code says why.
+    Failed,
+    /// The server does not serve the zone that it was asked for.
+    Lame(Lame),
+    /// A reply that cannot be read, or contradicts itself.
+    Garbled(&'static str),
+    /// So many packets that were not the answer that the query was given up; asked again over TCP.
+    Strays,
+    /// No answer in time.
+    Timeout,
+    /// The address could not be reached, or the connection broke.
+    Unreachable(io::ErrorKind),
+    /// The address policy forbids to ask this address.
+    NotPermitted,
+}
+
+/// How a server showed that it does not serve the zone that it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lame {
+    /// The reply is neither authoritative nor a referral downwards.
+    NotAuthoritative,
+    /// A referral to the same zone, to one above it, or to one that the name is not in.
+    ReferralTo(NameBuf),
+    /// A "no" out of another zone.
+    AnswersFrom(NameBuf),
+    /// A "no" without SOA: it cannot be told from which zone (RFC 2308 §2).
+    NoSoa,
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.known_zone {
+            Some(zone) => writeln!(f, "the servers of {zone} are known from a check shortly before")?,
+            None => writeln!(f, "from the root hints")?,
+        }
+        self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.server.ip())?;
+        if let Some(name) = &self.server_name {
+            write!(f, " ({name})")?;
+        }
+        write!(f, " for {}, {} {}", self.zone, self.qname, self.qtype)?;
+        if self.said != Said::NotPermitted {
+            write!(f, ", {} {:.1} ms", self.transport, self.latency.as_secs_f64() * 1e3)?;
+        }
+        f.write_str(": ")?;
+        match (&self.said, self.rcode) {
+            (Said::Failed, Some(rcode)) => write!(f, "{}", RcodeName(rcode)),
+            (said, _) => write!(f, "{said}"),
+        }
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Said::Referral { zone, name_servers } => {
+                write!(f, "{zone} is delegated to ")?;
+                write_list(f, name_servers)
+            }
+            Said::Apex { name_servers } => {
+                f.write_str("serves this zone as well, with NS ")?;
+                write_list(f, name_servers)
+            }
+            Said::Addresses(addresses) => write_list(f, addresses),
+            Said::HasDs => f.write_str("has DS records"),
+            Said::NoData => f.write_str("no records of this type"),
+            Said::NxDomain => f.write_str("no such name"),
+            Said::Alias { owner, rtype } => write!(f, "an alias by the {rtype} record of {owner}"),
+            Said::Truncated => f.write_str("truncated; asked again over TCP"),
+            Said::Unproven => f.write_str("answered without proof of its origin; asked again over TCP"),
+            Said::BadCookie => f.write_str("wants its cookie; asked again"),
+            Said::NoEdns => f.write_str("cannot read EDNS; asked again without"),
+            Said::Failed => f.write_str("failed"),
+            Said::Lame(lame) => write!(f, "{lame}"),
+            Said::Garbled(what) => write!(f, "unusable reply: {what}"),
+            Said::Strays => f.write_str("too many packets that are not the answer; asked again over TCP"),
+            Said::Timeout => f.write_str("no answer"),
+            Said::Unreachable(kind) => write!(f, "unreachable: {kind}"),
+            Said::NotPermitted => f.write_str("not asked: the address is not a permitted one"),
+        }
+    }
+}
+
+impl fmt::Display for Lame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lame::NotAuthoritative => f.write_str("lame: the answer is not authoritative"),
+            Lame::ReferralTo(zone) => write!(f, "lame: refers to {zone}, which is not further down"),
+            Lame::AnswersFrom(zone) => write!(f, "lame: answers from the zone {zone}"),
+            Lame::NoSoa => f.write_str("lame: a negative answer without SOA"),
+        }
+    }
+}
+
+impl fmt::Display for NameServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        if !self.addresses.is_empty() {
+            f.write_str(" [")?;
+            for (i, address) in self.addresses.iter().enumerate() {
+                write!(f, "{}{address}", if i == 0 { "" } else { " " })?;
+            }
+            f.write_str("]")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        })
+    }
+}
+
+/// The mnemonic of a response code (RFC 6895 §2.3).
+struct RcodeName(u16);
+
+impl fmt::Display for RcodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            0 => "NOERROR",
+            1 => "FORMERR",
+            2 => "SERVFAIL",
+            3 => "NXDOMAIN",
+            4 => "NOTIMP",
+            5 => "REFUSED",
+            9 => "NOTAUTH",
+            16 => "BADVERS",
+            23 => "BADCOOKIE",
+            rcode => return write!(f, "RCODE{rcode}"),
+        })
+    }
+}
+
+/// Items with commas between.
+pub(crate) fn write_list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, items: &[T]) -> fmt::Result {
+    items.iter().enumerate().try_for_each(|(i, item)| write!(f, "{}{item}", if i == 0 { "" } else { ", " }))
+}

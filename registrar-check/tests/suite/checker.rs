@@ -1,0 +1,194 @@
+//! The checker on real sockets: servers on loopback addresses, all on one free port.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nss_registrar_check::{
+    AddressPolicy, CacheConfig, Checker, Config, Limits, Ours, Outcome, Transport, Unknown, Verdict,
+};
+use nss_wire::NameBuf;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+
+use crate::internet::Internet;
+
+/// A root and a TLD, and example.com delegated; `tld` are the TLD's addresses.
+fn tree(root: &[&str], tld: &[&str]) -> Internet {
+    let mut internet = Internet::default();
+    let mut delegation = String::new();
+    for (i, address) in tld.iter().enumerate() {
+        delegation += &format!("com. NS ns{i}.nic.com.\n ns{i}.nic.com. A {address}\n");
+    }
+    internet.zone(".", root, &delegation).zone("com.", tld, "example.com. NS ns.example.net.");
+    internet
+}
+
+/// An internet on sockets.
+struct Net {
+    internet: Arc<Mutex<Internet>>,
+    port: u16,
+}
+
+impl Net {
+    async fn start(internet: Internet) -> Net {
+        let addresses = internet.addresses();
+        let internet = Arc::new(Mutex::new(internet));
+        let (port, sockets) = bind(&addresses).await;
+        for (udp, tcp) in sockets {
+            tokio::spawn(serve_udp(udp, Arc::clone(&internet)));
+            tokio::spawn(serve_tcp(tcp, Arc::clone(&internet)));
+        }
+        Net { internet, port }
+    }
+
+    fn config(&self, root_hints: &[&str]) -> Config {
+        Config {
+            root_hints: root_hints.iter().map(|text| text.parse().unwrap()).collect(),
+            port: self.port,
+            addresses: AddressPolicy::PublicAndLoopback,
+            ..Config::default()
+        }
+    }
+
+    fn asked(&self) -> usize {
+        self.internet.lock().unwrap().asked.len()
+    }
+}
+
+/// UDP and TCP sockets on all addresses, on one port that is free on all of them.
+async fn bind(addresses: &[IpAddr]) -> (u16, Vec<(UdpSocket, TcpListener)>) {
+    'port: loop {
+        let probe = UdpSocket::bind(SocketAddr::new(addresses[0], 0)).await.unwrap();
+        let port = probe.local_addr().unwrap().port();
+        drop(probe);
+        let mut sockets = Vec::new();
+        for &address in addresses {
+            let at = SocketAddr::new(address, port);
+            match (UdpSocket::bind(at).await, TcpListener::bind(at).await) {
+                (Ok(udp), Ok(tcp)) => sockets.push((udp, tcp)),
+                _ => continue 'port,
+            }
+        }
+        return (port, sockets);
+    }
+}
+
+async fn serve_udp(socket: UdpSocket, internet: Arc<Mutex<Internet>>) {
+    let mut buffer = [0; 2048];
+    while let Ok((size, client)) = socket.recv_from(&mut buffer).await {
+        let server = socket.local_addr().unwrap();
+        let replies = internet.lock().unwrap().receive(server, Transport::Udp, &buffer[..size]);
+        for reply in replies {
+            socket.send_to(&reply.what.unwrap(), client).await.unwrap();
+        }
+    }
+}
+
+async fn serve_tcp(listener: TcpListener, internet: Arc<Mutex<Internet>>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let size = stream.read_u16().await.unwrap();
+        let mut packet = vec![0; usize::from(size)];
+        stream.read_exact(&mut packet).await.unwrap();
+        let server = listener.local_addr().unwrap();
+        let replies = internet.lock().unwrap().receive(server, Transport::Tcp, &packet);
+        for reply in replies {
+            let reply = reply.what.unwrap();
+            stream.write_all(&[&(reply.len() as u16).to_be_bytes()[..], &reply].concat()).await.unwrap();
+        }
+    }
+}
+
+fn name(text: &str) -> NameBuf {
+    text.parse().unwrap()
+}
+
+fn is_delegated(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Delegated { .. })
+}
+
+#[tokio::test]
+async fn a_delegation_is_found_over_udp_and_remembered() {
+    let net = Net::start(tree(&["127.1.0.1"], &["127.1.0.2", "127.1.0.3"])).await;
+    let checker = Checker::new(net.config(&["127.1.0.1"]));
+    let ours = Ours::all(&[name("ns.example.net")]);
+    let (a, b) = (name("example.com"), name("EXAMPLE.com"));
+    let (first, second) = tokio::join!(checker.check(a.as_name(), &ours), checker.check(b.as_name(), &ours));
+    assert!(is_delegated(&first) && is_delegated(&second), "{first}\n{}", first.evidence());
+    assert_eq!(net.asked(), 3, "both checks share one walk");
+
+    let other = Ours::all(&[name("ns.example.org")]);
+    assert!(!is_delegated(&checker.check(a.as_name(), &other).await), "the same findings, other name servers");
+    assert_eq!(net.asked(), 3);
+
+    // The servers of com. are known by now.
+    let verdict = checker.check(name("other.com").as_name(), &ours).await;
+    assert!(matches!(verdict, Verdict::NotDelegated { .. }), "{verdict}");
+    assert_eq!(verdict.evidence().known_zone, Some(name("com")));
+    assert_eq!(net.asked(), 5);
+
+    checker.forget(a.as_name());
+    assert!(is_delegated(&checker.check(a.as_name(), &ours).await));
+    assert_eq!(net.asked(), 7);
+}
+
+#[tokio::test]
+async fn what_was_found_out_ends_with_its_ttl() {
+    let net = Net::start(tree(&["127.1.1.1"], &["127.1.1.2", "127.1.1.3"])).await;
+    let cache = CacheConfig { delegated_ttl: Duration::ZERO, zone_ttl: Duration::ZERO, ..CacheConfig::default() };
+    let checker = Checker::new(Config { cache, ..net.config(&["127.1.1.1"]) });
+    for round in 1..=3 {
+        checker.findings(name("example.com").as_name()).await;
+        assert_eq!(net.asked(), 3 * round);
+    }
+}
+
+#[tokio::test]
+async fn a_parent_without_cookies_is_asked_over_tcp() {
+    let mut internet = tree(&["127.1.2.1"], &["127.1.2.2", "127.1.2.3"]);
+    for server in ["127.1.2.1", "127.1.2.2", "127.1.2.3"] {
+        internet.lie(server, |_, reply| reply.edns = None);
+    }
+    let net = Net::start(internet).await;
+    let findings = Checker::new(net.config(&["127.1.2.1"])).findings(name("example.com").as_name()).await;
+    assert!(matches!(findings.outcome, Outcome::Delegation(_)), "{}", findings.evidence);
+    let transports = findings.evidence.steps.iter().map(|step| step.transport);
+    assert_eq!(transports.filter(|&transport| transport == Transport::Tcp).count(), 3);
+}
+
+#[tokio::test]
+async fn a_port_nobody_listens_on_is_unreachable_at_once() {
+    let net = Net::start(tree(&["127.1.3.1"], &["127.1.3.2"])).await;
+    let config = net.config(&["127.1.3.9", "127.1.3.8"]);
+    let timeout = config.limits.timeout;
+    let started = std::time::Instant::now();
+    let findings = Checker::new(config).findings(name("example.com").as_name()).await;
+    assert_eq!(findings.outcome, Outcome::Unknown(Unknown::NoAnswer { zone: name(".") }));
+    assert!(started.elapsed() < timeout, "{}", findings.evidence);
+}
+
+#[tokio::test]
+async fn a_check_that_is_dropped_leaves_the_next_one_to_walk() {
+    let net = Net::start(tree(&["127.1.4.1"], &["127.1.4.2", "127.1.4.3"])).await;
+    let checker = Checker::new(net.config(&["127.1.4.1"]));
+    let domain = name("example.com");
+    let dropped = tokio::time::timeout(Duration::ZERO, checker.findings(domain.as_name())).await;
+    assert!(dropped.is_err());
+    assert!(matches!(checker.findings(domain.as_name()).await.outcome, Outcome::Delegation(_)));
+}
+
+#[tokio::test]
+async fn checks_beyond_the_maximum_wait_for_their_turn_and_not_for_ever() {
+    let mut internet = tree(&["127.1.5.1"], &["127.1.5.2", "127.1.5.3"]);
+    internet.silent("127.1.5.1");
+    let net = Net::start(internet).await;
+    let limits = Limits { time_max: Duration::from_millis(100), ..Limits::default() };
+    let cache = CacheConfig { walks_max: 1, ..CacheConfig::default() };
+    let checker = Checker::new(Config { limits, cache, ..net.config(&["127.1.5.1"]) });
+    let (a, b, c) = (name("a.com"), name("b.com"), name("c.com"));
+    let (a, b, c) =
+        tokio::join!(checker.findings(a.as_name()), checker.findings(b.as_name()), checker.findings(c.as_name()));
+    let outcomes = [a, b, c].map(|findings| findings.outcome.clone());
+    assert_eq!(outcomes[0], Outcome::Unknown(Unknown::Time));
+    assert_eq!(outcomes[2], Outcome::Unknown(Unknown::Busy));
+}

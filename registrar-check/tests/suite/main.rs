@@ -1,0 +1,5 @@
+//! Checks in an internet of the tests' own.
+
+mod checker;
+mod internet;
+mod walk;
