@@ -15,6 +15,16 @@ pub struct Compressor {
     heads: [u8; BUCKET_COUNT],
 }
 
+/// Which earlier name a name may share its end with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// One that is equal when the case of letters is left aside, as names are compared (RFC 4343 §4.1): the shortest messages.
+    #[default]
+    IgnoreCase,
+    /// One that is equal octet for octet, so that a secondary gets the names as they are in the zone (RFC 5936 §3.4).
+    KeepCase,
+}
+
 #[derive(Clone, Copy)]
 struct Entry {
     /// Offset of the label's length octet in the message.
@@ -108,12 +118,12 @@ impl Compressor {
     }
 
     /// Finds the longest end of a name that stands in `message` already.
-    pub(super) fn find(&self, message: &[u8], wire: &[u8], labels: &LabelStarts) -> Match {
+    pub(super) fn find(&self, message: &[u8], wire: &[u8], labels: &LabelStarts, compression: Compression) -> Match {
         let mut entry = NONE;
         let mut left = labels.len;
         while left > 0 {
             let start = usize::from(labels.starts[left - 1]);
-            match self.child(message, entry, label_at(wire, start)) {
+            match self.child(message, entry, label_at(wire, start), compression) {
                 Some(child) => (entry, left) = (child, left - 1),
                 None => break,
             }
@@ -141,15 +151,17 @@ impl Compressor {
     }
 
     /// The entry of `label` (with its length octet) to the left of `parent`.
-    fn child(&self, message: &[u8], parent: u8, label: &[u8]) -> Option<u8> {
+    fn child(&self, message: &[u8], parent: u8, label: &[u8], compression: Compression) -> Option<u8> {
+        // Length octets are at most 63 and so never a letter: they differ or are equal in every case.
+        let is_equal = |octets: &[u8]| match compression {
+            Compression::IgnoreCase => octets.eq_ignore_ascii_case(label),
+            Compression::KeepCase => octets == label,
+        };
         let mut candidate = self.heads[usize::from(bucket(parent, label)) % BUCKET_COUNT];
         while candidate != NONE {
             let entry = self.entries.get(usize::from(candidate))?;
             let offset = usize::from(entry.offset);
-            if entry.parent == parent
-                // Length octets are at most 63 and so never a letter: they differ or are equal in every case.
-                && message.get(offset..offset + label.len()).is_some_and(|octets| octets.eq_ignore_ascii_case(label))
-            {
+            if entry.parent == parent && message.get(offset..offset + label.len()).is_some_and(is_equal) {
                 return Some(candidate);
             }
             candidate = entry.next;

@@ -5,7 +5,8 @@ use core::fmt;
 use super::compressed::POINTER;
 use super::compressor::LabelStarts;
 use super::{
-    Compressor, EdnsFlags, Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, OptionCode, Question, Rcode, Section,
+    Compression, Compressor, EdnsFlags, Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, OptionCode, Question, Rcode,
+    Section,
 };
 use crate::{Class, Name, RType};
 
@@ -25,6 +26,8 @@ pub struct Writer<'b> {
     pub flags: Flags,
     /// The response code; one above 15 needs an OPT record to stand in.
     pub rcode: Rcode,
+    /// Whether names that differ in the case of letters share octets.
+    pub compression: Compression,
     at: usize,
     reserved: usize,
     section: Section,
@@ -89,6 +92,7 @@ impl<'b> Writer<'b> {
             id: 0,
             flags: Flags::default(),
             rcode: Rcode::NOERROR,
+            compression: Compression::default(),
             at: HEADER_SIZE,
             reserved: 0,
             section: Section::Answer,
@@ -179,7 +183,7 @@ impl<'b> Writer<'b> {
         self.octets(octets)?;
         self.question_count += 1;
         if let Some(labels) = LabelStarts::find(octets) {
-            let found = self.compressor.find(self.buffer, octets, &labels);
+            let found = self.compressor.find(self.buffer, octets, &labels, self.compression);
             self.compressor.remember(octets, &labels, &found, at);
         }
         Ok(())
@@ -368,7 +372,7 @@ impl<'b> Writer<'b> {
 
     fn found_name(&mut self, wire: &[u8], labels: &LabelStarts) -> Result<Option<u16>, Full> {
         let at = self.at;
-        let found = self.compressor.find(self.buffer, wire, labels);
+        let found = self.compressor.find(self.buffer, wire, labels, self.compression);
         self.octets(&wire[..found.prefix])?;
         match found.pointer {
             Some(pointer) => self.octets(&pointer.to_be_bytes())?,

@@ -6,8 +6,8 @@ use hickory_proto::rr::{self, DNSClass, RData, RecordType};
 use hickory_proto::serialize::binary::{BinEncodable, BinEncoder, NameEncoding};
 
 use nss_wire::message::{
-    Compressor, EdnsFlags, Flags, Full, Header, MessageError, OptionCode, Owner, Question, Rcode, Reader, Section,
-    Writer,
+    Compression, Compressor, EdnsFlags, Flags, Full, Header, MessageError, OptionCode, Owner, Question, Rcode, Reader,
+    Section, Writer,
 };
 use nss_wire::{Class, NameBuf, RType, rdata};
 use proptest::collection::vec;
@@ -36,15 +36,25 @@ fn content() -> impl Strategy<Value = Content> {
 }
 
 fn write(content: &Content, size_max: usize) -> Result<Vec<u8>, Full> {
+    write_with(Compression::IgnoreCase, content, size_max)
+}
+
+fn write_with(compression: Compression, content: &Content, size_max: usize) -> Result<Vec<u8>, Full> {
     let (mut buffer, mut compressor) = (vec![0xee; size_max + 100], Compressor::new());
     let mut writer = Writer::new(&mut buffer, size_max, &mut compressor)?;
     writer.id = 4711;
+    writer.compression = compression;
     writer.flags = Flags::QR.with(Flags::AA);
     if let Some((qname, qtype)) = &content.question {
         writer.question(Question { qname: qname.as_name(), qtype: *qtype, qclass: Class::IN })?;
     }
+    let same = |a: &NameBuf, b: &NameBuf| match compression {
+        Compression::IgnoreCase => a == b,
+        Compression::KeepCase => a.as_name().as_wire() == b.as_name().as_wire(),
+    };
     for (section, owner, rtype, class, ttl, octets) in &content.records {
-        let is_question = content.question.as_ref().is_some_and(|(qname, _)| qname == owner);
+        let is_question = content.question.as_ref().is_some_and(|(qname, _)| same(qname, owner));
+
         let owner = if is_question { Owner::Question } else { Owner::Name(owner.as_name()) };
         writer.record(*section, owner, *rtype, *class, *ttl, octets)?;
     }
@@ -116,6 +126,16 @@ proptest! {
         prop_assert_eq!(theirs.metadata.id, 4711);
         prop_assert!(theirs.metadata.authoritative && theirs.metadata.message_type == MessageType::Response);
         assert_same(&their_content(&theirs), &content);
+    }
+
+    #[test]
+    fn a_transfer_keeps_the_case_of_every_letter(content in content()) {
+        let message = write_with(Compression::KeepCase, &content, 65535).unwrap();
+        let read = read(&message).unwrap().unwrap();
+        prop_assert_eq!(&read, &content);
+        for (x, y) in read.records.iter().zip(&content.records) {
+            prop_assert_eq!(x.1.as_name().as_wire(), y.1.as_name().as_wire());
+        }
     }
 
     #[test]
