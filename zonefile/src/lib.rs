@@ -1,1 +1,58 @@
-//! Placeholder.
+//! Zone files (RFC 1035 §5) to records and back, with every mistake of a file explained.
+//!
+//! ```
+//! use nss_zonefile::{Options, Reader};
+//!
+//! let text = b"$ORIGIN example.
+//! $TTL 1h
+//! @    SOA  ns hostmaster 1 1d 2h 4w 1h
+//!      NS   ns
+//! ns   A    192.0.2.1
+//! www  AAAA 2001:db8::g
+//! ftp  B    192.0.2.2
+//! ";
+//! let mut reader = Reader::new(text, &Options::default());
+//! let (mut records, mut errors) = (Vec::new(), Vec::new());
+//! while let Some(result) = reader.next() {
+//!     match result {
+//!         Ok(entry) => records.push(entry.record.to_string()),
+//!         Err(error) => errors.push(error),
+//!     }
+//! }
+//! assert_eq!(records[2], "ns.example. 3600 IN A 192.0.2.1");
+//! assert_eq!(errors.len(), 2);
+//! assert_eq!(
+//!     errors[0].report().to_string(),
+//!     "\
+//! line 6, column 11: AAAA address: expected an IPv6 address such as 2001:db8::1, found \"2001:db8::g\"
+//!   |
+//! 6 | www  AAAA 2001:db8::g
+//!   |           ^^^^^^^^^^^"
+//! );
+//! ```
+//!
+//! [`Reader`] lends one record at a time out of its own buffers; [`read()`] collects them. The text comes in as
+//! octets, included texts through a closure ([`Reader::with_includes`]); the crate opens no file itself.
+//! [`Writer`] makes text of records again. The grammar, and where name servers differ about it, is written down in
+//! `docs/zone-format.md`.
+#![forbid(unsafe_code)]
+
+mod directive;
+mod error;
+mod generate;
+mod lexer;
+pub mod limits;
+mod name;
+mod number;
+mod rdata;
+mod reader;
+mod record;
+mod report;
+mod tokens;
+mod writer;
+
+pub use error::{Error, ErrorKind, FieldError};
+pub use limits::Limits;
+pub use reader::{Entry, Inclusion, Options, Position, Reader, read};
+pub use report::Report;
+pub use writer::Writer;

@@ -1,0 +1,447 @@
+//! What can be wrong with a zone file, as data.
+
+use core::fmt;
+use core::ops::Range;
+
+use nss_wire::rdata::Mnemonics;
+use nss_wire::rdata::RdataError;
+use nss_wire::{Class, NameError, RType};
+
+use crate::report::{Excerpt, Report};
+
+/// One mistake in a zone file: what it is and where.
+///
+/// `Display` gives one line, [`Error::report`] several with the text and a mark below the mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Error {
+    /// What is wrong.
+    pub kind: ErrorKind,
+    /// The text: 0 for the one given to the reader, from 1 on for included ones in the order of their inclusion.
+    pub file: u32,
+    /// The name of an included text, as the `$INCLUDE` entry wrote it; `None` for the text given to the reader.
+    pub file_name: Option<Box<str>>,
+    /// The line, counted from 1.
+    pub line: u32,
+    /// The column in characters, counted from 1; an octet that is no UTF-8 and a tab count as one.
+    pub column: u32,
+    /// The octets of the text that are wrong; empty where something is missing.
+    pub span: Range<usize>,
+    pub(crate) excerpt: Excerpt,
+}
+
+impl Error {
+    /// The mistake as several lines for people: message, line of the file, mark, and what to write instead.
+    pub fn report(&self) -> Report<'_> {
+        Report { error: self }
+    }
+}
+
+impl fmt::Display for Error {
+    /// `line 12, column 5: MX preference: expected a number from 0 to 65535, found "ten"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.file_name {
+            write!(f, "{}, ", name.escape_debug())?;
+        }
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.kind)?;
+        if self.kind.is_about_a_token() && !self.excerpt.marked().is_empty() {
+            write!(f, ", found \"{}\"", self.excerpt.marked())?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// What is wrong; `Display` is a sentence that also says what was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The text starts with the UTF-8 byte order mark, which some editors write.
+    ByteOrderMark,
+    /// The text is in UTF-16; nothing of it is read.
+    Utf16,
+    /// A NUL or another control character, which text files have no use for.
+    ControlCharacter {
+        /// The character.
+        octet: u8,
+    },
+    /// The line ends within a quoted string that starts here.
+    UnclosedQuote,
+    /// The text ends within the parenthesis that opens here.
+    UnclosedParenthesis,
+    /// A closing parenthesis without an opening one.
+    UnopenedParenthesis,
+    /// A parenthesis within parentheses.
+    NestedParenthesis,
+    /// A `\` at the end of a line.
+    EscapedLineEnd,
+    /// An entry is longer than [`Limits::entry_size_max`](crate::Limits::entry_size_max).
+    EntryTooLong {
+        /// The octets that an entry may have.
+        octets_max: usize,
+    },
+
+    /// An entry without an owner, and no entry before it has one.
+    NoOwner,
+    /// A relative name, and no origin is known.
+    NoOrigin,
+    /// Text that is not a domain name.
+    Name(NameError),
+    /// A quoted string where none may be.
+    Quoted,
+    /// An entry without a type.
+    MissingType,
+    /// Neither TTL, class nor type.
+    UnknownType,
+    /// A type that only stands in questions or messages (RFC 6895 §3.1).
+    MetaType(RType),
+    /// A second TTL.
+    TtlTwice,
+    /// A second class.
+    ClassTwice,
+    /// A class other than that of the zone (RFC 1035 §5.2).
+    ClassMismatch {
+        /// The class of the zone.
+        expected: Class,
+    },
+    /// Text that starts as a TTL does, but is none.
+    BadTtl,
+    /// A TTL over 2^31 - 1 seconds (RFC 2181 §8).
+    TtlTooLarge,
+    /// No TTL in the entry, none before it, and no `$TTL`.
+    NoTtl,
+
+    /// RDATA that ends too early.
+    MissingField {
+        /// The type of the record.
+        rtype: RType,
+        /// The field that is missing, in words.
+        field: &'static str,
+    },
+    /// Something after the end of the RDATA.
+    ExtraField {
+        /// The type of the record.
+        rtype: RType,
+    },
+    /// A field of the RDATA that is wrong.
+    Field {
+        /// The type of the record.
+        rtype: RType,
+        /// The field, in words.
+        field: &'static str,
+        /// What is wrong with it.
+        error: FieldError,
+    },
+    /// RDATA whose fields are right, but which is not what its type wants.
+    Rdata {
+        /// The type of the record.
+        rtype: RType,
+        /// What is wrong with it.
+        error: RdataError,
+    },
+    /// RDATA of more than 65,535 octets (RFC 1035 §3.2.1).
+    RdataTooLong,
+    /// RDATA of a type without a text form that does not start with `\#` (RFC 3597 §5).
+    GenericExpected {
+        /// The type of the record.
+        rtype: RType,
+    },
+    /// Generic RDATA of another length than it announces (RFC 3597 §5).
+    GenericLength {
+        /// The octets that the number behind `\#` announces.
+        announced: u16,
+        /// The octets that follow.
+        found: usize,
+    },
+
+    /// A `$` word that is no directive.
+    UnknownDirective,
+    /// A directive without one of its arguments.
+    MissingArgument {
+        /// The directive, with its `$`.
+        directive: &'static str,
+        /// The argument, in words.
+        argument: &'static str,
+    },
+    /// More arguments than the directive takes.
+    ExtraArgument {
+        /// The directive, with its `$`.
+        directive: &'static str,
+    },
+    /// `$INCLUDE` where the caller has not allowed it.
+    IncludeRefused,
+    /// The caller could not supply the included text.
+    IncludeFailed(Box<str>),
+    /// Includes within includes beyond [`Limits::include_depth_max`](crate::Limits::include_depth_max).
+    IncludeDepth {
+        /// The depth that is allowed.
+        depth_max: u32,
+    },
+    /// More includes than [`Limits::includes_max`](crate::Limits::includes_max).
+    IncludeCount {
+        /// The includes that one text may have.
+        includes_max: u32,
+    },
+    /// A `$GENERATE` range that is not `start-stop` or `start-stop/step`.
+    GenerateRange,
+    /// A `${…}` in `$GENERATE` that is not `${offset}`, `${offset,width}` or `${offset,width,base}`.
+    GenerateModifier,
+    /// A `$GENERATE` whose value, offset added, is negative or too large for its base.
+    GenerateValue,
+    /// More generated records than [`Limits::generated_records_max`](crate::Limits::generated_records_max).
+    GenerateCount {
+        /// The records that all `$GENERATE` entries of a text may give together.
+        records_max: u32,
+    },
+    /// A record that a `$GENERATE` entry gives is wrong; no more of that entry is read.
+    Generated {
+        /// The value of the iteration.
+        value: u32,
+        /// What is wrong with the record.
+        kind: Box<ErrorKind>,
+    },
+
+    /// An entry that does not go on as it should.
+    UnexpectedToken,
+    /// More mistakes than [`Limits::errors_max`](crate::Limits::errors_max): the last error of a reader.
+    TooManyErrors {
+        /// How many were found but not told.
+        more: u64,
+        /// Whether the text was read to its end, so that `more` is all there is.
+        is_complete: bool,
+    },
+}
+
+/// What is wrong with a field of the RDATA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FieldError {
+    /// Not a decimal number in the range.
+    Number {
+        /// The largest number.
+        max: u64,
+    },
+    /// Not a domain name.
+    Name(NameError),
+    /// A relative name, and no origin is known.
+    NoOrigin,
+    /// A quoted string where none may be.
+    Quoted,
+    /// A `\` that is followed by neither one character nor three digits up to 255.
+    Escape,
+    /// A character string over 255 octets (RFC 1035 §3.3).
+    StringTooLong,
+    /// Neither a number nor a mnemonic of the registry.
+    Code(&'static Mnemonics),
+    /// Not written as the field wants it.
+    Form {
+        /// What was expected, with an example.
+        expected: &'static str,
+    },
+}
+
+impl ErrorKind {
+    /// What to write instead, where the message does not say so already.
+    pub fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            ErrorKind::ByteOrderMark => "save the file as UTF-8 without a byte order mark",
+            ErrorKind::Utf16 => "save the file as UTF-8 without a byte order mark",
+            ErrorKind::ControlCharacter { .. } => "remove it, or write it as \\ and its three decimal digits",
+            ErrorKind::UnclosedQuote => {
+                "close it with \" on the same line; a line break within the string is written \\010, a quote \\\""
+            }
+            ErrorKind::UnclosedParenthesis => "close it with ) behind the last field",
+            ErrorKind::UnopenedParenthesis => "remove it, or open it with ( on an earlier line",
+            ErrorKind::NestedParenthesis => "one pair of parentheses is enough for any number of lines",
+            ErrorKind::EscapedLineEnd => "to continue on the next line put the fields in parentheses",
+            ErrorKind::NoOwner => "begin the line with the name that the record belongs to, or with @ for the origin",
+            ErrorKind::NoOrigin => "end the name in a dot, or write $ORIGIN and the zone's name before it",
+            ErrorKind::Quoted => "remove the quotes",
+            ErrorKind::MissingType => "a record is: owner, TTL, class, type, data; such as \"www 3600 IN A 192.0.2.1\"",
+            ErrorKind::UnknownType => "a type without a mnemonic is written TYPEnnn (RFC 3597 §5)",
+            ErrorKind::ClassMismatch { .. } => "leave the class out, or keep records of other classes in other files",
+            ErrorKind::TtlTwice | ErrorKind::ClassTwice => "remove one of the two",
+            ErrorKind::NoTtl => "put $TTL 3600 at the top of the file, or a TTL in this record",
+            ErrorKind::Rdata { .. } | ErrorKind::RdataTooLong | ErrorKind::MetaType(_) => return None,
+            ErrorKind::GenericExpected { .. } => {
+                "write \\#, the number of octets, and the octets in hexadecimal digits; such as \"\\# 2 c0de\""
+            }
+            ErrorKind::GenericLength { .. } => "correct the number, or the digits",
+            ErrorKind::UnknownDirective => {
+                "the directives are $ORIGIN, $TTL, $INCLUDE and $GENERATE; a name that starts with $ is written \\$"
+            }
+            ErrorKind::IncludeRefused => "put the records of the included file in this one",
+            ErrorKind::GenerateRange => "write it as 1-254 or 0-100/2; the step is at least 1",
+            ErrorKind::GenerateModifier => "bases are d, o, x, X, n and N; such as ${0,3,d}. A $ itself is written \\$",
+            ErrorKind::GenerateValue => {
+                "choose an offset that keeps the values from 0 to 2147483647; only base d may go below 0"
+            }
+            ErrorKind::Generated { kind, .. } => return kind.help(),
+            ErrorKind::Field { error, .. } => return error.help(),
+            ErrorKind::EntryTooLong { .. }
+            | ErrorKind::Name(_)
+            | ErrorKind::BadTtl
+            | ErrorKind::TtlTooLarge
+            | ErrorKind::MissingField { .. }
+            | ErrorKind::ExtraField { .. }
+            | ErrorKind::MissingArgument { .. }
+            | ErrorKind::ExtraArgument { .. }
+            | ErrorKind::IncludeFailed(_)
+            | ErrorKind::IncludeDepth { .. }
+            | ErrorKind::IncludeCount { .. }
+            | ErrorKind::GenerateCount { .. }
+            | ErrorKind::UnexpectedToken
+            | ErrorKind::TooManyErrors { .. } => return None,
+        })
+    }
+
+    /// Whether the marked text is a token that is wrong, which is worth being repeated in the message.
+    fn is_about_a_token(&self) -> bool {
+        match self {
+            ErrorKind::Name(_)
+            | ErrorKind::NoOrigin
+            | ErrorKind::Quoted
+            | ErrorKind::UnknownType
+            | ErrorKind::ClassMismatch { .. }
+            | ErrorKind::TtlTwice
+            | ErrorKind::ClassTwice
+            | ErrorKind::BadTtl
+            | ErrorKind::TtlTooLarge
+            | ErrorKind::ExtraField { .. }
+            | ErrorKind::Field { .. }
+            | ErrorKind::GenericExpected { .. }
+            | ErrorKind::UnknownDirective
+            | ErrorKind::ExtraArgument { .. }
+            | ErrorKind::IncludeRefused
+            | ErrorKind::IncludeFailed(_)
+            | ErrorKind::IncludeDepth { .. }
+            | ErrorKind::IncludeCount { .. }
+            | ErrorKind::GenerateRange
+            | ErrorKind::GenerateModifier
+            | ErrorKind::GenerateValue
+            | ErrorKind::Generated { .. }
+            | ErrorKind::UnexpectedToken => true,
+            ErrorKind::ByteOrderMark
+            | ErrorKind::Utf16
+            | ErrorKind::ControlCharacter { .. }
+            | ErrorKind::UnclosedQuote
+            | ErrorKind::UnclosedParenthesis
+            | ErrorKind::UnopenedParenthesis
+            | ErrorKind::NestedParenthesis
+            | ErrorKind::EscapedLineEnd
+            | ErrorKind::EntryTooLong { .. }
+            | ErrorKind::NoOwner
+            | ErrorKind::MissingType
+            | ErrorKind::MetaType(_)
+            | ErrorKind::NoTtl
+            | ErrorKind::MissingField { .. }
+            | ErrorKind::Rdata { .. }
+            | ErrorKind::RdataTooLong
+            | ErrorKind::GenericLength { .. }
+            | ErrorKind::MissingArgument { .. }
+            | ErrorKind::GenerateCount { .. }
+            | ErrorKind::TooManyErrors { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ErrorKind::ByteOrderMark => f.write_str("the file starts with a UTF-8 byte order mark"),
+            ErrorKind::Utf16 => f.write_str("the file is in UTF-16, not in ASCII or UTF-8"),
+            ErrorKind::ControlCharacter { octet: 0 } => f.write_str("a NUL character: is this a text file?"),
+            ErrorKind::ControlCharacter { octet } => write!(f, "a control character, decimal {octet}"),
+            ErrorKind::UnclosedQuote => f.write_str("the quote that opens here is not closed on this line"),
+            ErrorKind::UnclosedParenthesis => f.write_str("the parenthesis that opens here is never closed"),
+            ErrorKind::UnopenedParenthesis => f.write_str("this parenthesis closes, but none was opened"),
+            ErrorKind::NestedParenthesis => f.write_str("a parenthesis within parentheses (RFC 1035 §5.1 has none)"),
+            ErrorKind::EscapedLineEnd => f.write_str("a \\ at the end of a line"),
+            ErrorKind::EntryTooLong { octets_max } => {
+                write!(f, "the entry is longer than {octets_max} octets, the limit of this reader")
+            }
+            ErrorKind::NoOwner => f.write_str("the first record has no owner: the line starts with a blank"),
+            ErrorKind::NoOrigin => f.write_str("a relative name, but no origin is known"),
+            ErrorKind::Name(error) => error.fmt(f),
+            ErrorKind::Quoted => f.write_str("a quoted string where a plain word is expected"),
+            ErrorKind::MissingType => f.write_str("the record ends before its type"),
+            ErrorKind::UnknownType => f.write_str("expected a TTL, a class or a type"),
+            ErrorKind::MetaType(rtype) => {
+                write!(f, "{rtype} only stands in questions or messages, not in zones (RFC 6895 §3.1)")
+            }
+            ErrorKind::TtlTwice => f.write_str("a second TTL"),
+            ErrorKind::ClassTwice => f.write_str("a second class"),
+            ErrorKind::ClassMismatch { expected } => {
+                write!(f, "another class than the zone's, which is {expected} (RFC 1035 §5.2)")
+            }
+            ErrorKind::BadTtl => f.write_str("expected a TTL: seconds such as 3600, or with units such as 1h30m"),
+            ErrorKind::TtlTooLarge => f.write_str("the TTL exceeds 2147483647 (RFC 2181 §8)"),
+            ErrorKind::NoTtl => f.write_str("the record has no TTL, and there is no $TTL before it (RFC 2308 §4)"),
+            ErrorKind::MissingField { rtype, field } => write!(f, "{rtype} data ends before the {field}"),
+            ErrorKind::ExtraField { rtype } => write!(f, "{rtype} data should end here"),
+            ErrorKind::Field { rtype, field, error } => write!(f, "{rtype} {field}: {error}"),
+            ErrorKind::Rdata { rtype, error } => write!(f, "{rtype} data: {error}"),
+            ErrorKind::RdataTooLong => f.write_str("the data has more than 65535 octets (RFC 1035 §3.2.1)"),
+            ErrorKind::GenericExpected { rtype } => {
+                write!(f, "{rtype} has no text form of its own, its data starts with \\# (RFC 3597 §5)")
+            }
+            ErrorKind::GenericLength { announced, found } => {
+                write!(f, "the data has {found} octets, {announced} were announced (RFC 3597 §5)")
+            }
+            ErrorKind::UnknownDirective => f.write_str("no such directive"),
+            ErrorKind::MissingArgument { directive, argument } => write!(f, "{directive} needs {argument}"),
+            ErrorKind::ExtraArgument { directive } => write!(f, "{directive} should end here"),
+            ErrorKind::IncludeRefused => f.write_str("$INCLUDE is not allowed here"),
+            ErrorKind::IncludeFailed(why) => write!(f, "cannot include: {why}"),
+            ErrorKind::IncludeDepth { depth_max } => {
+                write!(f, "$INCLUDE is nested more than {depth_max} deep, the limit of this reader")
+            }
+            ErrorKind::IncludeCount { includes_max } => {
+                write!(f, "more than {includes_max} $INCLUDE entries, the limit of this reader")
+            }
+            ErrorKind::GenerateRange => f.write_str("expected a range start-stop or start-stop/step"),
+            ErrorKind::GenerateModifier => f.write_str("expected ${offset}, ${offset,width} or ${offset,width,base}"),
+            ErrorKind::GenerateValue => f.write_str("the values leave the range that can be written"),
+            ErrorKind::GenerateCount { records_max } => {
+                write!(f, "$GENERATE gives more than {records_max} records in all, the limit of this reader")
+            }
+            ErrorKind::Generated { value, kind } => write!(f, "$GENERATE, value {value}: {kind}"),
+            ErrorKind::UnexpectedToken => f.write_str("the entry should not go on like this"),
+            ErrorKind::TooManyErrors { more, is_complete: true } => write!(f, "{more} more errors are not shown"),
+            ErrorKind::TooManyErrors { more, is_complete: false } => {
+                write!(f, "{more} more errors are not shown, and the rest of the text was not read")
+            }
+        }
+    }
+}
+
+impl FieldError {
+    fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            FieldError::NoOrigin => "end the name in a dot, or write $ORIGIN and the zone's name before it",
+            FieldError::Quoted => "remove the quotes",
+            FieldError::StringTooLong => "split it into several strings of at most 255 octets, each in quotes",
+            FieldError::Number { .. }
+            | FieldError::Name(_)
+            | FieldError::Escape
+            | FieldError::Code(_)
+            | FieldError::Form { .. } => return None,
+        })
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FieldError::Number { max } => write!(f, "expected a number from 0 to {max}"),
+            FieldError::Name(error) => error.fmt(f),
+            FieldError::NoOrigin => f.write_str("a relative name, but no origin is known"),
+            FieldError::Quoted => f.write_str("a quoted string where a plain word is expected"),
+            FieldError::Escape => NameError::Escape.fmt(f),
+            FieldError::StringTooLong => f.write_str("the string is longer than 255 octets (RFC 1035 §3.3)"),
+            FieldError::Code(registry) => write!(f, "expected a {} as number or mnemonic", registry.what),
+            FieldError::Form { expected } => write!(f, "expected {expected}"),
+        }
+    }
+}

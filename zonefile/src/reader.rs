@@ -1,0 +1,441 @@
+//! Reads the records of a zone text one by one, and goes on after mistakes.
+
+use std::borrow::Cow;
+
+use memchr::memchr2_iter;
+use nss_wire::{Class, Name, NameBuf, RType, Record, RecordBuf};
+
+use crate::directive::Directive;
+use crate::error::{Error, ErrorKind};
+use crate::generate::Generate;
+use crate::lexer::{Scan, Token, scan};
+use crate::limits::{ERRORS_COUNTED_MAX, Limits, UNCLOSED_MAX};
+use crate::record::{Context, Draft};
+use crate::report::Excerpt;
+use crate::tokens::{Fault, Tokens, fault};
+
+/// What a reader has to know about a zone text beyond the text.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The origin until the first `$ORIGIN`, normally the apex; without one names have to be absolute until then.
+    pub origin: Option<NameBuf>,
+    /// The class of the zone; a record of another class is an error (RFC 1035 §5.2).
+    pub class: Class,
+    /// The TTL in seconds of records without one, until the first `$TTL`.
+    pub default_ttl: Option<u32>,
+    /// How much a text may ask for.
+    pub limits: Limits,
+}
+
+impl Options {
+    /// Options for the zone at `apex`, class IN.
+    pub fn for_zone(apex: Name<'_>) -> Options {
+        Options { origin: Some(apex.to_buf()), ..Options::default() }
+    }
+}
+
+impl Default for Options {
+    /// No origin, class IN, no default TTL.
+    fn default() -> Options {
+        Options { origin: None, class: Class::IN, default_ttl: None, limits: Limits::default() }
+    }
+}
+
+/// Where an entry starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The text: 0 for the one given to the reader, from 1 on for included ones in the order of their inclusion.
+    pub file: u32,
+    /// The line, counted from 1.
+    pub line: u32,
+}
+
+/// A record and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'r> {
+    /// The record; its parts live in the reader until the next one is read.
+    pub record: Record<'r>,
+    /// Where it stands; all records of a `$GENERATE` entry stand where that does.
+    pub position: Position,
+}
+
+/// What an `$INCLUDE` entry asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Inclusion<'a> {
+    /// The name of the file, as it is written.
+    pub path: &'a str,
+    /// The name of the text that includes it; `None` for the one given to the reader.
+    pub from: Option<&'a str>,
+}
+
+/// Supplies included texts; the error is a sentence for the person who wrote the `$INCLUDE`.
+type Supply<'t> = dyn FnMut(Inclusion<'_>) -> Result<Cow<'t, [u8]>, String> + 't;
+
+/// Reads zone text.
+///
+/// A mistake does not end the reading: [`Reader::next`] goes on with the next entry, so that all mistakes of a text
+/// are told at once. What is read of a text with mistakes is incomplete and should not be served.
+pub struct Reader<'t> {
+    /// The texts being read: the given one, and in it the included ones.
+    sources: Vec<Source<'t>>,
+    /// The names of the included texts so far.
+    file_names: Vec<Box<str>>,
+    supply: Option<Box<Supply<'t>>>,
+    limits: Limits,
+    context: Context,
+    draft: Draft,
+    tokens: Vec<Token>,
+    generator: Option<Generator>,
+    generated: u64,
+    errors: u64,
+    unclosed: u32,
+    is_done: bool,
+}
+
+impl<'t> Reader<'t> {
+    /// Reads `text`; `$INCLUDE` is an error.
+    pub fn new(text: &'t [u8], options: &Options) -> Reader<'t> {
+        let limits = options.limits;
+        let context = Context {
+            origin: options.origin.clone(),
+            class: options.class,
+            default_ttl: options.default_ttl,
+            last_ttl: None,
+            owner: Vec::new(),
+        };
+        let source = Source { text: Cow::Borrowed(text), file: 0, at: 0, line: 1, outer: None };
+        Reader {
+            sources: vec![source],
+            file_names: Vec::new(),
+            supply: None,
+            limits: Limits { entry_size_max: limits.entry_size_max.min(u32::MAX / 2), ..limits },
+            context,
+            draft: Draft { rtype: RType(0), ttl: 0, rdata: Vec::new() },
+            tokens: Vec::new(),
+            generator: None,
+            generated: 0,
+            errors: 0,
+            unclosed: 0,
+            is_done: false,
+        }
+    }
+
+    /// Allows `$INCLUDE`: `supply` returns the text of a file, or why there is none.
+    ///
+    /// The path comes from the zone text: who supplies files from a disk has to decide which ones may be read.
+    #[must_use]
+    pub fn with_includes(
+        mut self,
+        supply: impl FnMut(Inclusion<'_>) -> Result<Cow<'t, [u8]>, String> + 't,
+    ) -> Reader<'t> {
+        self.supply = Some(Box::new(supply));
+        self
+    }
+
+    /// The next record or mistake, in the order of the text; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// A mistake in the text, or a limit that it passes. The last error may be [`ErrorKind::TooManyErrors`].
+    #[expect(clippy::should_implement_trait, reason = "an entry borrows from the reader, which no Iterator allows")]
+    pub fn next(&mut self) -> Option<Result<Entry<'_>, Error>> {
+        match self.advance()? {
+            Ok(position) => Some(Ok(self.entry(position))),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The name of an included text by its number, as the `$INCLUDE` entry wrote it.
+    pub fn file_name(&self, file: u32) -> Option<&str> {
+        let index = usize::try_from(file).ok()?.checked_sub(1)?;
+        self.file_names.get(index).map(|name| &**name)
+    }
+
+    /// The record that was read last.
+    fn entry(&self, position: Position) -> Entry<'_> {
+        let owner = Name::from_wire_exact(&self.context.owner).expect("name::read writes names");
+        let Draft { rtype, ttl, rdata } = &self.draft;
+        Entry { record: Record { owner, rtype: *rtype, class: self.context.class, ttl: *ttl, rdata }, position }
+    }
+
+    /// Goes on to the next record or mistake that is to be told.
+    fn advance(&mut self) -> Option<Result<Position, Error>> {
+        while !self.is_done {
+            match self.step() {
+                Step::Nothing => {}
+                Step::Record(position) if self.errors <= u64::from(self.limits.errors_max) => {
+                    return Some(Ok(position));
+                }
+                // Beyond the limit nothing but the number of errors is of interest.
+                Step::Record(_) => {}
+                Step::Mistake(mistake) => {
+                    self.errors += 1;
+                    let untold = self.errors.saturating_sub(u64::from(self.limits.errors_max));
+                    if mistake.kind == ErrorKind::UnclosedParenthesis {
+                        self.unclosed += 1;
+                    }
+                    let is_hopeless = untold >= ERRORS_COUNTED_MAX || self.unclosed > UNCLOSED_MAX;
+                    if is_hopeless {
+                        return self.finish(false).map(Err);
+                    }
+                    if untold == 0 {
+                        return Some(Err(self.error(mistake)));
+                    }
+                }
+                Step::End => return self.finish(true).map(Err),
+            }
+        }
+        None
+    }
+
+    /// Ends the reading, with an error about the errors that were not told, if there are any.
+    fn finish(&mut self, is_complete: bool) -> Option<Error> {
+        self.is_done = true;
+        let more = self.errors.saturating_sub(u64::from(self.limits.errors_max));
+        if more == 0 && is_complete {
+            return None;
+        }
+        let (line, at) = self.sources.last().map_or((1, 0), |source| (source.line, source.at));
+        Some(self.error(Mistake { line, start: at, end: at, kind: ErrorKind::TooManyErrors { more, is_complete } }))
+    }
+
+    /// Reads one entry, or the next record of a `$GENERATE` entry.
+    fn step(&mut self) -> Step {
+        if let Some(generator) = &mut self.generator {
+            match generator.step(&mut self.context, &mut self.draft, &mut self.tokens, &self.limits) {
+                Step::Nothing => self.generator = None,
+                step @ Step::Mistake(_) => {
+                    self.generator = None;
+                    return step;
+                }
+                step => return step,
+            }
+        }
+        let Some(source) = self.sources.last_mut() else { return Step::End };
+        if source.at == 0
+            && let Some(step) = source.start()
+        {
+            return step;
+        }
+        self.tokens.clear();
+        let (start, line) = (source.at, source.line);
+        let extent = match scan(&source.text, start, self.limits.entry_size_max, &mut self.tokens) {
+            Scan::End => return self.leave(),
+            Scan::Entry(extent) => extent,
+            Scan::Broken(extent, broken) => {
+                source.at = extent.next;
+                source.line = line.saturating_add(extent.lines);
+                let line = line.saturating_add(line_ends(&source.text[start..broken.start]));
+                return Step::Mistake(Mistake { line, start: broken.start, end: broken.end, kind: broken.kind });
+            }
+        };
+        source.at = extent.next;
+        source.line = line.saturating_add(extent.lines);
+        if self.tokens.is_empty() {
+            return Step::Nothing;
+        }
+        let entry = &source.text[start..];
+        let tokens = Tokens::new(entry, &self.tokens);
+        let mistake = |fault: Fault| {
+            let at = start + fault.start as usize;
+            let line = line.saturating_add(line_ends(&entry[..fault.start as usize]));
+            Step::Mistake(Mistake { line, start: at, end: start + fault.end as usize, kind: fault.kind })
+        };
+        if entry.first() != Some(&b'$') {
+            return match self.context.record(tokens, extent.is_indented, &mut self.draft) {
+                Ok(_) => Step::Record(Position { file: source.file, line }),
+                Err(error) => mistake(fault(error)),
+            };
+        }
+        let directive = match self.context.directive(tokens) {
+            Ok((_, directive)) => directive,
+            Err(error) => return mistake(fault(error)),
+        };
+        match directive {
+            Directive::Origin(origin) => self.context.origin = Some(origin),
+            Directive::Ttl(seconds) => self.context.default_ttl = Some(seconds),
+            Directive::Generate(generate) => {
+                self.generated = self.generated.saturating_add(generate.left());
+                let records_max = self.limits.generated_records_max;
+                if self.generated > u64::from(records_max) {
+                    let at = Mistake { line, start, end: start + 1, kind: ErrorKind::GenerateCount { records_max } };
+                    self.generated -= generate.left();
+                    return Step::Mistake(at);
+                }
+                let position = Position { file: source.file, line };
+                let lines = |offset: u32| line.saturating_add(line_ends(&entry[..offset as usize]));
+                let at = |(from, to): (u32, u32)| (lines(from), start + from as usize, start + to as usize);
+                let (owner_at, data_at) = (at(generate.owner_extent), at(generate.data_extent));
+                let (owner, data) = (Vec::new(), Vec::new());
+                self.generator = Some(Generator { generate: *generate, position, owner_at, data_at, owner, data });
+            }
+            Directive::Include { path, origin } => {
+                let (from, to) = (path.token.start as usize, path.token.end as usize);
+                let line = line.saturating_add(line_ends(&entry[..from]));
+                let path = String::from_utf8(path.text.to_vec());
+                if let Err(kind) = self.include(path.ok(), origin) {
+                    return Step::Mistake(Mistake { line, start: start + from, end: start + to, kind });
+                }
+            }
+        }
+        Step::Nothing
+    }
+
+    /// Goes on with an included text.
+    fn include(&mut self, path: Option<String>, origin: Option<NameBuf>) -> Result<(), ErrorKind> {
+        let Limits { include_depth_max, includes_max, .. } = self.limits;
+        let supply = self.supply.as_mut().ok_or(ErrorKind::IncludeRefused)?;
+        if self.sources.len() > include_depth_max as usize {
+            return Err(ErrorKind::IncludeDepth { depth_max: include_depth_max });
+        }
+        if self.file_names.len() >= includes_max as usize {
+            return Err(ErrorKind::IncludeCount { includes_max });
+        }
+        let path = path.ok_or_else(|| ErrorKind::IncludeFailed("the name of the file is not UTF-8".into()))?;
+        let from = self.sources.last().and_then(|source| source.file.checked_sub(1));
+        let from = from.and_then(|index| self.file_names.get(index as usize)).map(|name| &**name);
+        let text = supply(Inclusion { path: &path, from }).map_err(|why| ErrorKind::IncludeFailed(why.into()))?;
+        let outer = Outer { origin: self.context.origin.clone(), owner: self.context.owner.clone() };
+        self.context.origin = origin.or(self.context.origin.take());
+        self.file_names.push(path.into());
+        let file = self.file_names.len() as u32;
+        self.sources.push(Source { text, file, at: 0, line: 1, outer: Some(outer) });
+        Ok(())
+    }
+
+    /// Goes back from the end of an included text to the text that includes it.
+    fn leave(&mut self) -> Step {
+        let Some(Outer { origin, owner }) = self.sources.last_mut().and_then(|source| source.outer.take()) else {
+            return Step::End;
+        };
+        self.sources.pop();
+        // RFC 1035 §5.1: an included file does not change the origin of the file that includes it. The same goes
+        // for the owner, as a line that starts with a blank means the owner above it in its own file.
+        self.context.origin = origin;
+        self.context.owner = owner;
+        Step::Nothing
+    }
+
+    /// Puts together what is told about a mistake in the text that is being read.
+    fn error(&self, mistake: Mistake) -> Error {
+        let Mistake { line, start, end, kind } = mistake;
+        let (text, file) = self.sources.last().map_or((&[][..], 0), |source| (&*source.text, source.file));
+        let (excerpt, column) = Excerpt::new(text, start..end);
+        Error { kind, file, file_name: self.file_name(file).map(Box::from), line, column, span: start..end, excerpt }
+    }
+}
+
+/// Reads a whole text: its records, or all its mistakes.
+///
+/// # Errors
+///
+/// The mistakes in the order of the text, at most [`Limits::errors_max`] and one that counts the others.
+pub fn read(text: &[u8], options: &Options) -> Result<Vec<(RecordBuf, Position)>, Vec<Error>> {
+    let mut reader = Reader::new(text, options);
+    let (mut records, mut errors) = (Vec::new(), Vec::new());
+    while let Some(result) = reader.next() {
+        match result {
+            Ok(entry) if errors.is_empty() => records.push((entry.record.to_buf(), entry.position)),
+            Ok(_) => {}
+            Err(error) => {
+                records = Vec::new();
+                errors.push(error);
+            }
+        }
+    }
+    if errors.is_empty() { Ok(records) } else { Err(errors) }
+}
+
+/// A text that is being read.
+struct Source<'t> {
+    text: Cow<'t, [u8]>,
+    file: u32,
+    /// The start of the next entry, and its line.
+    at: usize,
+    line: u32,
+    /// What holds again behind an included text.
+    outer: Option<Outer>,
+}
+
+struct Outer {
+    origin: Option<NameBuf>,
+    owner: Vec<u8>,
+}
+
+impl Source<'_> {
+    /// Looks for what editors of other systems write at the start of a file.
+    fn start(&mut self) -> Option<Step> {
+        let (mark, kind) = match &*self.text {
+            [0xef, 0xbb, 0xbf, ..] => (3, ErrorKind::ByteOrderMark),
+            [0xfe, 0xff, ..] | [0xff, 0xfe, ..] => (2, ErrorKind::Utf16),
+            _ => return None,
+        };
+        // Nothing of a file in UTF-16 can be read, and saying it once is enough.
+        self.at = if kind == ErrorKind::Utf16 { self.text.len() } else { mark };
+        Some(Step::Mistake(Mistake { line: 1, start: 0, end: mark, kind }))
+    }
+}
+
+/// The records of a `$GENERATE` entry that are still to come.
+struct Generator {
+    generate: Generate,
+    position: Position,
+    /// Line, start and end of owner and RDATA in the text.
+    owner_at: (u32, usize, usize),
+    data_at: (u32, usize, usize),
+    /// Owner and RDATA of one record, as text.
+    owner: Vec<u8>,
+    data: Vec<u8>,
+}
+
+impl Generator {
+    /// The next record; a mistake in one is in all the others too, so that it ends the entry.
+    fn step(&mut self, context: &mut Context, draft: &mut Draft, tokens: &mut Vec<Token>, limits: &Limits) -> Step {
+        let Some(value) = self.generate.next(&mut self.owner, &mut self.data) else { return Step::Nothing };
+        let mistake = |(line, start, end): (u32, usize, usize), kind: ErrorKind| {
+            let kind = ErrorKind::Generated { value, kind: Box::new(kind) };
+            Step::Mistake(Mistake { line, start, end, kind })
+        };
+        if let Err(kind) = context.set_owner(&self.owner) {
+            return mistake(self.owner_at, kind);
+        }
+        tokens.clear();
+        match scan(&self.data, 0, limits.entry_size_max, tokens) {
+            // The template came out of one entry: there is no line end in it.
+            Scan::End | Scan::Entry(_) => {}
+            Scan::Broken(_, broken) => return mistake(self.data_at, broken.kind),
+        }
+        match context.data(self.generate.head, Tokens::new(&self.data, tokens), draft) {
+            Ok(_) => Step::Record(self.position),
+            Err(error) => mistake(self.data_at, fault(error).kind),
+        }
+    }
+}
+
+/// What a step of the reader gave.
+enum Step {
+    /// Nothing to be told: a blank line, or a directive.
+    Nothing,
+    /// A record, which is in the draft, and its owner in the context.
+    Record(Position),
+    Mistake(Mistake),
+    /// The end of the text.
+    End,
+}
+
+/// A mistake in the text that is being read.
+struct Mistake {
+    line: u32,
+    start: usize,
+    end: usize,
+    kind: ErrorKind,
+}
+
+/// Line ends in `text`: LF, CR LF, or CR alone.
+fn line_ends(text: &[u8]) -> u32 {
+    let is_end = |&at: &usize| text[at] == b'\n' || text.get(at + 1) != Some(&b'\n');
+    u32::try_from(memchr2_iter(b'\n', b'\r', text).filter(is_end).count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;
