@@ -1,0 +1,307 @@
+//! `cargo xtask interop`: random zones and queries through NSD, Knot, BIND and nssd; where the three agree, we agree.
+
+mod answer;
+mod compare;
+mod queries;
+mod zones;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use answer::Reply;
+use clap::Args;
+use compare::{Aspect, Explanation, Verdict, judge};
+use nss_wire::{Name, RType};
+use zones::Zone;
+
+use crate::client::{Client, Query, Transport, rcode};
+use crate::failure::{Context, Failure, Outcome};
+use crate::process::Folder;
+use crate::servers::{Kind, Server, Zones};
+use crate::workspace::{Daemons, Profile};
+
+/// What `cargo xtask interop` is asked to do.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Repeats an earlier run; a fresh one is drawn and printed otherwise
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Zones that all servers hold
+    #[arg(long, default_value_t = 200)]
+    zones: usize,
+    /// Queries about each zone
+    #[arg(long, default_value_t = 500)]
+    queries: usize,
+    /// Disagreements printed in full
+    #[arg(long, default_value_t = 20)]
+    reports: usize,
+    /// Also print queries on which the peers differ and nssd is like none of them
+    #[arg(long)]
+    unsettled: bool,
+    /// Keep to one zone of the run, by its name without the final dot
+    #[arg(long)]
+    zone: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { seed: None, zones: 200, queries: 500, reports: 20, unsettled: false, zone: None }
+    }
+}
+
+/// Compares answers; fails if there is a disagreement that is not explained.
+pub(crate) fn run(options: &Options) -> Outcome {
+    let daemons = Daemons::build(Profile::Dev)?;
+    let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    println!("seed {seed} (cargo xtask interop --seed {seed} --zones {} --queries {})", options.zones, options.queries);
+    let start = Instant::now();
+    let folder = Folder::new("interop")?;
+    let zones = zones::generate(seed, options.zones);
+    let files = Zones { folder: folder.folder("zones")?, names: zones.iter().map(|zone| zone.name.clone()).collect() };
+    for zone in &zones {
+        let path = files.folder.join(format!("{}.zone", zone.name));
+        std::fs::write(&path, &zone.text).context(path.display())?;
+    }
+    let mut fleet = Fleet::start(&files, &folder, &daemons)?;
+    println!("{} zones, four servers started after {:.1} s", zones.len(), start.elapsed().as_secs_f64());
+
+    let mut table = Table::default();
+    for zone in &zones {
+        match fleet.loaded(zone) {
+            Loaded::Everywhere => table.zones += 1,
+            Loaded::RefusedBy(peers) => {
+                table.refused.push(format!("{}: refused by {peers}", zone.name));
+                continue;
+            }
+            Loaded::NotByUs => {
+                table.unloaded.push(format!("{}: all peers load it, nssd does not", zone.name));
+                continue;
+            }
+        }
+        if options.zone.as_ref().is_some_and(|name| *name != zone.name) {
+            continue;
+        }
+        for query in queries::generate(seed, zone, options.queries) {
+            let replies = fleet.ask(&query)?;
+            let [nsd, knot, bind, ours] = &replies;
+            let verdict = judge(&query, zone.apex.as_name(), [nsd, knot, bind], ours);
+            table.count(options, zone, &query, &replies, &verdict);
+        }
+    }
+    table.print(start, options);
+    for line in &fleet.restarts {
+        println!("    {line}");
+    }
+    fleet.stop()?;
+    if !table.unloaded.is_empty() || table.different > 0 {
+        let zones = table.unloaded.len();
+        return Err(Failure::new(format!(
+            "{} replies and {zones} zones differ where all peers agree",
+            table.different
+        )));
+    }
+    if options.zone.is_none() && table.zones * 10 < options.zones * 9 {
+        return Err(Failure::new("more than a tenth of the zones is refused by a peer: the generator must avoid them"));
+    }
+    Ok(())
+}
+
+/// The four servers and a client of each, in the order of [`Kind::ALL`].
+struct Fleet<'a> {
+    files: &'a Zones,
+    folder: &'a Folder,
+    daemons: &'a Daemons,
+    servers: Vec<(Server, Client)>,
+    /// Peers that hung on a query and were started anew, and on which.
+    restarts: Vec<String>,
+}
+
+/// A peer that hangs again and again is no judge; each time costs seconds.
+const RESTARTS_MAX: usize = 10;
+
+enum Loaded {
+    Everywhere,
+    RefusedBy(String),
+    NotByUs,
+}
+
+impl<'a> Fleet<'a> {
+    fn start(files: &'a Zones, folder: &'a Folder, daemons: &'a Daemons) -> Outcome<Fleet<'a>> {
+        let mut fleet = Fleet { files, folder, daemons, servers: Vec::new(), restarts: Vec::new() };
+        for kind in Kind::ALL {
+            let server = fleet.start_one(kind)?;
+            fleet.servers.push(server);
+        }
+        Ok(fleet)
+    }
+
+    fn start_one(&self, kind: Kind) -> Outcome<(Server, Client)> {
+        let server = Server::start(kind, self.files, self.folder, &self.daemons.nssd)?;
+        let client = Client::new(server.address)?;
+        Ok((server, client))
+    }
+
+    /// Whether each server answers for a zone. Loading may still be under way, which is SERVFAIL at first.
+    fn loaded(&mut self, zone: &Zone) -> Loaded {
+        let query = Query::new(zone.apex.as_name(), RType::SOA);
+        let answered: Vec<bool> = self.servers.iter_mut().map(|(_, client)| is_loaded(client, &query)).collect();
+        let refusing = Kind::PEERS.iter().zip(&answered).filter(|(_, answers)| !**answers).map(|(kind, _)| kind.name());
+        let refusing: Vec<&str> = refusing.collect();
+        match (refusing.is_empty(), answered.last()) {
+            (true, Some(true)) => Loaded::Everywhere,
+            (true, _) => Loaded::NotByUs,
+            (false, _) => Loaded::RefusedBy(refusing.join(", ")),
+        }
+    }
+
+    /// Sends to all, then waits for all; one that stays silent is asked once more, since UDP may lose a packet.
+    fn ask(&mut self, query: &Query) -> Outcome<[Reply; 4]> {
+        let wire = query.to_wire();
+        for (_, client) in &mut self.servers {
+            // What could not be sent is not answered either.
+            let _ = client.send(&wire, query.transport);
+        }
+        let mut replies = [const { Reply::Silence }; 4];
+        for ((_, client), reply) in self.servers.iter_mut().zip(&mut replies) {
+            let received = client.receive(query.id, query.transport).or_else(|| client.ask(query));
+            *reply = Reply::read(&wire, received.as_deref());
+        }
+        for (index, kind) in Kind::PEERS.into_iter().enumerate() {
+            if replies[index] == Reply::Silence
+                && self.servers[index].1.ask(&Query::new(Name::ROOT, RType::SOA)).is_none()
+            {
+                self.restarts.push(format!(
+                    "{} hung on {} {} and was restarted",
+                    kind.name(),
+                    query.qname,
+                    query.qtype
+                ));
+                if self.restarts.len() > RESTARTS_MAX {
+                    return Err(Failure::new(self.restarts.join("\n")));
+                }
+                self.servers[index] = self.start_one(kind)?;
+            }
+        }
+        Ok(replies)
+    }
+
+    /// Ends all; nssd must do so cleanly.
+    fn stop(self) -> Outcome {
+        for (server, _) in self.servers {
+            let log = server.process.log_tail();
+            if server.kind == Kind::Nssd && server.process.stop()?.is_none_or(|status| !status.success()) {
+                return Err(Failure::new(format!("nssd did not stop cleanly on SIGTERM; its log ends with:\n{log}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_loaded(client: &mut Client, query: &Query) -> bool {
+    // Two seconds: all zones load in less on a busy machine, and refused ones are few.
+    for _ in 0..100 {
+        let reply = client.ask(query);
+        // AA: a server that holds only the parent refers.
+        if reply.as_deref().is_some_and(|reply| rcode(reply) == Some(0) && reply[2] & 4 != 0) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Table {
+    zones: usize,
+    refused: Vec<String>,
+    unloaded: Vec<String>,
+    queries: usize,
+    same: usize,
+    different: usize,
+    explained: BTreeMap<&'static str, (usize, &'static str)>,
+    differ: usize,
+    like: [usize; 3],
+    like_none: usize,
+    by_aspect: BTreeMap<String, usize>,
+    reports: Vec<String>,
+}
+
+impl Table {
+    fn count(&mut self, options: &Options, zone: &Zone, query: &Query, replies: &[Reply; 4], verdict: &Verdict) {
+        self.queries += 1;
+        match verdict {
+            Verdict::Same => self.same += 1,
+            Verdict::Explained { by: Explanation { name, reference, .. } } => {
+                self.explained.entry(name).or_insert((0, reference)).0 += 1;
+            }
+            Verdict::PeersDiffer { aspect, like } => {
+                self.differ += 1;
+                for (count, like) in self.like.iter_mut().zip(like) {
+                    *count += usize::from(*like);
+                }
+                if !like.contains(&true) {
+                    self.like_none += 1;
+                    if options.unsettled {
+                        self.report(options, zone, query, replies, "peers differ, nssd is like none", *aspect);
+                    }
+                }
+            }
+            Verdict::Different { aspect } => {
+                self.different += 1;
+                *self.by_aspect.entry(format!("{aspect:?}")).or_default() += 1;
+                self.report(options, zone, query, replies, "DIFFERENT from all peers", *aspect);
+            }
+        }
+    }
+
+    fn report(
+        &mut self,
+        options: &Options,
+        zone: &Zone,
+        query: &Query,
+        replies: &[Reply; 4],
+        what: &str,
+        aspect: Aspect,
+    ) {
+        if self.reports.len() >= options.reports {
+            return;
+        }
+        let edns = query.edns.map_or("no EDNS".to_owned(), |edns| {
+            format!("EDNS{} size {}{}", edns.version, edns.payload_size, if edns.dnssec_ok { " DO" } else { "" })
+        });
+        let transport = if query.transport == Transport::Tcp { "TCP" } else { "UDP" };
+        let mut text = format!(
+            "--- {what} in {aspect:?}: zone {}, {} {} {} {transport} {edns}",
+            zone.name, query.qname, query.qclass, query.qtype
+        );
+        for (kind, reply) in Kind::ALL.iter().zip(replies) {
+            text.push_str(&format!("\n  {}\n{reply}", kind.name()));
+        }
+        self.reports.push(text);
+    }
+
+    fn print(&self, start: Instant, options: &Options) {
+        for report in &self.reports {
+            println!("{report}");
+        }
+        for line in self.unloaded.iter().take(options.reports) {
+            println!("--- {line}");
+        }
+        for line in self.refused.iter().take(3) {
+            println!("    {line}");
+        }
+        println!("zones compared           {:>8}   refused by a peer {}", self.zones, self.refused.len());
+        println!("queries                  {:>8}   in {:.1} s", self.queries, start.elapsed().as_secs_f64());
+        println!("peers agree, so do we    {:>8}", self.same);
+        println!("peers agree, we differ   {:>8}   {:?}", self.different, self.by_aspect);
+        for (name, (count, reference)) in &self.explained {
+            println!("explained                {count:>8}   {name}: {reference}");
+        }
+        let [nsd, knot, bind] = self.like;
+        println!(
+            "peers differ             {:>8}   nssd like NSD {nsd}, Knot {knot}, BIND {bind}, none {}",
+            self.differ, self.like_none
+        );
+    }
+}
