@@ -44,10 +44,11 @@ impl fmt::Display for Error {
             write!(f, "{}, ", name.escape_debug())?;
         }
         write!(f, "line {}, column {}: {}", self.line, self.column, self.kind)?;
-        if self.kind.is_about_a_token() && !self.excerpt.marked().is_empty() {
-            write!(f, ", found \"{}\"", self.excerpt.marked())?;
+        match self.excerpt.marked() {
+            found if found.is_empty() || !self.kind.is_about_a_token() => Ok(()),
+            found if found.starts_with('"') => write!(f, ", found {found}"),
+            found => write!(f, ", found \"{found}\""),
         }
-        Ok(())
     }
 }
 

@@ -287,3 +287,6 @@ impl Rdata<'_> {
         lexeme.refuse_from(at, self.wrong(FieldError::Form { expected }))
     }
 }
+
+#[cfg(test)]
+mod tests;

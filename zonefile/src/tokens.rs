@@ -97,9 +97,9 @@ impl Lexeme<'_> {
 
     /// The token is wrong from the octet at `at` of its text on.
     pub(crate) fn refuse_from(self, at: usize, kind: ErrorKind) -> nom::Err<Fault> {
-        // A token is shorter than 4 GiB, and so is an offset in it.
-        let start = self.text_start + at as u32;
-        nom::Err::Failure(Fault { start, end: self.token.end.max(start), kind })
+        // A token is shorter than 4 GiB, and so are offsets in it.
+        let (start, end) = (self.text_start + at as u32, self.text_start + self.text.len() as u32);
+        nom::Err::Failure(Fault { start, end: end.max(start), kind })
     }
 }
 

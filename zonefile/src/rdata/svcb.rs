@@ -65,8 +65,8 @@ impl Rdata<'_> {
     fn svc_param<'a>(&mut self, i: Tokens<'a>) -> Parsed<'a, Param<'a>> {
         let (mut rest, lexeme) = self.plain(i)?;
         let equals = lexeme.text.iter().position(|&octet| octet == b'=');
-        let key = &lexeme.text[..equals.unwrap_or(lexeme.text.len())];
-        let key: SvcKey = core::str::from_utf8(key)
+        let word = &lexeme.text[..equals.unwrap_or(lexeme.text.len())];
+        let key: SvcKey = core::str::from_utf8(word)
             .ok()
             .and_then(|key| key.parse().ok())
             .ok_or_else(|| self.refuse(lexeme, "a service parameter such as alpn=h2, port=8443 or key65280=text"))?;
@@ -85,8 +85,10 @@ impl Rdata<'_> {
                 value = Value { lexeme: quoted, text: quoted.text, at: 0 };
                 rest = tail;
             }
-            self.svc_value(key, value)?;
-        } else if key.value() != SvcValue::Nothing && key.value() != SvcValue::Opaque && key != SvcKey::DOCPATH {
+            // RFC 9460 §2.1: behind keyNNNNN stand the octets of the wire form, also for a key that has a name.
+            let form = if word.starts_with(b"key") { SvcValue::Opaque } else { key.value() };
+            self.svc_value(form, value)?;
+        } else if !matches!(key.value(), SvcValue::Nothing | SvcValue::Opaque | SvcValue::PathSegments) {
             return Err(self.refuse(lexeme, "= and a value behind this key"));
         }
         let size = self.out.len() - start - 4;
@@ -97,10 +99,12 @@ impl Rdata<'_> {
         Ok((rest, Param { key, start, lexeme }))
     }
 
-    fn svc_value(&mut self, key: SvcKey, value: Value<'_>) -> Result<(), nom::Err<Fault>> {
-        match key.value() {
+    fn svc_value(&mut self, form: SvcValue, value: Value<'_>) -> Result<(), nom::Err<Fault>> {
+        match form {
             SvcValue::Opaque | SvcValue::Utf8 => self.svc_text(value),
-            SvcValue::StringList | SvcValue::PathSegments => self.svc_strings(value),
+            SvcValue::StringList => self.svc_strings(value),
+            SvcValue::PathSegments | SvcValue::Nothing if value.text.is_empty() => Ok(()),
+            SvcValue::PathSegments => self.svc_strings(value),
             SvcValue::Nothing => Err(self.refuse(value.lexeme, "no value, and no = behind this key")),
             SvcValue::U16 => self.svc_item(value, value.text, 0, number, "a number from 0 to 65535"),
             SvcValue::U16List => self.svc_list(value, number, "numbers from 0 to 65535 parted by commas"),
@@ -167,9 +171,6 @@ impl Rdata<'_> {
         let start = self.out.len();
         self.svc_text(value)?;
         let text = self.out.split_off(start);
-        if text.is_empty() && self.field_may_be_empty(start) {
-            return Ok(());
-        }
         let mut octets = text.iter().copied();
         let mut item = self.out.len();
         self.out.push(0);
@@ -191,12 +192,6 @@ impl Rdata<'_> {
             let octet = if octet == Some(b'\\') { octets.next() } else { octet };
             self.out.push(octet.ok_or_else(|| self.wrong_value(value, 0, expected))?);
         }
-    }
-
-    /// Whether the key that was written before the value at `start` may have an empty list.
-    fn field_may_be_empty(&self, start: usize) -> bool {
-        let key = SvcKey(u16::from_be_bytes([self.out[start - 4], self.out[start - 3]]));
-        key.value() == SvcValue::PathSegments
     }
 
     fn wrong_value(&self, value: Value<'_>, at: usize, expected: &'static str) -> nom::Err<Fault> {
