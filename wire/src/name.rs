@@ -194,8 +194,9 @@ impl Eq for Name<'_> {}
 
 impl Hash for Name<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for octet in self.wire {
-            state.write_u8(octet.to_ascii_lowercase());
+        // A name ends where its root label is, so that no length is needed to tell names apart.
+        for octets in self.wire.chunks(8) {
+            state.write_u64(first_octets(octets));
         }
     }
 }
@@ -535,8 +536,47 @@ fn label_at(wire: &[u8], start: u8) -> &[u8] {
     &wire[start + 1..start + 1 + usize::from(wire[start])]
 }
 
-fn cmp_labels(a: &[u8], b: &[u8]) -> Ordering {
-    a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase))
+/// Compares labels as octet strings, ASCII case folded, eight octets at a time.
+fn cmp_labels(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    loop {
+        // A label that ends within the eight octets is filled up with zeros: where those make a difference the shorter
+        // label is the lesser, and where they make none the lengths decide.
+        let order = first_octets(a).cmp(&first_octets(b));
+        if order.is_ne() || a.len() <= 8 || b.len() <= 8 {
+            return order.then(a.len().cmp(&b.len()));
+        }
+        (a, b) = (&a[8..], &b[8..]);
+    }
+}
+
+/// The first eight octets in lower case as a number, the first octet in its highest place; zeros where there are fewer.
+#[inline]
+fn first_octets(octets: &[u8]) -> u64 {
+    fold_case(match *octets {
+        [a, b, c, d, e, f, g, h, ..] => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+        // Read from both sides, the octets in the middle twice.
+        [a, b, c, d, ..] => {
+            let last = octets.last_chunk().map_or(0, |&last| u32::from_be_bytes(last));
+            u64::from(u32::from_be_bytes([a, b, c, d])) << 32 | u64::from(last) << (8 * (8 - octets.len()))
+        }
+        [a, b, c] => u64::from_be_bytes([a, b, c, 0, 0, 0, 0, 0]),
+        [a, b] => u64::from_be_bytes([a, b, 0, 0, 0, 0, 0, 0]),
+        [a] => u64::from_be_bytes([a, 0, 0, 0, 0, 0, 0, 0]),
+        [] => 0,
+    })
+}
+
+/// Eight octets with their ASCII capital letters turned into small ones.
+#[inline]
+fn fold_case(octets: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // In each octet the highest bit tells whether the other seven are above `Z`, and whether they are at or above `A`.
+    let low_bits = octets & (0x7f * ONES);
+    let above_z = low_bits + (0x7f - b'Z' as u64) * ONES;
+    let from_a = low_bits + (0x80 - b'A' as u64) * ONES;
+    let is_capital = (from_a ^ above_z) & !octets & (0x80 * ONES);
+    // Capital and small letters differ in the bit two places below the highest.
+    octets | is_capital >> 2
 }
 
 #[cfg(test)]
