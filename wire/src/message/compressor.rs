@@ -1,12 +1,13 @@
 //! Which names stand where in a message that is being written, so that later names can point to them.
 
 use super::compressed::POINTER;
-use crate::name::LABEL_COUNT_MAX;
+use crate::name::{LABEL_SIZE_MAX, NAME_SIZE_MAX};
 
 /// The names written so far, as a tree of labels with the root at its root; fixed size, kept for the next message.
 ///
 /// Each label written at an offset that a pointer can hold is one entry: its offset and the entry of the label to its right.
-/// A hash over both finds an entry among the others in one or two steps.
+/// A hash over both finds an entry among the others in one or two steps, and the label's first octets as one number tell
+/// it apart from nearly all others.
 #[derive(Clone)]
 pub struct Compressor {
     len: u8,
@@ -27,6 +28,8 @@ pub enum Compression {
 
 #[derive(Clone, Copy)]
 struct Entry {
+    /// The label's [`head`].
+    head: u64,
     /// Offset of the label's length octet in the message.
     offset: u16,
     /// The entry of the label to the right, or [`NONE`] for the root.
@@ -49,61 +52,86 @@ const NONE: u8 = 0xff;
 /// The offsets that fit into a pointer's 14 bits (RFC 1035 §4.1.4).
 const OFFSET_MAX: usize = 0x3fff;
 
-/// Where the labels of a name start, found once and used for looking up and for remembering.
-pub(super) struct LabelStarts {
-    starts: [u8; LABEL_COUNT_MAX],
-    len: usize,
-    /// Octets of the whole name.
-    pub(super) wire_len: usize,
+/// A name whose labels are found: where each of the last sixteen starts, and its size.
+///
+/// Labels further left are written out. Sixteen offsets fit into one number, which needs no memory; names with more
+/// labels are those of reverse IPv6 zones, whose zones' apexes mostly have less.
+#[derive(Clone, Copy)]
+pub(super) struct FoundName<'n> {
+    /// The name and nothing behind it.
+    wire: &'n [u8],
+    /// The last label's offset is in the lowest octet.
+    starts: u128,
+    /// How many offsets are in `starts`.
+    count: u8,
 }
 
-impl LabelStarts {
-    /// Finds the labels of the uncompressed name at the start of `wire`; `None` when there is no such name.
-    pub(super) fn find(wire: &[u8]) -> Option<LabelStarts> {
-        let mut found = LabelStarts { starts: [0; LABEL_COUNT_MAX], len: 0, wire_len: 0 };
-        let mut at = 0;
+impl<'n> FoundName<'n> {
+    /// Finds the uncompressed name at the start of `octets`; `None` when there is none.
+    #[inline]
+    pub(super) fn find(octets: &'n [u8]) -> Option<FoundName<'n>> {
+        let (mut starts, mut count, mut at) = (0, 0, 0);
         loop {
-            let length = *wire.get(at)?;
+            let length = usize::from(*octets.get(at)?);
             if length == 0 {
-                found.wire_len = at + 1;
-                return (at < 255).then_some(found);
+                return Some(FoundName { wire: octets.get(..=at)?, starts, count: count.min(16) });
             }
-            if length >= 64 {
+            starts = starts << 8 | at as u128;
+            count += 1;
+            at += 1 + length;
+            if length > LABEL_SIZE_MAX || at >= NAME_SIZE_MAX {
                 return None;
             }
-            // More labels than a name can have do not fit.
-            *found.starts.get_mut(found.len)? = at as u8;
-            found.len += 1;
-            at += 1 + usize::from(length);
         }
+    }
+
+    /// The uncompressed wire form.
+    #[inline]
+    pub(super) fn wire(self) -> &'n [u8] {
+        self.wire
     }
 }
 
 /// How a name is to be written: so many of its octets, then a pointer or the root label.
+#[derive(Clone, Copy)]
 pub(super) struct Match {
     /// Octets of the labels that stand nowhere yet.
     pub(super) prefix: usize,
     /// The pointer to the rest; `None` where only the root is left.
     pub(super) pointer: Option<u16>,
-    /// Labels in the prefix.
-    labels: usize,
     entry: u8,
+    /// The starts of the labels in the prefix.
+    starts: u128,
+    count: u8,
+}
+
+impl Match {
+    /// No label of the name stands anywhere.
+    #[inline]
+    pub(super) fn nothing(name: FoundName<'_>) -> Match {
+        let FoundName { wire, starts, count } = name;
+        Match { prefix: wire.len() - 1, pointer: None, entry: NONE, starts, count }
+    }
 }
 
 impl Compressor {
     /// A compressor that knows no name.
     pub const fn new() -> Compressor {
-        let entry = Entry { offset: 0, parent: NONE, next: NONE, bucket: 0 };
+        let entry = Entry { head: 0, offset: 0, parent: NONE, next: NONE, bucket: 0 };
         Compressor { len: 0, entries: [entry; ENTRY_COUNT_MAX], heads: [NONE; BUCKET_COUNT] }
     }
 
     /// Forgets everything, for another message.
+    #[inline]
     pub(super) fn clear(&mut self) {
-        self.len = 0;
-        self.heads = [NONE; BUCKET_COUNT];
+        if self.len > 0 {
+            self.len = 0;
+            self.heads = [NONE; BUCKET_COUNT];
+        }
     }
 
     /// How much is known, to be handed to [`Compressor::forget_since`].
+    #[inline]
     pub(super) fn level(&self) -> u8 {
         self.len
     }
@@ -112,57 +140,67 @@ impl Compressor {
     pub(super) fn forget_since(&mut self, level: u8) {
         while self.len > level {
             self.len -= 1;
-            let entry = self.entries[usize::from(self.len)];
+            let entry = self.entries[usize::from(self.len) % ENTRY_COUNT_MAX];
             self.heads[usize::from(entry.bucket) % BUCKET_COUNT] = entry.next;
         }
     }
 
     /// Finds the longest end of a name that stands in `message` already.
-    pub(super) fn find(&self, message: &[u8], wire: &[u8], labels: &LabelStarts, compression: Compression) -> Match {
-        let mut entry = NONE;
-        let mut left = labels.len;
-        while left > 0 {
-            let start = usize::from(labels.starts[left - 1]);
-            match self.child(message, entry, label_at(wire, start), compression) {
-                Some(child) => (entry, left) = (child, left - 1),
-                None => break,
-            }
+    #[inline(always)]
+    pub(super) fn find(&self, message: &[u8], name: FoundName<'_>, compression: Compression) -> Match {
+        let Match { mut prefix, mut entry, mut starts, mut count, .. } = Match::nothing(name);
+        while count > 0 {
+            let start = (starts & 0xff) as usize;
+            let label = name.wire.get(start..).unwrap_or_default();
+            let Some(child) = self.child(message, entry, label, compression) else { break };
+            (entry, prefix) = (child, start);
+            (starts, count) = (starts >> 8, count - 1);
         }
-        let prefix = if left == labels.len { labels.wire_len - 1 } else { usize::from(labels.starts[left]) };
-        let pointer = (entry != NONE).then(|| u16::from(POINTER) << 8 | self.entries[usize::from(entry)].offset);
-        Match { prefix, pointer, labels: left, entry }
+        let pointer = match entry {
+            NONE => None,
+            _ => Some(u16::from(POINTER) << 8 | self.entries[usize::from(entry) % ENTRY_COUNT_MAX].offset),
+        };
+        Match { prefix, pointer, entry, starts, count }
     }
 
     /// Remembers the labels of a name's prefix, which was written at `offset`.
-    pub(super) fn remember(&mut self, wire: &[u8], labels: &LabelStarts, found: &Match, offset: usize) {
-        let mut parent = found.entry;
-        for &start in labels.starts[..found.labels].iter().rev() {
-            let start = usize::from(start);
+    #[inline(always)]
+    pub(super) fn remember(&mut self, name: FoundName<'_>, found: Match, offset: usize) {
+        let Match { mut starts, mut count, entry: mut parent, .. } = found;
+        while count > 0 {
+            let start = (starts & 0xff) as usize;
             // The names to the left would hang on one that is not known.
             if offset + start > OFFSET_MAX || usize::from(self.len) >= ENTRY_COUNT_MAX {
                 return;
             }
-            let bucket = bucket(parent, label_at(wire, start));
+            let head = head(name.wire.get(start..).unwrap_or_default());
+            let bucket = bucket(parent, head);
             let next = core::mem::replace(&mut self.heads[usize::from(bucket) % BUCKET_COUNT], self.len);
-            self.entries[usize::from(self.len)] = Entry { offset: (offset + start) as u16, parent, next, bucket };
+            self.entries[usize::from(self.len) % ENTRY_COUNT_MAX] =
+                Entry { head, offset: (offset + start) as u16, parent, next, bucket };
             parent = self.len;
             self.len += 1;
+            (starts, count) = (starts >> 8, count - 1);
         }
     }
 
-    /// The entry of `label` (with its length octet) to the left of `parent`.
-    fn child(&self, message: &[u8], parent: u8, label: &[u8], compression: Compression) -> Option<u8> {
-        // Length octets are at most 63 and so never a letter: they differ or are equal in every case.
-        let is_equal = |octets: &[u8]| match compression {
-            Compression::IgnoreCase => octets.eq_ignore_ascii_case(label),
-            Compression::KeepCase => octets == label,
-        };
-        let mut candidate = self.heads[usize::from(bucket(parent, label)) % BUCKET_COUNT];
+    /// The entry of the label at the start of `wire` to the left of `parent`.
+    #[inline]
+    fn child(&self, message: &[u8], parent: u8, wire: &[u8], compression: Compression) -> Option<u8> {
+        let head = head(wire);
+        let mut candidate = self.heads[usize::from(bucket(parent, head)) % BUCKET_COUNT];
         while candidate != NONE {
-            let entry = self.entries.get(usize::from(candidate))?;
-            let offset = usize::from(entry.offset);
-            if entry.parent == parent && message.get(offset..offset + label.len()).is_some_and(is_equal) {
-                return Some(candidate);
+            let entry = &self.entries[usize::from(candidate) % ENTRY_COUNT_MAX];
+            if entry.parent == parent {
+                // A label of up to seven octets is all in its head.
+                let is_equal = match entry.head ^ head {
+                    0 if head & 0xff <= 7 => true,
+                    difference if difference & !CASE_BITS == 0 => is_same_label(message, entry, wire, compression),
+                    _ => false,
+                };
+                if is_equal {
+                    return Some(candidate);
+                }
             }
             candidate = entry.next;
         }
@@ -182,21 +220,45 @@ impl core::fmt::Debug for Compressor {
     }
 }
 
-/// The label at `start`, its length octet in front.
-fn label_at(wire: &[u8], start: usize) -> &[u8] {
-    let tail = wire.get(start..).unwrap_or_default();
-    let size = tail.first().map_or(0, |&length| 1 + usize::from(length));
-    tail.get(..size).unwrap_or_default()
+/// The length octet and the first seven octets of the label at the start of `wire` as one number.
+#[inline]
+fn head(wire: &[u8]) -> u64 {
+    let word = match *wire {
+        [a, b, c, d, e, f, g, h, ..] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        // Less than eight octets are left: the last label and the root label. They are read from both sides, the
+        // octets in the middle twice.
+        [a, b, c, d, ..] => {
+            let last = wire.last_chunk().map_or(0, |&last| u32::from_le_bytes(last));
+            u64::from(u32::from_le_bytes([a, b, c, d])) | u64::from(last) << (8 * (wire.len() - 4))
+        }
+        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+        _ => 0,
+    };
+    // What follows the label does not count.
+    let octets = ((word & 0xff) + 1).min(8);
+    word & u64::MAX >> (64 - 8 * octets)
 }
 
-/// The bucket for a label and what is to its right: length, first and last octet tell most labels apart.
-fn bucket(parent: u8, label: &[u8]) -> u8 {
-    let [length, first, ..] = *label else { return 0 };
-    let last = label[label.len() - 1];
-    // Setting one bit folds the case of letters, and some other octets together, which costs a comparison only.
-    let hash = parent.wrapping_mul(7)
-        ^ length.wrapping_mul(29)
-        ^ (first | 0x20).wrapping_mul(5)
-        ^ (last | 0x20).wrapping_mul(11);
-    hash % BUCKET_COUNT as u8
+/// The bits of a head in which letters of either case differ; the lowest octet is the length.
+const CASE_BITS: u64 = 0x2020_2020_2020_2000;
+
+/// Compares whole labels, the one at the entry's offset in the message and the one at the start of `wire`.
+#[inline(never)]
+fn is_same_label(message: &[u8], entry: &Entry, wire: &[u8], compression: Compression) -> bool {
+    let size = 1 + usize::from(wire.first().copied().unwrap_or_default());
+    let offset = usize::from(entry.offset);
+    match (message.get(offset..offset + size), wire.get(..size), compression) {
+        // Length octets are at most 63 and so never a letter: they differ or are equal in every case.
+        (Some(a), Some(b), Compression::IgnoreCase) => a.eq_ignore_ascii_case(b),
+        (Some(a), Some(b), Compression::KeepCase) => a == b,
+        (None, _, _) | (_, None, _) => false,
+    }
+}
+
+/// The bucket for a label and what is to its right, the same for letters of either case.
+#[inline]
+fn bucket(parent: u8, head: u64) -> u8 {
+    // The multiplier of Fibonacci hashing, 2^64 divided by the golden ratio; the highest bits are the best mixed.
+    let hash = (head | CASE_BITS).wrapping_add(u64::from(parent) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash >> (64 - BUCKET_COUNT.trailing_zeros())) as u8
 }

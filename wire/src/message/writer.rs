@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::compressed::POINTER;
-use super::compressor::LabelStarts;
+use super::compressor::{FoundName, Match};
 use super::{
     Compression, Compressor, EdnsFlags, Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, OptionCode, Question, Rcode,
     Section,
@@ -32,6 +32,8 @@ pub struct Writer<'b> {
     reserved: usize,
     section: Section,
     question_count: u16,
+    /// Whether the name of the question is not in the compressor yet; most answers never need it there.
+    is_question_pending: bool,
     record_counts: [u16; 3],
     opt_at: Option<usize>,
 }
@@ -59,6 +61,7 @@ pub struct Mark {
     question_count: u16,
     record_counts: [u16; 3],
     opt_at: Option<usize>,
+    is_question_pending: bool,
     compressor_level: u8,
 }
 
@@ -97,6 +100,7 @@ impl<'b> Writer<'b> {
             reserved: 0,
             section: Section::Answer,
             question_count: 0,
+            is_question_pending: false,
             record_counts: [0; 3],
             opt_at: None,
         })
@@ -143,6 +147,7 @@ impl<'b> Writer<'b> {
             question_count: self.question_count,
             record_counts: self.record_counts,
             opt_at: self.opt_at,
+            is_question_pending: self.is_question_pending,
             compressor_level: self.compressor.level(),
         }
     }
@@ -154,6 +159,7 @@ impl<'b> Writer<'b> {
         self.question_count = mark.question_count;
         self.record_counts = mark.record_counts;
         self.opt_at = mark.opt_at;
+        self.is_question_pending = mark.is_question_pending;
         self.compressor.forget_since(mark.compressor_level);
     }
 
@@ -167,7 +173,7 @@ impl<'b> Writer<'b> {
         let [c, lass] = question.qclass.0.to_be_bytes();
         self.all_or_nothing(|writer| {
             writer.name(question.qname.as_wire())?;
-            writer.octets(&[t, ype, c, lass])?;
+            writer.array([t, ype, c, lass])?;
             writer.question_count += 1;
             Ok(())
         })
@@ -179,13 +185,10 @@ impl<'b> Writer<'b> {
     ///
     /// [`Full`].
     pub fn question_octets(&mut self, octets: &[u8]) -> Result<(), Full> {
-        let at = self.at;
+        debug_assert!(self.is_empty(), "the question of a request comes first");
         self.octets(octets)?;
         self.question_count += 1;
-        if let Some(labels) = LabelStarts::find(octets) {
-            let found = self.compressor.find(self.buffer, octets, &labels, self.compression);
-            self.compressor.remember(octets, &labels, &found, at);
-        }
+        self.is_question_pending = true;
         Ok(())
     }
 
@@ -223,30 +226,38 @@ impl<'b> Writer<'b> {
         rdatas: impl IntoIterator<Item = &'r [u8]>,
     ) -> Result<(), Full> {
         debug_assert!(section >= self.section, "sections are written in their order");
-        let owner = owner.into();
         let names = CompressibleNames::of(rtype);
-        let mut fixed = [0; 8];
-        fixed[..2].copy_from_slice(&rtype.0.to_be_bytes());
-        fixed[2..4].copy_from_slice(&class.0.to_be_bytes());
-        fixed[4..].copy_from_slice(&ttl.to_be_bytes());
+        let [t, ype] = rtype.0.to_be_bytes();
+        let [c, lass] = class.0.to_be_bytes();
+        let [t3, t2, t1, t0] = ttl.to_be_bytes();
+        let owner = owner.into();
         self.all_or_nothing(|writer| {
             writer.section = section;
             // All records but the first point to the owner of the first, if its offset fits into a pointer.
-            let mut pointer = match owner {
-                Owner::Question => Some(QUESTION_POINTER),
-                Owner::Name(_) => None,
+            let (mut pointer, owner) = match owner {
+                Owner::Question => (Some(QUESTION_POINTER), Name::ROOT),
+                Owner::Name(name) => (None, name),
             };
+            let mut count = writer.record_counts[section as usize];
             for rdata in rdatas {
-                match (pointer, owner) {
-                    (Some(pointer), _) => writer.octets(&pointer.to_be_bytes())?,
-                    (None, Owner::Name(name)) => pointer = writer.name(name.as_wire())?,
-                    (None, Owner::Question) => writer.octets(&QUESTION_POINTER.to_be_bytes())?,
+                let [size, size_low] = u16::try_from(rdata.len()).map_err(|_| Full)?.to_be_bytes();
+                match pointer {
+                    Some(pointer) => {
+                        let [p, ointer] = pointer.to_be_bytes();
+                        writer.array([p, ointer, t, ype, c, lass, t3, t2, t1, t0, size, size_low])?;
+                    }
+                    None => {
+                        pointer = writer.name(owner.as_wire())?;
+                        writer.array([t, ype, c, lass, t3, t2, t1, t0, size, size_low])?;
+                    }
                 }
-                writer.octets(&fixed)?;
-                writer.rdata(rdata, names)?;
-                let count = &mut writer.record_counts[section as usize];
-                *count = count.checked_add(1).ok_or(Full)?;
+                match names.count {
+                    0 => writer.octets(rdata)?,
+                    _ => writer.rdata_with_names(rdata, names)?,
+                }
+                count = count.checked_add(1).ok_or(Full)?;
             }
+            writer.record_counts[section as usize] = count;
             Ok(())
         })
     }
@@ -271,10 +282,10 @@ impl<'b> Writer<'b> {
             let [o, pt] = RType::OPT.0.to_be_bytes();
             let [size, size_low] = udp_payload_size.to_be_bytes();
             let [flag, flag_low] = flags.0.to_be_bytes();
-            writer.octets(&[0, o, pt, size, size_low, 0, 0, flag, flag_low])?;
+            writer.array([0, o, pt, size, size_low, 0, 0, flag, flag_low])?;
             writer.counted(|writer| {
                 for (code, octets) in options {
-                    writer.octets(&code.0.to_be_bytes())?;
+                    writer.array(code.0.to_be_bytes())?;
                     writer.counted(|writer| writer.octets(octets))?;
                 }
                 Ok(())
@@ -321,68 +332,91 @@ impl<'b> Writer<'b> {
         result
     }
 
+    #[inline]
     fn octets(&mut self, octets: &[u8]) -> Result<(), Full> {
         let limit = self.buffer.len() - self.reserved;
-        let end = self.at + octets.len();
-        if end > limit {
-            return Err(Full);
-        }
-        self.buffer[self.at..end].copy_from_slice(octets);
-        self.at = end;
+        let room = self.buffer.get_mut(self.at..limit).ok_or(Full)?;
+        room.get_mut(..octets.len()).ok_or(Full)?.copy_from_slice(octets);
+        self.at += octets.len();
+        Ok(())
+    }
+
+    /// As [`Writer::octets`], without a call to copy them.
+    #[inline]
+    fn array<const N: usize>(&mut self, octets: [u8; N]) -> Result<(), Full> {
+        let limit = self.buffer.len() - self.reserved;
+        let room = self.buffer.get_mut(self.at..limit).ok_or(Full)?;
+        *room.first_chunk_mut().ok_or(Full)? = octets;
+        self.at += N;
         Ok(())
     }
 
     /// Writes what `write` writes, behind the number of its octets in two octets.
     fn counted(&mut self, write: impl FnOnce(&mut Self) -> Result<(), Full>) -> Result<(), Full> {
         let at = self.at;
-        self.octets(&[0, 0])?;
+        self.array([0, 0])?;
         write(self)?;
-        let size = u16::try_from(self.at - at - 2).map_err(|_| Full)?;
-        self.buffer[at..at + 2].copy_from_slice(&size.to_be_bytes());
+        self.count_octets_since(at + 2)
+    }
+
+    /// Writes the number of octets from `start` on into the two octets before `start`.
+    #[inline]
+    fn count_octets_since(&mut self, start: usize) -> Result<(), Full> {
+        let size = u16::try_from(self.at - start).map_err(|_| Full)?;
+        self.buffer[start - 2..start].copy_from_slice(&size.to_be_bytes());
         Ok(())
     }
 
-    fn rdata(&mut self, rdata: &[u8], names: CompressibleNames) -> Result<(), Full> {
-        if names.count == 0 {
-            let size = u16::try_from(rdata.len()).map_err(|_| Full)?;
-            self.octets(&size.to_be_bytes())?;
-            return self.octets(rdata);
+    /// Writes RDATA, and corrects its size, which stands before it.
+    fn rdata_with_names(&mut self, rdata: &[u8], names: CompressibleNames) -> Result<(), Full> {
+        let start = self.at;
+        let (skipped, mut rest) = rdata.split_at_checked(names.skip).unwrap_or((rdata, &[]));
+        self.octets(skipped)?;
+        for _ in 0..names.count {
+            let Some(name) = FoundName::find(rest) else { break };
+            self.found_name(name)?;
+            rest = rest.get(name.wire().len()..).unwrap_or_default();
         }
-        self.counted(|writer| {
-            let (skipped, mut rest) = rdata.split_at_checked(names.skip).unwrap_or((rdata, &[]));
-            writer.octets(skipped)?;
-            for _ in 0..names.count {
-                let Some(labels) = LabelStarts::find(rest) else { break };
-                let (name, tail) = rest.split_at(labels.wire_len);
-                writer.found_name(name, &labels)?;
-                rest = tail;
-            }
-            // What is left behind the names; or all of it, where there is no name although the type wants one.
-            writer.octets(rest)
-        })
+        // What is left behind the names; or all of it, where there is no name although the type wants one.
+        self.octets(rest)?;
+        self.count_octets_since(start)
     }
 
     /// Writes a name, compressed; returns a pointer to it, if its offset fits into one.
     fn name(&mut self, wire: &[u8]) -> Result<Option<u16>, Full> {
-        match LabelStarts::find(wire) {
-            Some(labels) => self.found_name(wire, &labels),
+        match FoundName::find(wire) {
+            Some(name) => self.found_name(name),
             None => self.octets(wire).map(|()| None),
         }
     }
 
-    fn found_name(&mut self, wire: &[u8], labels: &LabelStarts) -> Result<Option<u16>, Full> {
-        let at = self.at;
-        let found = self.compressor.find(self.buffer, wire, labels, self.compression);
-        self.octets(&wire[..found.prefix])?;
-        match found.pointer {
-            Some(pointer) => self.octets(&pointer.to_be_bytes())?,
-            None => self.octets(&[0])?,
+    fn found_name(&mut self, name: FoundName<'_>) -> Result<Option<u16>, Full> {
+        if self.is_question_pending {
+            self.remember_question();
         }
-        self.compressor.remember(wire, labels, &found, at);
-        Ok(match (found.prefix, found.pointer) {
-            (0, pointer) => pointer,
-            _ => u16::try_from(at).ok().filter(|&at| at < 0x4000).map(|at| u16::from(POINTER) << 8 | at),
-        })
+        let at = self.at;
+        let found = self.compressor.find(self.buffer, name, self.compression);
+        if found.prefix > 0 {
+            self.octets(&name.wire()[..found.prefix])?;
+        }
+        match found.pointer {
+            Some(pointer) => self.array(pointer.to_be_bytes())?,
+            None => self.array([0])?,
+        }
+        if found.prefix == 0 {
+            return Ok(found.pointer);
+        }
+        self.compressor.remember(name, found, at);
+        Ok(u16::try_from(at).ok().filter(|&at| at < 0x4000).map(|at| u16::from(POINTER) << 8 | at))
+    }
+
+    #[cold]
+    fn remember_question(&mut self) {
+        self.is_question_pending = false;
+        let question = self.buffer.get(HEADER_SIZE..self.at).unwrap_or_default();
+        if let Some(name) = FoundName::find(question) {
+            self.compressor.remember(name, Match::nothing(name), HEADER_SIZE);
+        }
     }
 }
 
