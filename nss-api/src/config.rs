@@ -1,0 +1,419 @@
+//! The configuration: one TOML file in which every key but `name_servers` may be left out.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+
+use nss_wire::NameBuf;
+use serde::{Deserialize, Deserializer};
+use tracing_subscriber::EnvFilter;
+
+/// Everything that can be set; unknown keys are refused with line and column.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where HTTP is spoken; `None` is loopback in both families, where a missing family is no error.
+    pub listen: Option<Vec<SocketAddr>>,
+    /// The Unix socket on which `nssd` takes orders.
+    pub control_socket: PathBuf,
+    /// The names that owners enter at their registrar and that a zone's own NS set must contain.
+    #[serde(deserialize_with = "names")]
+    pub name_servers: Vec<NameBuf>,
+    /// By what an uploader may change a zone.
+    pub ownership: Ownership,
+    /// Whether the parent zone is asked; may be off only when `ownership` is open.
+    pub delegation_check: bool,
+    /// Requests a second for each client, a second's worth at once.
+    pub requests_per_second: NonZeroU32,
+    /// Requests a second over all clients.
+    pub requests_per_second_total: NonZeroU32,
+    /// How the parent zone is found and asked.
+    pub parent: Parent,
+    /// Sizes and counts.
+    pub limits: Limits,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// By what an uploader may change a zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ownership {
+    /// The delegation at the parent has to name our name servers.
+    #[default]
+    Delegated,
+    /// For private networks and tests: names of our own are allowed, and the delegation check may be switched off.
+    Open,
+}
+
+/// How the parent zone is found and asked.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Parent {
+    /// Addresses of root name servers to start from; empty for those of the public root.
+    pub root_hints: Vec<IpAddr>,
+    /// The port that all name servers are asked on.
+    pub dns_port: u16,
+    /// Whether name servers on private and loopback addresses are asked, as a private root needs.
+    pub allow_private_addresses: bool,
+    /// How many of the parent's servers have to say the same.
+    pub servers_min: NonZeroUsize,
+}
+
+/// Sizes and counts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Octets of one zone file.
+    pub body_size_max: NonZeroUsize,
+    /// Octets of all zone files that are being received and checked at one time.
+    pub body_memory_max: NonZeroUsize,
+    /// Connections open at one time.
+    pub connections_max: NonZeroUsize,
+    /// Connections open at one time for each client.
+    pub connections_per_client_max: NonZeroUsize,
+    /// Zone files being parsed at one time; absent for one a core.
+    pub parses_max: Option<NonZeroUsize>,
+    /// Delegation checks running at one time.
+    pub parent_checks_max: NonZeroUsize,
+}
+
+/// How long things may take, in milliseconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// From the connection, or the first octet of a request, to the end of its header section.
+    pub header_ms: NonZeroU32,
+    /// From the end of the header section to the end of the body.
+    pub body_ms: NonZeroU32,
+    /// Without a request on an open connection.
+    pub idle_ms: NonZeroU32,
+    /// Without the client taking a single octet of an answer.
+    pub write_ms: NonZeroU32,
+    /// For all queries of one delegation check.
+    pub parent_check_ms: NonZeroU32,
+    /// For one call to `nssd`.
+    pub control_ms: NonZeroU32,
+    /// In a queue for a parser or a delegation check.
+    pub queue_ms: NonZeroU32,
+    /// For the requests that are running when the server stops.
+    pub stop_ms: NonZeroU32,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Log {
+    /// A level, or directives such as `info,nss_api=debug`.
+    pub level: String,
+    /// Lines for people or JSON for programs.
+    pub format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read, and what [`Config::from_toml`] refuses.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError { place: Some(path.to_owned()), reason: error.to_string() })?;
+        Config::from_toml(&text).map_err(|error| ConfigError { place: Some(path.to_owned()), ..error })
+    }
+
+    /// Reads and checks the text of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// Broken TOML, unknown keys and values of the wrong type, with line and column; and settings that can't be meant.
+    pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
+        let config: Config =
+            toml::from_str(text).map_err(|error| ConfigError { place: None, reason: error.to_string() })?;
+        config.check().map_err(|reason| ConfigError { place: None, reason })?;
+        Ok(config)
+    }
+
+    /// The addresses to listen on.
+    pub fn listen_addresses(&self) -> Vec<SocketAddr> {
+        self.listen.clone().unwrap_or_else(|| {
+            let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            loopback.map(|address| SocketAddr::new(address, PORT_DEFAULT)).into()
+        })
+    }
+
+    /// Whether anybody may upload any domain.
+    pub fn is_unchecked(&self) -> bool {
+        self.ownership == Ownership::Open && !self.delegation_check
+    }
+
+    /// Refuses what the types allow and cannot be meant.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what to write instead.
+    pub fn check(&self) -> Result<(), String> {
+        if self.name_servers.is_empty() {
+            return Err("name_servers is not set: write the names that owners enter at their registrar, as in \
+                        name_servers = [\"ns1.dns.example.net\", \"ns2.dns.example.net\"]"
+                .into());
+        }
+        if self.name_servers.len() > NAME_SERVERS_MAX {
+            return Err(format!("name_servers has {} names, {NAME_SERVERS_MAX} are the most", self.name_servers.len()));
+        }
+        for (i, name) in self.name_servers.iter().enumerate() {
+            if name.as_name().label_count() < 2 || name.as_name().is_wildcard() {
+                return Err(format!("name_servers: {name} is not the name of a host, such as ns1.dns.example.net"));
+            }
+            if self.name_servers.iter().skip(i + 1).any(|other| other == name) {
+                return Err(format!("name_servers: {name} stands there twice"));
+            }
+        }
+        if !self.delegation_check && self.ownership != Ownership::Open {
+            return Err("delegation_check = false lets anybody overwrite any zone: it needs ownership = \"open\" \
+                        beside it, and a private network or a test"
+                .into());
+        }
+        if self.listen.as_ref().is_some_and(Vec::is_empty) {
+            return Err("listen is empty: write an address and a port, as in listen = [\"127.0.0.1:12601\"]".into());
+        }
+        if let Err(error) = EnvFilter::try_new(&self.log.level) {
+            return Err(format!("log.level: {error}; write a level such as info, or info,nss_api=debug"));
+        }
+        if self.parent.dns_port == 0 {
+            return Err("parent.dns_port is 0: name servers listen on port 53".into());
+        }
+        let limits = &self.limits;
+        if limits.body_size_max.get() > nssd::control::ZONE_TEXT_SIZE_MAX {
+            return Err(format!(
+                "limits.body_size_max is over {}, the most that nssd takes",
+                nssd::control::ZONE_TEXT_SIZE_MAX
+            ));
+        }
+        if limits.body_memory_max < limits.body_size_max || limits.body_memory_max.get() > BODY_MEMORY_MAX {
+            return Err(format!(
+                "limits.body_memory_max is to be between body_size_max ({}) and {BODY_MEMORY_MAX}",
+                limits.body_size_max
+            ));
+        }
+        for (key, value) in [
+            ("connections_max", limits.connections_max),
+            ("connections_per_client_max", limits.connections_per_client_max),
+            ("parent_checks_max", limits.parent_checks_max),
+            ("parses_max", limits.parses_max.unwrap_or(NonZeroUsize::MIN)),
+        ] {
+            if value.get() > COUNT_MAX {
+                return Err(format!("limits.{key} is over {COUNT_MAX}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for Config {
+    /// Everything but `name_servers`, without which [`Config::check`] refuses it.
+    fn default() -> Config {
+        Config {
+            listen: None,
+            control_socket: PathBuf::from("/run/nssd/control.sock"),
+            name_servers: Vec::new(),
+            ownership: Ownership::Delegated,
+            delegation_check: true,
+            requests_per_second: const { NonZeroU32::new(100).unwrap() },
+            requests_per_second_total: const { NonZeroU32::new(1000).unwrap() },
+            parent: Parent::default(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Parent {
+    fn default() -> Parent {
+        Parent {
+            root_hints: Vec::new(),
+            dns_port: 53,
+            allow_private_addresses: false,
+            // One that lies, or is out of date, must not decide alone.
+            servers_min: const { NonZeroUsize::new(2).unwrap() },
+        }
+    }
+}
+
+impl Default for Limits {
+    /// What a machine with 4 GB of memory and an open-file limit of 4,096 carries.
+    fn default() -> Limits {
+        Limits {
+            // 300,000 records of 50 octets; larger zones are for the operator's own files.
+            body_size_max: const { NonZeroUsize::new(16 << 20).unwrap() },
+            // Sixteen of the largest at once, or thousands of usual ones.
+            body_memory_max: const { NonZeroUsize::new(256 << 20).unwrap() },
+            connections_max: const { NonZeroUsize::new(2048).unwrap() },
+            // A browser opens six, a busy CI system some dozens.
+            connections_per_client_max: const { NonZeroUsize::new(128).unwrap() },
+            parses_max: None,
+            // A check has as many sockets open as servers have to agree, for some round trips.
+            parent_checks_max: const { NonZeroUsize::new(64).unwrap() },
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            header_ms: const { NonZeroU32::new(30_000).unwrap() },
+            body_ms: const { NonZeroU32::new(30_000).unwrap() },
+            idle_ms: const { NonZeroU32::new(10_000).unwrap() },
+            write_ms: const { NonZeroU32::new(30_000).unwrap() },
+            parent_check_ms: const { NonZeroU32::new(10_000).unwrap() },
+            control_ms: const { NonZeroU32::new(30_000).unwrap() },
+            queue_ms: const { NonZeroU32::new(5_000).unwrap() },
+            stop_ms: const { NonZeroU32::new(10_000).unwrap() },
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { level: "info".into(), format: LogFormat::Text }
+    }
+}
+
+/// A configuration that can't be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    place: Option<PathBuf>,
+    reason: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.place {
+            write!(f, "{}: ", path.display())?;
+        }
+        f.write_str(self.reason.trim_end())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The port of the public front, unless `listen` says otherwise.
+pub const PORT_DEFAULT: u16 = 12601;
+
+/// Name servers at most: as many as fit in a referral of 512 octets, which is why the root has thirteen.
+pub const NAME_SERVERS_MAX: usize = 13;
+
+/// The largest `body_memory_max`: beyond it the counter of kibibytes would not fit a 32-bit permit.
+const BODY_MEMORY_MAX: usize = 1 << 40;
+
+/// The largest of the counts; more sockets than one address has ports.
+const COUNT_MAX: usize = 65_536;
+
+fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NameBuf>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let name = |text: &String| {
+        let name: NameBuf = text.parse().map_err(|error| serde::de::Error::custom(format!("\"{text}\": {error}")))?;
+        Ok(name.as_name().to_lowercase())
+    };
+    texts.iter().map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: &str = "name_servers = [\"ns1.dns.example.net\", \"NS2.dns.example.net.\"]\n";
+
+    fn refused(text: &str, words: &[&str]) {
+        let error = Config::from_toml(text).expect_err(text).to_string();
+        for word in words {
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn name_servers_are_all_that_has_to_be_said() {
+        let config = Config::from_toml(NAMES).unwrap();
+        assert_eq!(config.name_servers.len(), 2);
+        assert_eq!(config.listen_addresses(), ["127.0.0.1:12601", "[::1]:12601"].map(|a| a.parse().unwrap()));
+        assert!(config.ownership == Ownership::Delegated && config.delegation_check && !config.is_unchecked());
+        assert_eq!((config.timeouts.header_ms.get(), config.timeouts.idle_ms.get()), (30_000, 10_000));
+        assert_eq!(config.requests_per_second.get(), 100);
+    }
+
+    #[test]
+    fn without_name_servers_the_error_says_what_to_write() {
+        refused("", &["name_servers = [\"ns1.dns.example.net\""]);
+        refused("name_servers = []", &["name_servers = [\"ns1.dns.example.net\""]);
+    }
+
+    #[test]
+    fn the_sample_file_is_a_configuration() {
+        let sample = include_str!("../../etc/nss-api.toml");
+        Config::from_toml(sample).unwrap();
+        // Every key that the sample shows commented out is one, and its value is the default or one that is allowed.
+        let all: String = sample
+            .lines()
+            .map(|line| line.strip_prefix("#").filter(|line| !line.starts_with(' ')).unwrap_or(line))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let config = Config::from_toml(&all).unwrap_or_else(|error| panic!("{error}\n{all}"));
+        let defaults = Config::default();
+        assert_eq!(
+            format!("{:?}", config.limits),
+            format!("{:?}", Limits { parses_max: config.limits.parses_max, ..defaults.limits })
+        );
+        assert_eq!(format!("{:?}", config.timeouts), format!("{:?}", defaults.timeouts));
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_values_are_refused_where_they_stand() {
+        refused(&format!("{NAMES}listn = []"), &["line 2, column 1", "listn"]);
+        refused(&format!("{NAMES}[limits]\nbody_size = 1"), &["line 3, column 1", "body_size"]);
+        refused(&format!("{NAMES}ownership = \"closed\""), &["line 2", "closed"]);
+        refused(&format!("{NAMES}requests_per_second = 0"), &["line 2"]);
+        refused("name_servers = [\"a..b\"]", &["line 1", "a..b"]);
+        refused(&format!("{NAMES}listen = [\"localhost\"]"), &["line 2"]);
+    }
+
+    #[test]
+    fn settings_that_cannot_be_meant_are_refused() {
+        refused("name_servers = [\"ns1\"]", &["ns1."]);
+        refused("name_servers = [\"a.example\", \"A.example.\"]", &["twice"]);
+        refused(&format!("{NAMES}listen = []"), &["listen"]);
+        refused(&format!("{NAMES}[log]\nlevel = \"a=b=c\""), &["log.level"]);
+        refused(&format!("{NAMES}[limits]\nbody_size_max = 1_000_000_000"), &["body_size_max"]);
+        refused(&format!("{NAMES}[limits]\nbody_memory_max = 1"), &["body_memory_max"]);
+        refused(&format!("{NAMES}[limits]\nconnections_max = 1_000_000"), &["connections_max"]);
+    }
+
+    #[test]
+    fn the_delegation_check_can_be_switched_off_in_open_mode_only() {
+        refused(&format!("{NAMES}delegation_check = false"), &["ownership = \"open\""]);
+        let open = Config::from_toml(&format!("{NAMES}ownership = \"open\"")).unwrap();
+        assert!(!open.is_unchecked());
+        let unchecked = Config::from_toml(&format!("{NAMES}ownership = \"open\"\ndelegation_check = false")).unwrap();
+        assert!(unchecked.is_unchecked());
+    }
+}
