@@ -82,9 +82,9 @@ pub enum Kind {
     /// A length octet and 1 to 255 ASCII letters or digits; written without quotes (CAA's tag, RFC 8659 §4.1).
     Tag,
     /// Octets without a length to the end; written as one quoted string, which may hold more than 255 octets (CAA's value).
+    ///
+    /// An empty one is taken for URI too, although RFC 7553 §4.4 rules it out: zones have it, and other servers load them.
     Text,
-    /// As [`Kind::Text`], but at least one octet (URI's target, RFC 7553 §4.4).
-    NonEmptyText,
     /// One or more octets to the end; Base64 in one or several pieces (RFC 4648 §4).
     Base64,
     /// No, one or several octets to the end; Base64, and nothing at all when there are none (KEY, IPSECKEY, SINK).

@@ -107,11 +107,16 @@ pub enum RdataErrorKind {
 
 impl fmt::Display for RdataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at octet {} of the RDATA: ", self.field, self.offset)?;
-        match self.kind {
+        write!(f, "{} at octet {} of the RDATA: {}", self.field, self.offset, self.kind)
+    }
+}
+
+impl fmt::Display for RdataErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             RdataErrorKind::Truncated => f.write_str("the RDATA ends within the field"),
             RdataErrorKind::Trailing => f.write_str("octets follow the last field"),
-            RdataErrorKind::Name(error) => fmt::Display::fmt(&error, f),
+            RdataErrorKind::Name(error) => fmt::Display::fmt(error, f),
             RdataErrorKind::Empty => f.write_str("the field is empty, but has to hold something"),
             RdataErrorKind::DigestSize { expected, found } => {
                 write!(f, "a digest of {found} octets where its algorithm gives {expected}")
@@ -167,7 +172,7 @@ pub(super) fn extent(kind: Kind, rdata: &[u8], at: usize) -> Result<usize, Fault
         }
         Kind::HashedOwner => counted_some(rdata, at),
         Kind::Text | Kind::Base64OrNothing | Kind::Base64OrDash => Ok(rest.len()),
-        Kind::NonEmptyText | Kind::Base64 | Kind::Hex | Kind::Nsap => some(rest, at),
+        Kind::Base64 | Kind::Hex | Kind::Nsap => some(rest, at),
         Kind::TypeBitmap => type_bitmap(rest, at),
         Kind::NxtBitmap => nxt_bitmap(rest, at),
         Kind::Location => location(rdata, at),
@@ -491,7 +496,8 @@ mod tests {
         is(RType::CAA, b"\x00\x05issueca.example", "");
         is(RType::CAA, b"\x00\x05is-ueca.example", "tag at octet 4");
         is(RType::CAA, b"\x00\x00ca.example", "tag at octet 1");
-        is(RType::URI, b"\x00\x01\x00\x01", "target at octet 4");
+        is(RType::URI, b"\x00\x01\x00\x01", "");
+        is(RType::URI, b"\x00\x01\x00", "weight at octet 3");
         is(RType::APL, b"", "");
         is(RType::APL, &[0, 1, 8, 1, 10], "");
         is(RType::APL, &[0, 1, 33, 1, 10], "address prefixes at octet 2");

@@ -231,7 +231,7 @@ fn write_field(line: &mut Line<'_, '_>, kind: Kind, part: &[u8], rdata: &[u8]) -
             0 => line.field(char::from(octet)),
             _ => line.f.write_char(char::from(octet)),
         }),
-        Kind::Text | Kind::NonEmptyText => line.field(Quoted(part)),
+        Kind::Text => line.field(Quoted(part)),
         Kind::Base64OrNothing if part.is_empty() => Ok(()),
         Kind::Base64OrDash if part.is_empty() => line.field('-'),
         Kind::Base64 | Kind::Base64OrNothing | Kind::Base64OrDash => line.field(Base64(part)),

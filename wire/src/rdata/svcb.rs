@@ -98,7 +98,7 @@ keys! {
 }
 
 impl SvcKey {
-    /// The key that no record may hold (RFC 9460 §14.3.2).
+    /// The key that is reserved and will never mean anything (RFC 9460 §14.3.2); records that hold it are taken as they are.
     pub const INVALID: SvcKey = SvcKey(65535);
 }
 
@@ -159,9 +159,6 @@ pub(super) fn check(octets: &[u8]) -> Result<(), Fault> {
         };
         if last >= Some(key) {
             return fault(at, "service parameter keys have to ascend, none twice (RFC 9460 §2.2)");
-        }
-        if key == SvcKey::INVALID {
-            return fault(at, "key 65535 is reserved as invalid (RFC 9460 §14.3.2)");
         }
         if key == SvcKey::NO_DEFAULT_ALPN && last != Some(SvcKey::ALPN) {
             return fault(at, "no-default-alpn needs alpn beside it (RFC 9460 §7.1.1)");
@@ -272,7 +269,7 @@ mod tests {
             &[(1, b"\x02h2"), (2, b""), (3, b"\x01\xbb"), (4, &[192, 0, 2, 1]), (5, b"ech"), (6, &[0; 16])],
             &[(0, &[0, 1, 0, 3]), (1, b"\x02h2"), (3, b"\x01\xbb")],
             &[(7, "/q{?dns}".as_bytes()), (8, b""), (9, &[0, 29, 0, 23]), (10, b""), (11, b""), (12, b"x")],
-            &[(10, b"\x03dns\x01q"), (65280, b"\xff")],
+            &[(10, b"\x03dns\x01q"), (65280, b"\xff"), (65535, b"")],
         ];
         for list in good {
             assert_eq!(check(&params(list)), Ok(()), "{list:?}");
@@ -280,7 +277,6 @@ mod tests {
         let bad: &[&[(u16, &[u8])]] = &[
             &[(3, b"\x01\xbb"), (1, b"\x02h2")],
             &[(3, b"\x01\xbb"), (3, b"\x01\xbb")],
-            &[(65535, b"")],
             &[(2, b"")],
             &[(0, b"")],
             &[(0, &[0, 1])],

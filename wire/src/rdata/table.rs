@@ -113,7 +113,7 @@ pub static ROWS: &[TypeInfo] = rows! {
     LP: "preference" Kind::U16, "name" VERBATIM;
     EUI48: "address" Kind::Eui48;
     EUI64: "address" Kind::Eui64;
-    URI: "priority" Kind::U16, "weight" Kind::U16, "target" Kind::NonEmptyText;
+    URI: "priority" Kind::U16, "weight" Kind::U16, "target" Kind::Text;
     CAA: "flags" Kind::U8, "tag" Kind::Tag, "value" Kind::Text;
     AVC: "text" Kind::Strings;
     DOA: "enterprise" Kind::U32, "type" Kind::U32, "location" Kind::U8, "media type" Kind::String,

@@ -79,7 +79,6 @@ fn of_kind(kind: Kind) -> Octets {
         Kind::Tag => counted("[a-zA-Z0-9]{1,15}".prop_map(String::into_bytes).boxed()),
         Kind::HashedOwner => counted(octets(1..33)),
         Kind::Text => octets(0..300),
-        Kind::NonEmptyText => octets(1..300),
         Kind::Base64OrNothing | Kind::Base64OrDash => octets(0..40),
         Kind::Base64 | Kind::Hex | Kind::Nsap => octets(1..40),
         Kind::TypeBitmap => {

@@ -45,12 +45,9 @@ impl Rdata<'_> {
         Ok((rest, ()))
     }
 
-    /// One token of at least `size_min` octets, without a length octet.
-    pub(super) fn text<'a>(&mut self, i: Tokens<'a>, size_min: usize) -> Parsed<'a, ()> {
+    /// The octets of one token, without a length octet.
+    pub(super) fn text<'a>(&mut self, i: Tokens<'a>) -> Parsed<'a, ()> {
         let (rest, lexeme) = self.any(i)?;
-        if lexeme.text.len() < size_min {
-            return Err(self.refuse(lexeme, "text that is not empty"));
-        }
         self.octets(lexeme)?;
         Ok((rest, ()))
     }
