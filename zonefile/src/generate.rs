@@ -46,7 +46,7 @@ impl Generate {
         let owner_template =
             Template::new(owner.text).map_err(|at| owner.refuse_from(at, ErrorKind::GenerateModifier))?;
         let extent = data.extent();
-        let refuse = |kind| nom::Err::Failure(Fault { start: extent.start, end: extent.end, kind });
+        let refuse = |kind| Fault::failure(extent.start, extent.end, kind);
         let data_template = Template::new(&joined(data)).map_err(|_| refuse(ErrorKind::GenerateModifier))?;
         for number in [start, stop] {
             if !owner_template.can_write(number) {

@@ -95,7 +95,7 @@ impl Scanner<'_> {
         while let Some(&octet) = self.entry.get(self.at) {
             let start = self.at;
             match class_of(octet) {
-                Class::Blank => self.at += 1,
+                Class::Blank => self.pass_while(|class| class == Class::Blank),
                 Class::Plain | Class::Escape | Class::Control => {
                     self.pass_word();
                     if !self.push(tokens, start, false, last_end) {
@@ -145,15 +145,19 @@ impl Scanner<'_> {
 
     /// An unquoted token: everything up to the next octet that ends one.
     fn pass_word(&mut self) {
-        while let Some(&octet) = self.entry.get(self.at) {
+        loop {
+            self.pass_while(|class| class == Class::Plain);
+            let Some(&octet) = self.entry.get(self.at) else { return };
             match class_of(octet) {
-                Class::Plain => self.at += 1,
                 Class::Escape => self.pass_escape(),
-                Class::Control => {
-                    self.note(self.at, self.at + 1, ErrorKind::ControlCharacter { octet });
-                    self.at += 1;
-                }
-                Class::Blank | Class::LineEnd | Class::Quote | Class::Open | Class::Close | Class::Comment => break,
+                Class::Control => self.pass_control(octet),
+                Class::Plain
+                | Class::Blank
+                | Class::LineEnd
+                | Class::Quote
+                | Class::Open
+                | Class::Close
+                | Class::Comment => return,
             }
         }
     }
@@ -161,22 +165,32 @@ impl Scanner<'_> {
     fn pass_quoted(&mut self) {
         let start = self.at;
         self.at += 1;
-        while let Some(&octet) = self.entry.get(self.at) {
+        loop {
+            self.pass_while(|class| !matches!(class, Class::Quote | Class::Escape | Class::LineEnd | Class::Control));
+            let Some(&octet) = self.entry.get(self.at) else { break };
             match class_of(octet) {
                 Class::Quote => {
                     self.at += 1;
                     return;
                 }
                 Class::Escape => self.pass_escape(),
-                Class::LineEnd => break,
-                Class::Control => {
-                    self.note(self.at, self.at + 1, ErrorKind::ControlCharacter { octet });
-                    self.at += 1;
-                }
-                Class::Plain | Class::Blank | Class::Open | Class::Close | Class::Comment => self.at += 1,
+                Class::Control => self.pass_control(octet),
+                Class::LineEnd | Class::Plain | Class::Blank | Class::Open | Class::Close | Class::Comment => break,
             }
         }
         self.note(start, start + 1, ErrorKind::UnclosedQuote);
+    }
+
+    /// Goes on over octets of some classes, which is where the time goes.
+    #[inline]
+    fn pass_while(&mut self, is_passed: impl Fn(Class) -> bool) {
+        let rest = &self.entry[self.at..];
+        self.at += rest.iter().position(|&octet| !is_passed(class_of(octet))).unwrap_or(rest.len());
+    }
+
+    fn pass_control(&mut self, octet: u8) {
+        self.note(self.at, self.at + 1, ErrorKind::ControlCharacter { octet });
+        self.at += 1;
     }
 
     /// `\` and the character behind it; a line end cannot be escaped.
@@ -227,6 +241,7 @@ impl Scanner<'_> {
     }
 
     /// Keeps the first mistake of the entry.
+    #[cold]
     fn note(&mut self, start: usize, end: usize, kind: ErrorKind) {
         self.fault.get_or_insert((start, end, kind));
     }

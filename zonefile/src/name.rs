@@ -59,6 +59,70 @@ pub(crate) fn read(text: &[u8], origin: Option<Name<'_>>, out: &mut Vec<u8>) -> 
         }
         _ => {}
     }
+    match read_plain(text, out) {
+        Some(Ends::Absolute) => return Ok(()),
+        Some(Ends::Relative) => out.extend_from_slice(origin.ok_or(NameFault::NoOrigin)?.as_wire()),
+        None => {
+            out.truncate(start);
+            read_any(text, origin, out)?;
+        }
+    }
+    if out.len() - start > NAME_SIZE_MAX {
+        return Err(NameFault::Bad(NameError::NameTooLong, 0));
+    }
+    Ok(())
+}
+
+/// How the text of a name ends.
+enum Ends {
+    /// With the dot of the root label.
+    Absolute,
+    /// With a label, and the origin is to follow.
+    Relative,
+}
+
+/// Appends the labels of a name without escapes and mistakes; `None` for others, with octets left in `out`.
+///
+/// Text and wire form differ only in that one has a dot behind each label and the other a length before it: the text
+/// is copied as a whole, and the dots made lengths.
+fn read_plain(text: &[u8], out: &mut Vec<u8>) -> Option<Ends> {
+    if text.len() >= NAME_SIZE_MAX {
+        return None;
+    }
+    let start = out.len();
+    out.push(0);
+    out.extend_from_slice(text);
+    let wire = &mut out[start..];
+    let mut label = 0;
+    for at in 1..wire.len() {
+        match wire[at] {
+            b'.' => {
+                wire[label] = label_size(at - label - 1)?;
+                label = at;
+            }
+            b'\\' => return None,
+            _ => {}
+        }
+    }
+    match wire.len() - label - 1 {
+        0 => {
+            wire[label] = 0;
+            Some(Ends::Absolute)
+        }
+        size => {
+            wire[label] = label_size(size)?;
+            Some(Ends::Relative)
+        }
+    }
+}
+
+fn label_size(size: usize) -> Option<u8> {
+    (1..=LABEL_SIZE_MAX).contains(&size).then_some(size as u8)
+}
+
+/// Appends a name whatever is in its text, or finds out what is wrong with it.
+fn read_any(text: &[u8], origin: Option<Name<'_>>, out: &mut Vec<u8>) -> Result<(), NameFault> {
+    let start = out.len();
     let mut at = 0;
     loop {
         let (label, label_at) = (out.len(), at);
@@ -68,28 +132,21 @@ pub(crate) fn read(text: &[u8], origin: Option<Name<'_>>, out: &mut Vec<u8>) -> 
         if len == 0 {
             return Err(NameFault::Bad(NameError::EmptyLabel, label_at));
         }
-        if len > LABEL_SIZE_MAX {
-            return Err(NameFault::Bad(NameError::LabelTooLong, label_at));
-        }
+        out[label] = label_size(len).ok_or(NameFault::Bad(NameError::LabelTooLong, label_at))?;
         if out.len() - start >= NAME_SIZE_MAX {
             return Err(NameFault::Bad(NameError::NameTooLong, 0));
         }
-        out[label] = len as u8;
         if at == text.len() {
             out.extend_from_slice(origin.ok_or(NameFault::NoOrigin)?.as_wire());
-            break;
+            return Ok(());
         }
         // The dot.
         at += 1;
         if at == text.len() {
             out.push(0);
-            break;
+            return Ok(());
         }
     }
-    if out.len() - start > NAME_SIZE_MAX {
-        return Err(NameFault::Bad(NameError::NameTooLong, 0));
-    }
-    Ok(())
 }
 
 /// Appends the octets of the label at `at`; returns where it ends: at a dot or at the end of the text.

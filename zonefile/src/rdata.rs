@@ -103,7 +103,7 @@ fn complaint(
 
 fn whole(tokens: Tokens<'_>, kind: ErrorKind) -> nom::Err<Fault> {
     let extent = tokens.extent();
-    nom::Err::Failure(Fault { start: extent.start, end: extent.end, kind })
+    Fault::failure(extent.start, extent.end, kind)
 }
 
 fn generic_expected(rtype: RType, tokens: Tokens<'_>) -> nom::Err<Fault> {
@@ -189,7 +189,7 @@ impl Rdata<'_> {
     ) -> Parsed<'a, ()> {
         if i.is_empty() {
             let start = i.extent().start;
-            return Err(nom::Err::Error(Fault { start, end: start, kind: self.missing() }));
+            return Err(nom::Err::Error(Fault { start, end: start, kind: Box::new(self.missing()) }));
         }
         parser(self, i)
     }

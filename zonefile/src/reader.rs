@@ -239,7 +239,7 @@ impl<'t> Reader<'t> {
         let mistake = |fault: Fault| {
             let at = start + fault.start as usize;
             let line = line.saturating_add(line_ends(&entry[..fault.start as usize]));
-            Step::Mistake(Mistake { line, start: at, end: start + fault.end as usize, kind: fault.kind })
+            Step::Mistake(Mistake { line, start: at, end: start + fault.end as usize, kind: *fault.kind })
         };
         if entry.first() != Some(&b'$') {
             return match self.context.record(tokens, extent.is_indented, &mut self.draft) {
@@ -407,7 +407,7 @@ impl Generator {
         }
         match context.data(self.generate.head, Tokens::new(&self.data, tokens), draft) {
             Ok(_) => Step::Record(self.position),
-            Err(error) => mistake(self.data_at, fault(error).kind),
+            Err(error) => mistake(self.data_at, *fault(error).kind),
         }
     }
 }

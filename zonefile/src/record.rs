@@ -93,7 +93,7 @@ impl Context {
         if self.owner.is_empty() {
             self.owner.push(0);
             let start = tokens.extent().start;
-            return Err(nom::Err::Failure(Fault { start, end: start, kind: ErrorKind::NoOwner }));
+            return Err(Fault::failure(start, start, ErrorKind::NoOwner));
         }
         Ok(tokens)
     }
@@ -158,7 +158,7 @@ impl Context {
         // One such error is enough.
         self.last_ttl = Some(0);
         let start = tokens.extent().start;
-        Err(nom::Err::Failure(Fault { start, end: start, kind: ErrorKind::NoTtl }))
+        Err(Fault::failure(start, start, ErrorKind::NoTtl))
     }
 }
 

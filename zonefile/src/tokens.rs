@@ -33,7 +33,15 @@ pub(crate) struct Lexeme<'a> {
 pub(crate) struct Fault {
     pub(crate) start: u32,
     pub(crate) end: u32,
-    pub(crate) kind: ErrorKind,
+    /// Boxed, so that results of what nearly always succeeds stay small.
+    pub(crate) kind: Box<ErrorKind>,
+}
+
+impl Fault {
+    /// An error that no other alternative can mend.
+    pub(crate) fn failure(start: u32, end: u32, kind: ErrorKind) -> nom::Err<Fault> {
+        nom::Err::Failure(Fault { start, end, kind: Box::new(kind) })
+    }
 }
 
 /// The result of a parser over tokens.
@@ -71,7 +79,7 @@ impl<'a> Tokens<'a> {
     /// The next token, or the fault `missing` at the place where it should stand.
     #[inline]
     pub(crate) fn expect(self, missing: impl FnOnce() -> ErrorKind) -> Parsed<'a, Lexeme<'a>> {
-        self.split_first().ok_or_else(|| nom::Err::Failure(Fault { start: self.end, end: self.end, kind: missing() }))
+        self.split_first().ok_or_else(|| Fault::failure(self.end, self.end, missing()))
     }
 
     /// The fault `extra` at the first token, if one is left.
@@ -92,14 +100,14 @@ impl<'a> Tokens<'a> {
 impl Lexeme<'_> {
     /// The whole token is wrong.
     pub(crate) fn refuse(self, kind: ErrorKind) -> nom::Err<Fault> {
-        nom::Err::Failure(Fault { start: self.token.start, end: self.token.end, kind })
+        Fault::failure(self.token.start, self.token.end, kind)
     }
 
     /// The token is wrong from the octet at `at` of its text on.
     pub(crate) fn refuse_from(self, at: usize, kind: ErrorKind) -> nom::Err<Fault> {
         // A token is shorter than 4 GiB, and so are offsets in it.
         let (start, end) = (self.text_start + at as u32, self.text_start + self.text.len() as u32);
-        nom::Err::Failure(Fault { start, end: end.max(start), kind })
+        Fault::failure(start, end.max(start), kind)
     }
 }
 
@@ -162,7 +170,7 @@ impl ParseError<Tokens<'_>> for Fault {
     /// What nom's own combinators report: the entry does not go on as it should.
     fn from_error_kind(input: Tokens<'_>, _: nom::error::ErrorKind) -> Fault {
         let (start, end) = input.peek().map_or((input.end, input.end), |it| (it.token.start, it.token.end));
-        Fault { start, end, kind: ErrorKind::UnexpectedToken }
+        Fault { start, end, kind: Box::new(ErrorKind::UnexpectedToken) }
     }
 
     fn append(_: Tokens<'_>, _: nom::error::ErrorKind, other: Fault) -> Fault {
@@ -174,6 +182,6 @@ impl ParseError<Tokens<'_>> for Fault {
 pub(crate) fn fault(error: nom::Err<Fault>) -> Fault {
     match error {
         nom::Err::Error(fault) | nom::Err::Failure(fault) => fault,
-        nom::Err::Incomplete(_) => Fault { start: 0, end: 0, kind: ErrorKind::UnexpectedToken },
+        nom::Err::Incomplete(_) => Fault { start: 0, end: 0, kind: Box::new(ErrorKind::UnexpectedToken) },
     }
 }
