@@ -141,6 +141,13 @@ pub enum ErrorKind {
         /// What is wrong with it.
         error: RdataError,
     },
+    /// Generic RDATA of a known type that is not what the type wants.
+    GenericRdata {
+        /// The type of the record.
+        rtype: RType,
+        /// What is wrong with it.
+        error: RdataError,
+    },
     /// RDATA of more than 65,535 octets (RFC 1035 §3.2.1).
     RdataTooLong,
     /// RDATA of a type without a text form that does not start with `\#` (RFC 3597 §5).
@@ -264,7 +271,10 @@ impl ErrorKind {
             ErrorKind::ClassMismatch { .. } => "leave the class out, or keep records of other classes in other files",
             ErrorKind::TtlTwice | ErrorKind::ClassTwice => "remove one of the two",
             ErrorKind::NoTtl => "put $TTL 3600 at the top of the file, or a TTL in this record",
-            ErrorKind::Rdata { .. } | ErrorKind::RdataTooLong | ErrorKind::MetaType(_) => return None,
+            ErrorKind::Rdata { .. }
+            | ErrorKind::GenericRdata { .. }
+            | ErrorKind::RdataTooLong
+            | ErrorKind::MetaType(_) => return None,
             ErrorKind::GenericExpected { .. } => {
                 "write \\#, the number of octets, and the octets in hexadecimal digits; such as \"\\# 2 c0de\""
             }
@@ -338,6 +348,7 @@ impl ErrorKind {
             | ErrorKind::NoTtl
             | ErrorKind::MissingField { .. }
             | ErrorKind::Rdata { .. }
+            | ErrorKind::GenericRdata { .. }
             | ErrorKind::RdataTooLong
             | ErrorKind::GenericLength { .. }
             | ErrorKind::MissingArgument { .. }
@@ -382,7 +393,8 @@ impl fmt::Display for ErrorKind {
             ErrorKind::MissingField { rtype, field } => write!(f, "{rtype} data ends before the {field}"),
             ErrorKind::ExtraField { rtype } => write!(f, "{rtype} data should end here"),
             ErrorKind::Field { rtype, field, error } => write!(f, "{rtype} {field}: {error}"),
-            ErrorKind::Rdata { rtype, error } => write!(f, "{rtype} data: {error}"),
+            ErrorKind::Rdata { rtype, error } => write!(f, "{rtype} {}: {}", error.field, error.kind),
+            ErrorKind::GenericRdata { rtype, error } => write!(f, "{rtype} data: {error}"),
             ErrorKind::RdataTooLong => f.write_str("the data has more than 65535 octets (RFC 1035 §3.2.1)"),
             ErrorKind::GenericExpected { rtype } => {
                 write!(f, "{rtype} has no text form of its own, its data starts with \\# (RFC 3597 §5)")

@@ -82,22 +82,22 @@ fn complaint(
     is_generic: bool,
     error: RdataError,
 ) -> nom::Err<Fault> {
+    if is_generic {
+        return whole(tokens, ErrorKind::GenericRdata { rtype, error });
+    }
+    // Only for the message: read the fields once more up to the one that is wrong.
     let mut at = tokens;
-    if let (Some(info), false) = (rdata::info(rtype), is_generic) {
-        // Only for the message: read the fields once more up to the one that holds the octet.
-        let mut out = Vec::new();
-        for field in info.fields {
-            let Ok((rest, ())) = (Rdata { rtype, field, origin, out: &mut out }).field(at) else { break };
-            if out.len() > error.offset || field.name == error.field {
-                break;
-            }
-            at = rest;
+    let mut out = Vec::new();
+    for field in rdata::info(rtype).map_or(&[][..], |info| info.fields) {
+        match (Rdata { rtype, field, origin, out: &mut out }).field(at) {
+            Ok((rest, ())) if field.name != error.field => at = rest,
+            _ => break,
         }
     }
     let kind = ErrorKind::Rdata { rtype, error };
     match at.peek() {
-        Some(lexeme) if !is_generic => lexeme.refuse(kind),
-        _ => whole(at, kind),
+        Some(lexeme) => lexeme.refuse(kind),
+        None => whole(at, kind),
     }
 }
 

@@ -1,7 +1,7 @@
 //! LOC: a place on Earth, `d [m [s]] N|S d [m [s]] E|W alt[m] [size[m] [hp[m] [vp[m]]]]` (RFC 1876 §3).
 
 use nom::Parser;
-use nom::bytes::complete::{tag_no_case, take_while, take_while_m_n};
+use nom::bytes::complete::{tag, take_while, take_while_m_n};
 use nom::character::complete::char;
 use nom::combinator::{all_consuming, opt, recognize};
 use nom::sequence::{preceded, terminated};
@@ -81,7 +81,7 @@ fn fixed_point<const D: usize>(text: &[u8]) -> Option<u64> {
 /// Centimetres from `12`, `12.34` or `12.34m`.
 fn metres(text: &[u8]) -> Option<u64> {
     let number = recognize(take_while(|octet: u8| octet.is_ascii_digit() || octet == b'.'));
-    let (_, number) = all_consuming(terminated(number, opt(tag_no_case::<_, _, ()>("m")))).parse(text).ok()?;
+    let (_, number) = all_consuming(terminated(number, opt(tag::<_, _, ()>("m")))).parse(text).ok()?;
     fixed_point::<2>(number)
 }
 

@@ -127,11 +127,7 @@ fn octets_in_pieces() {
         "DNSKEY public key: expected Base64: A to Z, a to z, 0 to 9, + and /, with = at the end only",
     );
     refused("NSEC3PARAM 1 0 0 abc", 18, "NSEC3PARAM salt: expected up to 510 hexadecimal digits, or - for none");
-    refused(
-        "DS 1 13 2 00",
-        11,
-        "DS data: digest at octet 4 of the RDATA: a digest of 1 octets where its algorithm gives 32",
-    );
+    refused("DS 1 13 2 00", 11, "DS digest: a digest of 1 octets where its algorithm gives 32");
 }
 
 #[test]
@@ -166,6 +162,7 @@ fn places_on_earth() {
         16,
         "LOC location: expected a size or precision in metres from 0 to 90000000.00m",
     );
+    refused("LOC 52 N 4 E 1M", 14, "LOC location: expected an altitude in metres from -100000.00m to 42849672.95m");
     refused("LOC 52 N 4 E", 13, "LOC data ends before the location");
 }
 
