@@ -40,7 +40,8 @@ struct Entry {
 }
 
 /// Labels that are remembered per message. An answer with 13 name servers and their addresses has about 20; a transfer's
-/// messages compress less well beyond this number, but their names mostly end alike.
+/// messages compress less well beyond this number, but their names mostly end alike. It also bounds what names made to fall
+/// into one bucket can cost: a label is compared with all other labels at worst.
 const ENTRY_COUNT_MAX: usize = 128;
 
 /// Buckets of the hash; a power of two.

@@ -143,6 +143,8 @@ static ROW_OF: [u8; RType::IPN.0 as usize + 1] = {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -160,5 +162,37 @@ mod tests {
             let generic = [RType::NULL, RType::UINFO, RType::UID, RType::GID, RType::UNSPEC].contains(&rtype);
             assert_eq!(info(rtype).is_none(), generic || rtype.is_meta(), "{rtype}");
         }
+    }
+
+    /// The types with a name of which `is_so` holds.
+    fn types_with_names(is_so: impl Fn(NameRule) -> bool) -> Vec<RType> {
+        let has =
+            |row: &&TypeInfo| row.fields.iter().any(|field| matches!(field.kind, Kind::Name(rule) if is_so(rule)));
+        ROWS.iter().filter(has).map(|row| row.rtype).collect()
+    }
+
+    #[test]
+    fn names_are_compressed_in_the_types_of_rfc_1035_only() {
+        let types = ["NS", "MD", "MF", "CNAME", "SOA", "MB", "MG", "MR", "PTR", "MINFO", "MX"];
+        assert_eq!(types_with_names(NameRule::is_compressible), types.map(|rtype| rtype.parse().unwrap()));
+    }
+
+    #[test]
+    fn pointers_are_followed_in_the_types_that_rfc_3597_lists_besides() {
+        let is_so = |rule: NameRule| rule.may_hold_pointer() && !rule.is_compressible();
+        let types = ["RP", "AFSDB", "RT", "SIG", "PX", "NXT", "SRV", "NAPTR"];
+        assert_eq!(types_with_names(is_so), types.map(|rtype| rtype.parse().unwrap()));
+    }
+
+    #[test]
+    fn canonical_form_folds_the_types_that_rfc_4034_lists_but_nsec() {
+        let mut types: Vec<RType> =
+            "NS MD MF CNAME SOA MB MG MR PTR MINFO MX RP AFSDB RT SIG PX NXT NAPTR KX SRV DNAME RRSIG"
+                .split(' ')
+                .map(|rtype| rtype.parse().unwrap())
+                .collect();
+        types.sort();
+        // A6, which is in the list too, is a kind of its own; HINFO, which is in it twice, has no name.
+        assert_eq!(types_with_names(NameRule::is_lowercased), types);
     }
 }
