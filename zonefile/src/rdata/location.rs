@@ -97,10 +97,16 @@ fn altitude(text: &[u8]) -> Option<u32> {
 
 /// Centimetres as one digit and a power of ten, a nibble each (RFC 1876 §2); further digits are dropped.
 fn power_of_ten(centimetres: u64) -> Option<u8> {
+    if centimetres > SIZE_MAX_CM {
+        return None;
+    }
     let (mut digit, mut exponent) = (centimetres, 0);
     while digit > 9 {
         digit /= 10;
         exponent += 1;
     }
-    (exponent <= 9).then_some((digit as u8) << 4 | exponent)
+    Some((digit as u8) << 4 | exponent)
 }
+
+/// The largest size: nine times ten to the ninth (RFC 1876 §2).
+const SIZE_MAX_CM: u64 = 9_000_000_000;

@@ -158,7 +158,7 @@ fn places_on_earth() {
         "LOC location: expected an altitude in metres from -100000.00m to 42849672.95m",
     );
     refused(
-        "LOC 52 N 4 E 1 100000000m",
+        "LOC 52 N 4 E 1 90000000.01m",
         16,
         "LOC location: expected a size or precision in metres from 0 to 90000000.00m",
     );
