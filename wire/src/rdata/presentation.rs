@@ -6,7 +6,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use super::check::{ATM_E164, RELAY_TYPE_BITS, a6_prefix};
 use super::svcb::{Strings, SvcKey, SvcParams, SvcValue};
 use super::{Fields, Kind, Mnemonics, check, location};
-use crate::{Name, RType};
+use crate::{Name, RType, rdata};
 
 /// RDATA as zone files write it.
 ///
@@ -23,19 +23,12 @@ pub struct Presentation<'a> {
 
 impl fmt::Display for Presentation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Empty text would be read as the end of the record missing.
-        if self.rdata.is_empty() || check(self.rtype, self.rdata).is_err() {
-            return Generic(self.rdata).fmt(f);
-        }
         let fields = || Fields::new(self.rtype, self.rdata).flatten();
-        let mut has_text = false;
-        for (field, range) in fields() {
-            has_text = true;
-            if !reads_back(field.kind, &self.rdata[range]) {
-                has_text = false;
-                break;
-            }
-        }
+        // No text at all would be read as a record that ends too early.
+        let has_text = !self.rdata.is_empty()
+            && rdata::info(self.rtype).is_some()
+            && check(self.rtype, self.rdata).is_ok()
+            && fields().all(|(field, range)| reads_back(field.kind, &self.rdata[range]));
         if !has_text {
             return Generic(self.rdata).fmt(f);
         }
