@@ -168,29 +168,32 @@ impl Rdata<'_> {
     /// that the file has two backslashes before such a comma (RFC 9460 Appendix A.1).
     fn svc_strings(&mut self, value: Value<'_>) -> Result<(), nom::Err<Fault>> {
         let expected = "strings of 1 to 255 octets parted by commas";
-        let start = self.out.len();
-        self.svc_text(value)?;
-        let text = self.out.split_off(start);
-        let mut octets = text.iter().copied();
         let mut item = self.out.len();
         self.out.push(0);
+        self.svc_text(value)?;
+        // The list takes no more room than its text, so that it is made in place: a length for each comma.
+        let (mut read, mut write) = (item + 1, item + 1);
         loop {
-            let octet = octets.next();
-            if octet.is_none() || octet == Some(b',') {
-                let size = self.out.len() - item - 1;
-                self.out[item] = u8::try_from(size)
-                    .ok()
-                    .filter(|&size| size > 0)
-                    .ok_or_else(|| self.wrong_value(value, 0, expected))?;
-                if octet.is_none() {
-                    return Ok(());
+            let octet = self.out.get(read).copied();
+            read += 1;
+            match octet {
+                None | Some(b',') => {
+                    let size = u8::try_from(write - item - 1).ok().filter(|&size| size > 0);
+                    self.out[item] = size.ok_or_else(|| self.wrong_value(value, 0, expected))?;
+                    if octet.is_none() {
+                        self.out.truncate(write);
+                        return Ok(());
+                    }
+                    item = write;
                 }
-                item = self.out.len();
-                self.out.push(0);
-                continue;
+                Some(b'\\') => {
+                    let escaped = self.out.get(read).copied();
+                    self.out[write] = escaped.ok_or_else(|| self.wrong_value(value, 0, expected))?;
+                    read += 1;
+                }
+                Some(octet) => self.out[write] = octet,
             }
-            let octet = if octet == Some(b'\\') { octets.next() } else { octet };
-            self.out.push(octet.ok_or_else(|| self.wrong_value(value, 0, expected))?);
+            write += 1;
         }
     }
 

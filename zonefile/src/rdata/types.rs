@@ -17,8 +17,8 @@ const NXT_TYPE_MAX: u16 = 127;
 impl Rdata<'_> {
     /// Types in any order, as window blocks.
     pub(super) fn type_bitmap<'a>(&mut self, i: Tokens<'a>) -> Parsed<'a, ()> {
-        // Nearly all lists only have types of the first window.
-        let mut first = [0; WINDOW_SIZE];
+        // Nearly all lists only have types of the first two windows: all that are registered but TA and DLV.
+        let mut first = [0; 2 * WINDOW_SIZE];
         let mut others: Option<Box<[u8; 256 * WINDOW_SIZE]>> = None;
         let rest = self.each_type(i, |rtype| {
             let (at, bit) = (usize::from(rtype.0 / 8), 0x80 >> (rtype.0 % 8));
@@ -28,8 +28,8 @@ impl Rdata<'_> {
             }
             true
         })?;
-        self.window(0, &first);
-        for (number, window) in others.iter().flat_map(|all| all.chunks(WINDOW_SIZE).enumerate()) {
+        let others = others.iter().flat_map(|all| all[first.len()..].chunks(WINDOW_SIZE));
+        for (number, window) in first.chunks(WINDOW_SIZE).chain(others).enumerate() {
             self.window(number as u8, window);
         }
         Ok((rest, ()))
