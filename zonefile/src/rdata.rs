@@ -1,8 +1,5 @@
 //! RDATA from text: one parser per kind of field of the table in `nss_wire::rdata`.
 
-use nom::Parser;
-use nom::combinator::map;
-use nom::multi::many0_count;
 use nss_wire::rdata::{self, Field, Kind, Mnemonics, RdataError};
 use nss_wire::{Name, RType};
 
@@ -127,7 +124,7 @@ impl Rdata<'_> {
     fn field<'a>(&mut self, i: Tokens<'a>) -> Parsed<'a, ()> {
         match self.field.kind {
             Kind::Name(_) => self.name(i),
-            Kind::Names => map(many0_count(|i: Tokens<'a>| self.another(i, Rdata::name)), drop).parse(i),
+            Kind::Names => self.repeated(i, Rdata::name),
             Kind::U8 => self.number::<1>(i),
             Kind::U16 => self.number::<2>(i),
             Kind::U32 => self.number::<4>(i),
@@ -161,9 +158,7 @@ impl Rdata<'_> {
             Kind::TypeBitmap => self.type_bitmap(i),
             Kind::NxtBitmap => self.nxt_bitmap(i),
             Kind::Location => self.location(i),
-            Kind::AddressPrefixes => {
-                map(many0_count(|i: Tokens<'a>| self.another(i, Rdata::address_prefix)), drop).parse(i)
-            }
+            Kind::AddressPrefixes => self.repeated(i, Rdata::address_prefix),
             Kind::Services => self.services(i),
             Kind::SvcParams => self.svc_params(i),
             Kind::Eui48 => self.word(i, address::eui::<6>, "six octets as in 00-00-5e-00-53-2a"),
@@ -181,17 +176,17 @@ impl Rdata<'_> {
         }
     }
 
-    /// `parser`, or an error that ends a repetition when nothing is left.
-    fn another<'a>(
+    /// `item` again and again while tokens are left.
+    fn repeated<'a>(
         &mut self,
         i: Tokens<'a>,
-        parser: impl FnOnce(&mut Self, Tokens<'a>) -> Parsed<'a, ()>,
+        mut item: impl FnMut(&mut Self, Tokens<'a>) -> Parsed<'a, ()>,
     ) -> Parsed<'a, ()> {
-        if i.is_empty() {
-            let start = i.extent().start;
-            return Err(nom::Err::Error(Fault { start, end: start, kind: Box::new(self.missing()) }));
+        let mut rest = i;
+        while !rest.is_empty() {
+            (rest, ()) = item(self, rest)?;
         }
-        parser(self, i)
+        Ok((rest, ()))
     }
 
     /// The next token, quoted or not.

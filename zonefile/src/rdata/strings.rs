@@ -1,8 +1,5 @@
 //! Character strings and longer texts (RFC 1035 §5.1).
 
-use nom::Parser;
-use nom::combinator::map;
-use nom::multi::many0_count;
 use nss_wire::name::unescape;
 
 use super::Rdata;
@@ -30,7 +27,7 @@ impl Rdata<'_> {
     /// One or several character strings to the end.
     pub(super) fn strings<'a>(&mut self, i: Tokens<'a>) -> Parsed<'a, ()> {
         let (rest, ()) = self.string(i)?;
-        map(many0_count(|i: Tokens<'a>| self.another(i, Rdata::string)), drop).parse(rest)
+        self.repeated(rest, Rdata::string)
     }
 
     /// A word of letters and digits with a length octet.
