@@ -1,9 +1,9 @@
-//! The tokens of one entry as an input of nom.
+//! The tokens of one entry as the input of nom parsers.
 
 use core::ops::Range;
 
+use nom::IResult;
 use nom::error::ParseError;
-use nom::{IResult, Input, Needed};
 
 use crate::error::ErrorKind;
 use crate::lexer::Token;
@@ -82,6 +82,17 @@ impl<'a> Tokens<'a> {
         self.split_first().ok_or_else(|| Fault::failure(self.end, self.end, missing()))
     }
 
+    /// The next token as `read` understands it, or an error that leaves the token to other alternatives.
+    pub(crate) fn map<T>(
+        self,
+        read: impl FnOnce(Lexeme<'a>) -> Option<T>,
+        otherwise: impl FnOnce() -> ErrorKind,
+    ) -> Parsed<'a, T> {
+        let (start, end) = self.peek().map_or((self.end, self.end), |lexeme| (lexeme.token.start, lexeme.token.end));
+        let read = self.split_first().and_then(|(rest, lexeme)| Some((rest, read(lexeme)?)));
+        read.ok_or_else(|| nom::Err::Error(Fault { start, end, kind: Box::new(otherwise()) }))
+    }
+
     /// The fault `extra` at the first token, if one is left.
     pub(crate) fn expect_end(self, extra: impl FnOnce() -> ErrorKind) -> Parsed<'a, ()> {
         match self.peek() {
@@ -108,61 +119,6 @@ impl Lexeme<'_> {
         // A token is shorter than 4 GiB, and so are offsets in it.
         let (start, end) = (self.text_start + at as u32, self.text_start + self.text.len() as u32);
         Fault::failure(start, end.max(start), kind)
-    }
-}
-
-impl<'a> Input for Tokens<'a> {
-    type Item = Lexeme<'a>;
-    type Iter = Lexemes<'a>;
-    type IterIndices = core::iter::Enumerate<Lexemes<'a>>;
-
-    fn input_len(&self) -> usize {
-        self.list.len()
-    }
-
-    fn take(&self, index: usize) -> Self {
-        Tokens { list: &self.list[..index], ..*self }
-    }
-
-    fn take_from(&self, index: usize) -> Self {
-        let end = self.list[..index].last().map_or(self.end, |token| token.end);
-        Tokens { text: self.text, list: &self.list[index..], end }
-    }
-
-    fn take_split(&self, index: usize) -> (Self, Self) {
-        (self.take_from(index), self.take(index))
-    }
-
-    fn position<P: Fn(Self::Item) -> bool>(&self, predicate: P) -> Option<usize> {
-        self.iter_elements().position(predicate)
-    }
-
-    fn iter_elements(&self) -> Self::Iter {
-        Lexemes { rest: *self }
-    }
-
-    fn iter_indices(&self) -> Self::IterIndices {
-        self.iter_elements().enumerate()
-    }
-
-    fn slice_index(&self, count: usize) -> Result<usize, Needed> {
-        if count <= self.list.len() { Ok(count) } else { Err(Needed::new(count - self.list.len())) }
-    }
-}
-
-/// The tokens of an entry one by one.
-#[derive(Clone, Debug)]
-pub(crate) struct Lexemes<'a> {
-    rest: Tokens<'a>,
-}
-
-impl<'a> Iterator for Lexemes<'a> {
-    type Item = Lexeme<'a>;
-
-    fn next(&mut self) -> Option<Lexeme<'a>> {
-        let (rest, lexeme) = self.rest.split_first()?;
-        self.rest = rest;
-        Some(lexeme)
     }
 }
 

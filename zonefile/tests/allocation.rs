@@ -45,7 +45,6 @@ txt TXT \"a \\\"b\\\" ; c\" d\\;e \\065
 _sip._tcp SRV 0 5 5060 ns
 caa CAA 0 issue \"ca.example; account=1\"
 svc HTTPS 1 . alpn=\"h2,h3\" ipv4hint=192.0.2.1 key65280=x
-loc LOC 52 14 5.5 N 4 29 0 E 1m 2m
 apl APL 1:192.0.2.0/24 !2:2001:db8::/32
 key DNSKEY 257 3 13 Zm9v YmFy
 ds DS 1 13 2 0123456789abcdef0123456789abcdef 0123456789abcdef0123456789abcdef
@@ -70,7 +69,7 @@ fn records_of_any_common_type_are_read_without_allocation() {
         ALLOCATIONS.with(Cell::get) - before
     };
     // The first round fills the buffers, and shows that the counter counts.
-    assert!(read(17) > 0);
-    assert_eq!(read(99 * 17), 0);
+    assert!(read(16) > 0);
+    assert_eq!(read(99 * 16), 0);
     assert!(reader.next().is_none());
 }

@@ -7,29 +7,28 @@ use nom::combinator::{all_consuming, opt, recognize};
 use nom::sequence::{preceded, terminated};
 
 use super::Rdata;
+use crate::error::{ErrorKind, FieldError};
 use crate::number::decimal;
-use crate::tokens::{Parsed, Tokens};
+use crate::tokens::{Fault, Parsed, Tokens};
 
 impl Rdata<'_> {
     pub(super) fn location<'a>(&mut self, i: Tokens<'a>) -> Parsed<'a, ()> {
-        let (rest, latitude) = self.angle(i, 90, *b"NS", "a latitude such as 52 14 5.5 N")?;
-        let (rest, longitude) = self.angle(rest, 180, *b"EW", "a longitude such as 4 29 0 E")?;
-        let (mut rest, lexeme) = self.plain(rest)?;
-        let altitude = altitude(lexeme.text)
-            .ok_or_else(|| self.refuse(lexeme, "an altitude in metres from -100000.00m to 42849672.95m"))?;
-        let mut sizes = DEFAULT_SIZES;
-        for size in &mut sizes {
-            if rest.is_empty() {
-                break;
-            }
-            let (tail, lexeme) = self.plain(rest)?;
-            *size = metres(lexeme.text)
-                .and_then(power_of_ten)
-                .ok_or_else(|| self.refuse(lexeme, "a size or precision in metres from 0 to 90000000.00m"))?;
-            rest = tail;
-        }
+        let metres = "a size or precision in metres from 0 to 90000000.00m";
+        let size = || opt(self.part(|text| power_of_ten(self::metres(text)?), metres));
+        let (rest, (latitude, longitude, altitude, sizes)) = (
+            self.angle(90, *b"NS", "a latitude such as 52 14 5.5 N"),
+            self.angle(180, *b"EW", "a longitude such as 4 29 0 E"),
+            self.part(altitude, "an altitude in metres from -100000.00m to 42849672.95m"),
+            (size(), size(), size()),
+        )
+            .parse(i)?;
+        // Only a token that is no size keeps a size from being read while tokens are left.
+        let (_, ()) = if sizes.2.is_none() { rest.expect_end(|| self.unlike(metres))? } else { (rest, ()) };
+        let [size, horizontal, vertical] = DEFAULT_SIZES;
         self.out.push(0);
-        self.out.extend_from_slice(&sizes);
+        self.out.push(sizes.0.unwrap_or(size));
+        self.out.push(sizes.1.unwrap_or(horizontal));
+        self.out.push(sizes.2.unwrap_or(vertical));
         for number in [latitude, longitude, altitude] {
             self.out.extend_from_slice(&number.to_be_bytes());
         }
@@ -37,32 +36,54 @@ impl Rdata<'_> {
     }
 
     /// Degrees, minutes, seconds and the side, in thousandths of a second from 2^31 on.
-    fn angle<'a>(&self, i: Tokens<'a>, degrees_max: u64, sides: [u8; 2], expected: &'static str) -> Parsed<'a, u32> {
-        let (mut rest, mut lexeme) = self.plain(i)?;
-        let mut thousandths =
-            decimal(lexeme.text, degrees_max).ok_or_else(|| self.refuse(lexeme, expected))? * 3_600_000;
-        for part in 0.. {
-            (rest, lexeme) = self.plain(rest)?;
-            if let &[side] = lexeme.text
-                && let Some(side) = sides.iter().position(|it| it.eq_ignore_ascii_case(&side))
-            {
-                if thousandths > degrees_max * 3_600_000 {
-                    return Err(self.refuse(lexeme, expected));
-                }
-                let zero = 1u32 << 31;
-                let distance = thousandths as u32;
-                return Ok((rest, if side == 0 { zero + distance } else { zero - distance }));
+    fn angle<'a>(
+        &self,
+        degrees_max: u64,
+        sides: [u8; 2],
+        expected: &'static str,
+    ) -> impl Parser<Tokens<'a>, Output = u32, Error = Fault> {
+        let side = move |text: &[u8]| match text {
+            &[side] => sides.iter().position(|it| it.eq_ignore_ascii_case(&side)),
+            _ => None,
+        };
+        let mut parts = (
+            self.part(move |text| decimal(text, degrees_max), expected),
+            opt(self.part(|text| decimal(text, 59), expected)),
+            opt(self.part(|text| fixed_point::<3>(text).filter(|&seconds| seconds < 60_000), expected)),
+            self.part(side, expected),
+        );
+        let unlike = self.unlike(expected);
+        move |tokens: Tokens<'a>| {
+            let (rest, (degrees, minutes, thousandths, side)) = parts.parse(tokens)?;
+            let distance = degrees * 3_600_000 + minutes.unwrap_or(0) * 60_000 + thousandths.unwrap_or(0);
+            if distance > degrees_max * 3_600_000 {
+                return tokens.map(|_| None, || unlike.clone());
             }
-            let value = match part {
-                0 => decimal(lexeme.text, 59).map(|minutes| minutes * 60_000),
-                1 => fixed_point::<3>(lexeme.text).filter(|&seconds| seconds < 60_000),
-                _ => None,
-            };
-            thousandths += value.ok_or_else(|| self.refuse(lexeme, expected))?;
+            let distance = distance as u32;
+            Ok((rest, if side == 0 { ZERO + distance } else { ZERO - distance }))
         }
-        unreachable!("the third part is refused at the latest")
+    }
+
+    /// One token that `read` understands.
+    fn part<'a, T>(
+        &self,
+        read: impl Fn(&[u8]) -> Option<T>,
+        expected: &'static str,
+    ) -> impl Parser<Tokens<'a>, Output = T, Error = Fault> {
+        let (missing, unlike) = (self.missing(), self.unlike(expected));
+        move |tokens: Tokens<'a>| {
+            let kind = if tokens.is_empty() { &missing } else { &unlike };
+            tokens.map(|lexeme| read(lexeme.text).filter(|_| !lexeme.token.is_quoted), || kind.clone())
+        }
+    }
+
+    fn unlike(&self, expected: &'static str) -> ErrorKind {
+        self.wrong(FieldError::Form { expected })
     }
 }
+
+/// The equator and the prime meridian.
+const ZERO: u32 = 1 << 31;
 
 /// Size, horizontal and vertical precision where none are written: 1 m, 10 km and 10 m (RFC 1876 §3).
 const DEFAULT_SIZES: [u8; 3] = [0x12, 0x16, 0x13];

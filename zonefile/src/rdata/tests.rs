@@ -148,7 +148,7 @@ fn places_on_earth() {
     same("LOC 52 14 5.5 s 4 29 w 1.5m 25m", "LOC 52 14 5.500 S 4 29 0.000 W 1.50m 20.00m 10000.00m 10.00m");
     check("LOC 90 S 180 W -100000m 0m 0 90000000.00m", "00 00 00 99 6cb02700 59604e00 00000000");
     refused("LOC 91 N 4 E 1", 5, "LOC location: expected a latitude such as 52 14 5.5 N");
-    refused("LOC 90 0 0.001 N 4 E 1", 16, "LOC location: expected a latitude such as 52 14 5.5 N");
+    refused("LOC 90 0 0.001 N 4 E 1", 5, "LOC location: expected a latitude such as 52 14 5.5 N");
     refused("LOC 52 60 N 4 E 1", 8, "LOC location: expected a latitude such as 52 14 5.5 N");
     refused("LOC 52 1 1 1 N 4 E 1", 12, "LOC location: expected a latitude such as 52 14 5.5 N");
     refused("LOC 52 N 4 N 1", 12, "LOC location: expected a longitude such as 4 29 0 E");
