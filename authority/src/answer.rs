@@ -1,0 +1,298 @@
+//! The algorithm of RFC 1034 §4.3.2, as later RFCs leave it, within one zone.
+
+use nss_wire::message::writer::Owner;
+use nss_wire::message::{Flags, Full, Rcode, Section, Writer};
+use nss_wire::{Class, Name, NameBuf, RType};
+
+use crate::additional::{self, ADDRESSES};
+use crate::arena::{Node, NodeKind, RRset};
+use crate::lookup::Found;
+use crate::respond::ReplyKind;
+use crate::suffixes::{NameHasher, Suffixes};
+use crate::zone::Zone;
+
+/// Aliases that are followed for one question; resolvers give up at about as many (RFC 1034 §5.2.2 asks for a limit).
+pub(crate) const CHAIN_MAX: usize = 16;
+
+/// The answer to one question, being written.
+pub(crate) struct Answer<'a, 'b> {
+    pub(crate) zone: &'a Zone,
+    /// With the zone's seed.
+    pub(crate) hasher: &'a NameHasher,
+    pub(crate) writer: &'a mut Writer<'b>,
+    /// Of the name that is being looked up.
+    pub(crate) suffixes: &'a mut Suffixes,
+    /// The names that aliases led to, one after the other; room for [`CHAIN_MAX`], and empty at first.
+    pub(crate) chain: &'a mut Vec<NameBuf>,
+    /// Whether the asker wants RRSIG records (RFC 3225).
+    pub(crate) with_signatures: bool,
+}
+
+/// What to do after a step of the algorithm.
+enum Step {
+    /// Look up the last name of the chain.
+    Follow,
+    /// The answer is complete.
+    Done(ReplyKind),
+}
+
+impl<'a> Answer<'a, '_> {
+    /// Writes the records and sets AA, TC and the response code; says what kind of answer it became.
+    ///
+    /// The name stands at or below the apex.
+    pub(crate) fn run(mut self, qname: Name<'_>, qtype: RType) -> ReplyKind {
+        // The name in the question is ours, unless it turns out to be below a cut.
+        self.writer.flags = self.writer.flags.with(Flags::AA);
+        loop {
+            match self.step(qname, qtype) {
+                Ok(Step::Follow) => {}
+                Ok(Step::Done(kind)) => return kind,
+                Err(Full) => {
+                    self.writer.flags = self.writer.flags.with(Flags::TC);
+                    return ReplyKind::Answer;
+                }
+            }
+        }
+    }
+
+    /// Looks up the name that the chain has come to. [`Full`] means that something necessary has no room.
+    fn step(&mut self, qname: Name<'_>, qtype: RType) -> Result<Step, Full> {
+        match self.zone.find(self.suffixes) {
+            // RFC 4035 §3.1.4.1: at a cut, DS alone is the parent's.
+            Found::Exact(node) if node.kind() == NodeKind::Delegation && qtype != RType::DS => self.referral(node),
+            Found::Exact(node) | Found::Wildcard(node) => self.data(node, qname, qtype),
+            Found::BelowCut(cut) => self.referral(cut),
+            Found::Redirected(node) => self.redirect(node, qname, qtype),
+            Found::Missing => {
+                // RFC 6604 §3: the code is about the last name of the chain.
+                self.writer.rcode = Rcode::NXDOMAIN;
+                self.negative(ReplyKind::NxDomain)
+            }
+        }
+    }
+
+    /// The name exists, or a wildcard stands for it (RFC 1034 §4.3.2 steps 3a and 3c, RFC 4592 §3.3).
+    fn data(&mut self, node: Node<'a>, qname: Name<'_>, qtype: RType) -> Result<Step, Full> {
+        match qtype {
+            RType::ANY => return self.any(node),
+            RType::RRSIG => return self.signatures(node),
+            _ => {}
+        }
+        if let Some(rrset) = node.rrset(qtype) {
+            self.necessary(Section::Answer, rrset)?;
+            self.additional(rrset, node);
+            return Ok(Step::Done(ReplyKind::Answer));
+        }
+        match node.rrset(RType::CNAME) {
+            Some(rrset) => {
+                self.necessary(Section::Answer, rrset)?;
+                let target = rrset.rdatas().next().and_then(|rdata| Name::from_wire(rdata).ok());
+                let (target, _) = target.expect("the builder checks CNAME records");
+                Ok(self.follow(target, qname))
+            }
+            None => self.negative(ReplyKind::NoData),
+        }
+    }
+
+    /// ANY gets one RRset (RFC 8482 §4.1): an alias, or the smallest, so that asking for all has no point.
+    fn any(&mut self, node: Node<'a>) -> Result<Step, Full> {
+        // Records of DNSSEC are last: whoever asks for ANY does not mean them.
+        let cost = |rrset: &RRset<'_>| match rrset.rtype() {
+            RType::CNAME => (0, 0),
+            RType::NSEC | RType::NSEC3 | RType::NSEC3PARAM => (2, rrset.wire_size()),
+            _ => (1, rrset.wire_size()),
+        };
+        match node.rrsets().filter(|rrset| !rrset.is_empty()).min_by_key(cost) {
+            Some(rrset) => {
+                self.necessary(Section::Answer, rrset)?;
+                Ok(Step::Done(ReplyKind::Answer))
+            }
+            None => self.signatures(node),
+        }
+    }
+
+    /// RRSIG is as costly as ANY and gets the signatures of one RRset (RFC 8482 §7).
+    fn signatures(&mut self, node: Node<'a>) -> Result<Step, Full> {
+        let signed = node.rrsets().filter(|rrset| rrset.signature_count() > 0);
+        let Some(rrset) = signed.min_by_key(|rrset| rrset.signature_count()) else {
+            return self.negative(ReplyKind::NoData);
+        };
+        let mark = self.writer.mark();
+        let written = write_signatures(self.writer, Section::Answer, current(self.chain), self.zone.class(), rrset);
+        if written.is_err() {
+            self.writer.rollback(mark);
+        }
+        written.map(|()| Step::Done(ReplyKind::Answer))
+    }
+
+    /// The name stands below the owner of a DNAME record (RFC 6672 §3.2).
+    fn redirect(&mut self, node: Node<'a>, qname: Name<'_>, qtype: RType) -> Result<Step, Full> {
+        let rrset = node.rrset(RType::DNAME).expect("this node has a DNAME record");
+        let target = rrset.rdatas().next().and_then(|rdata| Name::from_wire(rdata).ok());
+        let (target, _) = target.expect("the builder checks DNAME records");
+        let owner = node.owner();
+        let name = self.chain.last().map_or(qname, NameBuf::as_name);
+        // A chain may come through the same DNAME again, but an answer has each RRset once.
+        let is_repeated = self.chain.split_last().is_some_and(|(_, before)| {
+            qname.is_below(owner) || before.iter().any(|name| name.as_name().is_below(owner))
+        });
+        if !is_repeated {
+            put(self.writer, Section::Answer, Owner::Name(owner), rrset, self.zone.class(), self.with_signatures)?;
+        }
+        // The name is below the owner, so all that can go wrong is its length (RFC 6672 §2.2).
+        let Ok(moved) = name.with_suffix_replaced(owner, target) else {
+            self.writer.rcode = Rcode::YXDOMAIN;
+            return Ok(Step::Done(ReplyKind::Error));
+        };
+        let (class, ttl) = (self.zone.class(), rrset.ttl());
+        let cname = moved.as_name().as_wire();
+        self.writer.record(Section::Answer, current(self.chain), RType::CNAME, class, ttl, cname)?;
+        // Whoever asks for the alias itself has it (RFC 1034 §4.3.2 step 3a).
+        if matches!(qtype, RType::CNAME | RType::ANY) {
+            return Ok(Step::Done(ReplyKind::Answer));
+        }
+        Ok(self.follow(moved.as_name(), qname))
+    }
+
+    /// Goes on with the name that an alias leads to, if it is in this zone.
+    ///
+    /// Other zones may be another owner's, who must not be able to put words into this one's mouth.
+    fn follow(&mut self, target: Name<'_>, qname: Name<'_>) -> Step {
+        let is_loop = target == qname || self.chain.iter().any(|name| name.as_name() == target);
+        if is_loop || self.chain.len() == CHAIN_MAX || !target.is_at_or_below(self.zone.apex()) {
+            return Step::Done(ReplyKind::Answer);
+        }
+        self.chain.push(target.to_buf());
+        self.suffixes.set(target, self.hasher);
+        Step::Follow
+    }
+
+    /// NODATA and NXDOMAIN: the SOA record, with the TTL that the answer may be cached for (RFC 2308 §3, §5).
+    fn negative(&mut self, kind: ReplyKind) -> Result<Step, Full> {
+        let apex = self.zone.apex_node();
+        let rrset = apex.rrset(RType::SOA).expect("every zone has a SOA record");
+        let mark = self.writer.mark();
+        let (owner, class) = (Owner::Name(apex.owner()), self.zone.class());
+        self.writer.rrset(Section::Authority, owner, RType::SOA, class, self.zone.negative_ttl(), rrset.rdatas())?;
+        if self.with_signatures
+            && let Err(full) = write_signatures(self.writer, Section::Authority, owner, class, rrset)
+        {
+            self.writer.rollback(mark);
+            return Err(full);
+        }
+        Ok(Step::Done(kind))
+    }
+
+    /// The name stands at or below a cut: whom to ask instead (RFC 1034 §4.3.2 step 3b).
+    fn referral(&mut self, cut: Node<'a>) -> Result<Step, Full> {
+        if self.chain.is_empty() {
+            self.writer.flags = self.writer.flags.without(Flags::AA);
+        }
+        let owner = Owner::Name(cut.owner());
+        let rrset = cut.rrset(RType::NS).expect("a delegation has NS records");
+        self.put(Section::Authority, owner, rrset)?;
+        if self.with_signatures
+            && let Some(ds) = cut.rrset(RType::DS)
+        {
+            // RFC 4035 §3.1.4.
+            self.put(Section::Authority, owner, ds)?;
+        }
+        // RFC 9471 §3.1: without all glue of in-domain servers the answer is truncated.
+        self.glue(cut, rrset, Glue::InDomain)?;
+        // RFC 9471 §3.2: that of sibling servers may be left out.
+        let _ = self.glue(cut, rrset, Glue::Sibling);
+        Ok(Step::Done(ReplyKind::Referral))
+    }
+
+    fn glue(&mut self, cut: Node<'a>, servers: RRset<'a>, wanted: Glue) -> Result<(), Full> {
+        for (rdata, offset) in servers.rdatas().zip(servers.targets()) {
+            if offset == 0 {
+                continue;
+            }
+            let node = self.zone.node_at_offset(offset);
+            let is_in_domain = offset == cut.offset() || node.cut().is_some_and(|above| above.offset() == cut.offset());
+            let kind = if is_in_domain { Glue::InDomain } else { Glue::Sibling };
+            let Ok((server, _)) = Name::from_wire(rdata) else { continue };
+            if kind == wanted {
+                for rrset in ADDRESSES.iter().filter_map(|&rtype| node.rrset(rtype)) {
+                    self.put(Section::Additional, Owner::Name(server), rrset)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What helps whoever gets `rrset`, as far as there is room (RFC 1034 §4.3.2 step 6, RFC 2181 §9).
+    fn additional(&mut self, rrset: RRset<'a>, node: Node<'a>) {
+        for (rdata, offset) in rrset.rdatas().zip(rrset.targets()) {
+            if offset == 0 {
+                continue;
+            }
+            let Some(target) = additional::target(rrset.rtype(), rdata) else { continue };
+            let target_node = self.zone.node_at_offset(offset);
+            for &rtype in target.types {
+                let is_answer = offset == node.offset() && rtype == rrset.rtype();
+                let Some(found) = target_node.rrset(rtype).filter(|_| !is_answer) else { continue };
+                let owner = target.name.map_or(current(self.chain), Owner::Name);
+                if put(self.writer, Section::Additional, owner, found, self.zone.class(), self.with_signatures).is_err()
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Writes an RRset of the name that the chain has come to.
+    fn necessary(&mut self, section: Section, rrset: RRset<'_>) -> Result<(), Full> {
+        put(self.writer, section, current(self.chain), rrset, self.zone.class(), self.with_signatures)
+    }
+
+    fn put(&mut self, section: Section, owner: Owner<'_>, rrset: RRset<'_>) -> Result<(), Full> {
+        put(self.writer, section, owner, rrset, self.zone.class(), self.with_signatures)
+    }
+}
+
+/// Which glue of a delegation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Glue {
+    /// Of servers at or below the cut.
+    InDomain,
+    /// Of servers elsewhere in the zone or below another cut of it.
+    Sibling,
+}
+
+/// The owner of the records about the name that the chain has come to.
+fn current(chain: &[NameBuf]) -> Owner<'_> {
+    chain.last().map_or(Owner::Question, |name| Owner::Name(name.as_name()))
+}
+
+/// Writes an RRset, and its signatures if they are wanted, or nothing of them.
+fn put(
+    writer: &mut Writer<'_>,
+    section: Section,
+    owner: Owner<'_>,
+    rrset: RRset<'_>,
+    class: Class,
+    with_signatures: bool,
+) -> Result<(), Full> {
+    let mark = writer.mark();
+    writer.rrset(section, owner, rrset.rtype(), class, rrset.ttl(), rrset.rdatas())?;
+    if with_signatures && let Err(full) = write_signatures(writer, section, owner, class, rrset) {
+        writer.rollback(mark);
+        return Err(full);
+    }
+    Ok(())
+}
+
+fn write_signatures(
+    writer: &mut Writer<'_>,
+    section: Section,
+    owner: Owner<'_>,
+    class: Class,
+    rrset: RRset<'_>,
+) -> Result<(), Full> {
+    for signature in rrset.signatures() {
+        writer.record(section, owner, RType::RRSIG, class, signature.ttl(), signature.rdata())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! All zones that are served at one moment, and the view that a worker has of them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use hashbrown::HashTable;
+use nss_wire::name::LABEL_COUNT_MAX;
+use nss_wire::{Class, Name};
+
+use crate::builder::ZoneBuilder;
+use crate::respond::Scratch;
+use crate::suffixes::{HashSeed, NameHasher, Suffixes};
+use crate::zone::Zone;
+
+/// Parts that the zones are spread over; publishing a zone copies the list of one part.
+///
+/// Among a million zones that are 250 pointers, which takes microseconds; a view keeps 16 octets for each part.
+pub const SHARD_COUNT: usize = 4096;
+
+/// The zones in service, shared by all threads.
+///
+/// A zone is replaced as a whole, by one swap of a pointer. Whoever reads never waits, and keeps what it reads.
+pub struct Catalog {
+    hasher: NameHasher,
+    shards: Box<[ArcSwap<Shard>]>,
+    /// How often each part has changed, told after the change.
+    versions: Box<[AtomicU32]>,
+    /// How many zones have an apex of so many labels.
+    depths: Box<[AtomicU32; LABEL_COUNT_MAX + 1]>,
+    /// A bit for each depth that has a zone, low half first.
+    depths_in_use: [AtomicU64; 2],
+}
+
+/// The zones of one part.
+#[derive(Clone, Default)]
+struct Shard {
+    slots: HashTable<Slot>,
+}
+
+#[derive(Clone)]
+struct Slot {
+    hash: u64,
+    zone: Arc<Zone>,
+}
+
+impl Catalog {
+    /// A catalog without zones.
+    pub fn new(seed: HashSeed) -> Catalog {
+        let empty = Arc::new(Shard::default());
+        Catalog {
+            hasher: seed.hasher(),
+            shards: (0..SHARD_COUNT).map(|_| ArcSwap::new(empty.clone())).collect(),
+            versions: (0..SHARD_COUNT).map(|_| AtomicU32::new(0)).collect(),
+            depths: Box::new(std::array::from_fn(|_| AtomicU32::new(0))),
+            depths_in_use: [AtomicU64::new(0), AtomicU64::new(0)],
+        }
+    }
+
+    /// The seed that zones should be built with.
+    pub fn seed(&self) -> HashSeed {
+        self.hasher.seed()
+    }
+
+    /// A builder with the catalog's seed.
+    pub fn zone_builder(&self, apex: Name<'_>, class: Class) -> ZoneBuilder {
+        ZoneBuilder::new(apex, class).with_seed(self.seed())
+    }
+
+    /// Serves a zone from now on; returns the zone of the same apex that it replaces.
+    ///
+    /// There is one zone for an apex, whatever the class.
+    #[expect(clippy::needless_pass_by_value, reason = "the catalog becomes an owner of the zone")]
+    pub fn publish(&self, zone: Arc<Zone>) -> Option<Arc<Zone>> {
+        let labels = zone.apex_labels();
+        let hash = self.hasher.name(zone.apex());
+        // Announced before and taken back after: a reader may look in vain, but never overlooks a zone.
+        self.enter(labels);
+        let mut replaced = None;
+        self.change(hash, |shard| {
+            replaced = shard.take(hash, zone.apex());
+            shard.slots.insert_unique(hash, Slot { hash, zone: zone.clone() }, |slot| slot.hash);
+        });
+        if replaced.is_some() {
+            self.leave(labels);
+        }
+        replaced
+    }
+
+    /// Serves the zone no more, and returns it.
+    pub fn withdraw(&self, apex: Name<'_>) -> Option<Arc<Zone>> {
+        let hash = self.hasher.name(apex);
+        let mut withdrawn = None;
+        self.change(hash, |shard| withdrawn = shard.take(hash, apex));
+        if withdrawn.is_some() {
+            self.leave(apex.label_count());
+        }
+        withdrawn
+    }
+
+    /// The zone with this apex.
+    pub fn get(&self, apex: Name<'_>) -> Option<Arc<Zone>> {
+        let hash = self.hasher.name(apex);
+        self.shards[shard_of(hash)].load().find(hash, apex.to_lowercase().as_name().as_wire()).cloned()
+    }
+
+    /// How many zones are served.
+    pub fn len(&self) -> usize {
+        self.depths.iter().map(|count| count.load(Ordering::Relaxed) as usize).sum()
+    }
+
+    /// Whether no zone is served.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All zones in no order; zones published or withdrawn meanwhile may be in it or not.
+    pub fn zones(&self) -> impl Iterator<Item = Arc<Zone>> {
+        self.shards.iter().flat_map(|shard| {
+            let zones: Vec<Arc<Zone>> = shard.load().slots.iter().map(|slot| slot.zone.clone()).collect();
+            zones
+        })
+    }
+
+    /// What one thread needs to answer.
+    pub fn view(self: &Arc<Self>) -> View {
+        View { catalog: self.clone(), zones: Zones::new(self), scratch: Scratch::new() }
+    }
+
+    /// Changes a copy of the part that `hash` belongs to, and swaps it in.
+    fn change(&self, hash: u64, mut change: impl FnMut(&mut Shard)) {
+        let i = shard_of(hash);
+        // Another writer may be faster; then the change is made again, to a copy of what that one left.
+        self.shards[i].rcu(|shard| {
+            let mut shard = Shard::clone(shard);
+            change(&mut shard);
+            shard
+        });
+        self.versions[i].fetch_add(1, Ordering::Release);
+    }
+
+    fn enter(&self, labels: usize) {
+        // The bit is never cleared: a depth that was in use once costs one probe for each query.
+        self.depths[labels].fetch_add(1, Ordering::Relaxed);
+        self.depths_in_use[labels / 64].fetch_or(1 << (labels % 64), Ordering::Release);
+    }
+
+    fn leave(&self, labels: usize) {
+        self.depths[labels].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Catalog({} zones)", self.len())
+    }
+}
+
+impl Shard {
+    fn find(&self, hash: u64, apex: &[u8]) -> Option<&Arc<Zone>> {
+        let slot = self.slots.find(hash, |slot| slot.hash == hash && slot.zone.apex_node().is_owned_by(apex));
+        slot.map(|slot| &slot.zone)
+    }
+
+    fn take(&mut self, hash: u64, apex: Name<'_>) -> Option<Arc<Zone>> {
+        let entry = self.slots.find_entry(hash, |slot| slot.hash == hash && slot.zone.apex() == apex).ok()?;
+        Some(entry.remove().0.zone)
+    }
+}
+
+/// One thread's way to the zones of a catalog, and the memory it answers with.
+///
+/// It sees each change of the catalog with the next query. Until then it keeps what it saw before, which
+/// [`View::refresh`] lets go.
+pub struct View {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) zones: Zones,
+    pub(crate) scratch: Scratch,
+}
+
+impl View {
+    /// Looks at all parts of the catalog, so that zones which nobody asks for any more can be freed.
+    ///
+    /// Once a second, or before a long idle time, is often enough.
+    pub fn refresh(&mut self) {
+        for i in 0..SHARD_COUNT {
+            self.zones.shard(&self.catalog, i);
+        }
+    }
+
+    /// The catalog that is looked at.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "View of {:?}", self.catalog)
+    }
+}
+
+/// The zones as one thread saw them last.
+pub(crate) struct Zones {
+    seen: Box<[Seen]>,
+}
+
+/// A part of the catalog and its version.
+struct Seen {
+    version: u32,
+    shard: Arc<Shard>,
+}
+
+impl Zones {
+    fn new(catalog: &Catalog) -> Zones {
+        Zones { seen: (0..SHARD_COUNT).map(|i| catalog.see(i)).collect() }
+    }
+
+    /// The labels of the deepest apex among the suffixes of at most `labels` labels.
+    pub(crate) fn deepest(&mut self, catalog: &Catalog, suffixes: &Suffixes, labels: usize) -> Option<usize> {
+        let [low, high] = &catalog.depths_in_use;
+        let in_use = u128::from(low.load(Ordering::Acquire)) | u128::from(high.load(Ordering::Acquire)) << 64;
+        (0..=labels).rev().filter(|n| in_use >> n & 1 == 1).find(|&n| {
+            let hash = suffixes.hash(n);
+            self.shard(catalog, shard_of(hash)).find(hash, suffixes.wire(n)).is_some()
+        })
+    }
+
+    /// The zone that [`Zones::deepest`] has found, of the same version.
+    pub(crate) fn get(&self, suffixes: &Suffixes, labels: usize) -> Option<&Arc<Zone>> {
+        let hash = suffixes.hash(labels);
+        self.seen[shard_of(hash)].shard.find(hash, suffixes.wire(labels))
+    }
+
+    /// A part of the catalog as it is now.
+    fn shard(&mut self, catalog: &Catalog, i: usize) -> &Shard {
+        if catalog.versions[i].load(Ordering::Acquire) != self.seen[i].version {
+            self.seen[i] = catalog.see(i);
+        }
+        &self.seen[i].shard
+    }
+}
+
+impl Catalog {
+    pub(crate) fn hasher(&self) -> &NameHasher {
+        &self.hasher
+    }
+
+    fn see(&self, i: usize) -> Seen {
+        // The version first: if the part changes in between, it is looked at once more.
+        let version = self.versions[i].load(Ordering::Acquire);
+        Seen { version, shard: self.shards[i].load_full() }
+    }
+}
+
+/// The upper half of the hash: the tables use the lower bits and the topmost seven.
+fn shard_of(hash: u64) -> usize {
+    (hash >> 32) as usize % SHARD_COUNT
+}

@@ -1,0 +1,109 @@
+//! Finding a name in a zone: one probe for a hit, at most one for each label for a miss.
+
+use hashbrown::HashTable;
+use nss_wire::RType;
+
+use crate::arena::{Node, NodeKind};
+use crate::suffixes::Suffixes;
+
+/// Where a name stands in a zone, as the algorithm of RFC 1034 §4.3.2 sees it.
+#[derive(Clone, Copy)]
+pub(crate) enum Found<'z> {
+    /// The name exists and is not below a cut; at a cut its kind is [`NodeKind::Delegation`].
+    Exact(Node<'z>),
+    /// The name stands below this delegation, whether there is data or not.
+    BelowCut(Node<'z>),
+    /// The name stands below the owner of a DNAME record.
+    Redirected(Node<'z>),
+    /// The name doesn't exist, but its closest encloser has this wildcard (RFC 4592 §3.3.1).
+    Wildcard(Node<'z>),
+    /// Neither the name nor a wildcard for it exists.
+    Missing,
+}
+
+/// Finds a name at or below the apex; the suffix of `apex_labels` labels is the apex.
+pub(crate) fn find<'z>(arena: &'z [u8], table: &HashTable<u32>, suffixes: &Suffixes, apex_labels: usize) -> Found<'z> {
+    match in_table(arena, table, suffixes, apex_labels) {
+        InTable::Exact(node) => match node.cut() {
+            Some(cut) => below(cut),
+            None => Found::Exact(node),
+        },
+        InTable::Below(encloser) => match encloser.kind() {
+            NodeKind::Delegation | NodeKind::Dname => below(encloser),
+            NodeKind::Occluded => encloser.cut().map_or(Found::Missing, below),
+            NodeKind::Apex if encloser.rrset(RType::DNAME).is_some() => below(encloser),
+            NodeKind::Apex | NodeKind::Ordinary | NodeKind::EmptyNonTerminal => {
+                encloser.wildcard().map_or(Found::Missing, Found::Wildcard)
+            }
+        },
+    }
+}
+
+/// What stands below `cut`.
+fn below(cut: Node<'_>) -> Found<'_> {
+    match cut.kind() {
+        NodeKind::Delegation => Found::BelowCut(cut),
+        NodeKind::Apex | NodeKind::Ordinary | NodeKind::EmptyNonTerminal | NodeKind::Occluded | NodeKind::Dname => {
+            Found::Redirected(cut)
+        }
+    }
+}
+
+/// What the table itself knows of a name.
+#[derive(Clone, Copy)]
+pub(crate) enum InTable<'z> {
+    /// The name has a node.
+    Exact(Node<'z>),
+    /// It has none; this is the closest encloser, the nearest ancestor with a node.
+    Below(Node<'z>),
+}
+
+/// Looks a name and its ancestors up, the longest first.
+pub(crate) fn in_table<'z>(
+    arena: &'z [u8],
+    table: &HashTable<u32>,
+    suffixes: &Suffixes,
+    apex_labels: usize,
+) -> InTable<'z> {
+    let labels = suffixes.label_count();
+    let probe = |n: usize| {
+        let wire = suffixes.wire(n);
+        table.find(suffixes.hash(n), |&offset| Node::at(arena, offset).is_owned_by(wire))
+    };
+    if let Some(&offset) = probe(labels) {
+        return InTable::Exact(Node::at(arena, offset));
+    }
+    let encloser = (apex_labels + 1..labels).rev().find_map(probe);
+    InTable::Below(Node::at(arena, encloser.copied().unwrap_or(crate::arena::APEX_AT)))
+}
+
+impl<'z> InTable<'z> {
+    /// The node whose addresses a host of this name has, and the delegation that it stands at or below.
+    pub(crate) fn host(self) -> (Option<Node<'z>>, Option<Node<'z>>) {
+        let delegation = |node: Node<'z>| (node.kind() == NodeKind::Delegation).then_some(node);
+        match self {
+            InTable::Exact(node) => match node.cut() {
+                Some(cut) => (delegation(cut).map(|_| node), delegation(cut)),
+                None => (Some(node), delegation(node)),
+            },
+            InTable::Below(encloser) => match encloser.cut().or(delegation(encloser)) {
+                Some(cut) => (None, delegation(cut)),
+                None if self.is_redirected() => (None, None),
+                None => (encloser.wildcard(), None),
+            },
+        }
+    }
+
+    /// Whether the name stands below the owner of a DNAME record.
+    pub(crate) fn is_redirected(self) -> bool {
+        let has_dname = |node: Node<'_>| match node.kind() {
+            NodeKind::Dname => true,
+            NodeKind::Apex => node.rrset(RType::DNAME).is_some(),
+            NodeKind::Ordinary | NodeKind::EmptyNonTerminal | NodeKind::Delegation | NodeKind::Occluded => false,
+        };
+        match self {
+            InTable::Exact(node) => node.cut().is_some_and(has_dname),
+            InTable::Below(encloser) => encloser.cut().map_or(has_dname(encloser), has_dname),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What an answer depends on besides the request and the zones: the peer, and what the operator wants.
+
+use std::net::IpAddr;
+
+use crate::cookie::CookieSecrets;
+
+/// Who sent a request, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// How the request came.
+    pub transport: Transport,
+    /// The source address, which a server cookie is bound to.
+    pub address: IpAddr,
+}
+
+/// How a request came and its answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// One datagram each, of limited size.
+    Udp,
+    /// A stream, in the clear or over TLS; messages up to 65535 octets.
+    Tcp,
+}
+
+/// What the operator wants, and the time.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Seconds since 1970 (modulo 2^32), which cookies are dated with.
+    pub now: u32,
+    /// The largest answer over UDP and the payload size that is announced, in octets; less than 512 counts as 512.
+    pub udp_payload_size_max: u16,
+    /// What to tell who asks for the server's identifier (RFC 5001), up to [`NSID_SIZE_MAX`] octets; `None` tells nothing.
+    pub nsid: Option<Box<[u8]>>,
+    /// The secrets of server cookies; without them the COOKIE option is ignored.
+    pub cookies: Option<CookieSecrets>,
+}
+
+impl Default for Policy {
+    /// No cookies, no identifier, at the beginning of time.
+    fn default() -> Policy {
+        Policy { now: 0, udp_payload_size_max: UDP_PAYLOAD_SIZE_DEFAULT, nsid: None, cookies: None }
+    }
+}
+
+/// Octets that cross nearly every path unfragmented: IPv6's least MTU of 1280 less its headers (DNS Flag Day 2020).
+pub const UDP_PAYLOAD_SIZE_DEFAULT: u16 = 1232;
+
+/// Octets of every UDP path (RFC 1035 §4.2.1); whoever announces less means this (RFC 6891 §6.2.3).
+pub const UDP_PAYLOAD_SIZE_MIN: u16 = 512;
+
+/// Octets of a server identifier: with the longest question and a cookie it leaves 80 octets of a small datagram.
+pub const NSID_SIZE_MAX: usize = 120;

@@ -1,0 +1,386 @@
+//! A packet in, a packet out: what is done with a request before and after its name is looked up.
+
+use nss_wire::message::{
+    Compressor, Edns, EdnsError, EdnsFlags, Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, MessageError, MessageRecord,
+    Opcode, OptionCode, Question, Rcode, Reader, Section, Writer,
+};
+use nss_wire::name::NAME_SIZE_MAX;
+use nss_wire::{Class, Name, NameBuf, RType};
+
+use crate::answer::{Answer, CHAIN_MAX};
+use crate::catalog::View;
+use crate::cookie::{self, COOKIE_SIZE, Standing};
+use crate::policy::{NSID_SIZE_MAX, Peer, Policy, Transport, UDP_PAYLOAD_SIZE_MIN};
+use crate::suffixes::Suffixes;
+use crate::transfer::{Transfer, Wanted};
+
+/// What came of a request.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation; a transfer is kept once a connection")]
+pub enum Outcome {
+    /// An answer to send.
+    Reply(Reply),
+    /// Nothing to send: not a request, or nothing of it could be read.
+    Silent,
+    /// A zone to send over the stream, if the peer may have it.
+    Transfer(Transfer),
+}
+
+/// An answer, for sending and counting it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Its octets, from the start of the buffer.
+    pub len: usize,
+    /// The response code.
+    pub rcode: Rcode,
+    /// What it says.
+    pub kind: ReplyKind,
+    /// Whether TC is set: something that belongs into it had no room.
+    pub is_truncated: bool,
+    /// Whether the request proved with a server cookie that its source address is not forged.
+    pub has_valid_cookie: bool,
+}
+
+/// What an answer says, as a counter or a rate limit wants to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyKind {
+    /// Records that were asked for.
+    Answer,
+    /// The name exists, but has no such records.
+    NoData,
+    /// The name doesn't exist.
+    NxDomain,
+    /// Another zone's servers know more.
+    Referral,
+    /// Refused, not understood or not implemented.
+    Error,
+}
+
+/// The memory that a view answers with; made once.
+pub(crate) struct Scratch {
+    suffixes: Suffixes,
+    compressor: Compressor,
+    chain: Vec<NameBuf>,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Scratch {
+        Scratch { suffixes: Suffixes::new(), compressor: Compressor::new(), chain: Vec::with_capacity(CHAIN_MAX) }
+    }
+}
+
+impl View {
+    /// Answers one request into `out`, which should have room for 65535 octets over TCP, and for
+    /// [`Policy::udp_payload_size_max`] over UDP; a shorter buffer shortens the answers, and one of less than
+    /// 512 octets silences them.
+    ///
+    /// Neither allocates, locks, waits nor panics, whatever the request.
+    pub fn respond(&mut self, request: &[u8], peer: &Peer, policy: &Policy, out: &mut [u8]) -> Outcome {
+        let Ok(reader) = Reader::new(request) else { return Outcome::Silent };
+        // An answer to an answer could go on for ever between two servers.
+        if reader.header().flags.contains(Flags::QR) || out.len() < usize::from(UDP_PAYLOAD_SIZE_MIN) {
+            return Outcome::Silent;
+        }
+        let request = Request::read(reader);
+        let envelope = Envelope::new(&request, peer, policy);
+        let question = match request.question(&envelope) {
+            Ok(question) => question,
+            Err(rcode) => return envelope.bare(rcode, out, &mut self.scratch.compressor),
+        };
+        if let Some(tsig) = &request.tsig {
+            return envelope.unknown_key(tsig, policy.now, out, &mut self.scratch.compressor);
+        }
+        self.answer(question, &request, &envelope, peer.transport, out)
+    }
+
+    /// Finds the zone for a question and answers from it.
+    fn answer(
+        &mut self,
+        question: Question<'_>,
+        request: &Request<'_>,
+        envelope: &Envelope<'_>,
+        transport: Transport,
+        out: &mut [u8],
+    ) -> Outcome {
+        let View { catalog, zones, scratch: Scratch { suffixes, compressor, chain } } = self;
+        let Question { qname, qtype, qclass } = question;
+        suffixes.set(qname, catalog.hasher());
+        let labels = suffixes.label_count();
+        let wanted = match Wanted::new(qtype, request.ixfr_serial) {
+            Ok(wanted) => wanted,
+            Err(rcode) => return envelope.bare(rcode, out, compressor),
+        };
+        let Some(mut depth) = zones.deepest(catalog, suffixes, labels) else {
+            let rcode = if wanted.is_some() { Rcode::NOTAUTH } else { Rcode::REFUSED };
+            return envelope.bare(rcode, out, compressor);
+        };
+        // RFC 4035 §3.1.4.1: DS is the parent's. Without the parent the child says that it has none.
+        if qtype == RType::DS && depth == labels {
+            let above = labels.checked_sub(1).and_then(|above| zones.deepest(catalog, suffixes, above));
+            depth = above.unwrap_or(depth);
+        }
+        let zone = zones.get(suffixes, depth).expect("the zone was found a moment ago in the same view");
+        if zone.class() != qclass {
+            return envelope.bare(Rcode::REFUSED, out, compressor);
+        }
+        match (wanted, transport) {
+            (None, _) => {}
+            // RFC 5936 §2.2.1: a zone is transferred by its apex alone.
+            (Some(_), _) if depth != labels => return envelope.bare(Rcode::NOTAUTH, out, compressor),
+            (Some(wanted), Transport::Tcp) => {
+                return Outcome::Transfer(Transfer::new(zone.clone(), wanted, request.header, qname, qtype));
+            }
+            // RFC 5936 §4.2: AXFR is for streams only.
+            (Some(Wanted::Whole), Transport::Udp) => return envelope.bare(Rcode::FORMERR, out, compressor),
+            // RFC 1995 §2, §4: the SOA record alone says what there is and sends the asker to TCP.
+            (Some(Wanted::Since(_)), Transport::Udp) => {}
+        }
+        let own_hasher;
+        let hasher = if zone.seed() == catalog.seed() {
+            catalog.hasher()
+        } else {
+            own_hasher = zone.seed().hasher();
+            suffixes.set(qname, &own_hasher);
+            &own_hasher
+        };
+        let Some(mut writer) = envelope.open(out, compressor) else { return Outcome::Silent };
+        let qtype = if wanted.is_some() { RType::SOA } else { qtype };
+        chain.clear();
+        let with_signatures = envelope.wants_signatures();
+        let kind = Answer { zone, hasher, writer: &mut writer, suffixes, chain, with_signatures }.run(qname, qtype);
+        envelope.close(writer, kind)
+    }
+}
+
+/// What could be read of a request.
+struct Request<'a> {
+    header: Header,
+    /// The last question, and the octets of the only one.
+    question: Option<Question<'a>>,
+    question_octets: &'a [u8],
+    edns: Option<Edns<'a>>,
+    tsig: Option<MessageRecord<'a>>,
+    /// The serial in the authority section of an IXFR request (RFC 1995 §3).
+    ixfr_serial: Option<u32>,
+    /// Whether any of it is not as a message should be.
+    is_broken: bool,
+}
+
+impl<'a> Request<'a> {
+    fn read(mut reader: Reader<'a>) -> Request<'a> {
+        let header = reader.header();
+        let mut request = Request {
+            header,
+            question: None,
+            question_octets: &[],
+            edns: None,
+            tsig: None,
+            ixfr_serial: None,
+            is_broken: false,
+        };
+        if header.question_count == 1
+            && let Ok(Some(question)) = reader.question()
+        {
+            request.question = Some(question);
+            request.question_octets = &reader.message()[HEADER_SIZE..reader.offset()];
+        }
+        request.is_broken = request.records(reader).is_err();
+        request
+    }
+
+    /// Reads what follows the question.
+    fn records(&mut self, mut reader: Reader<'a>) -> Result<(), MessageError> {
+        while let Some(record) = reader.record()? {
+            // RFC 8945 §5.1: TSIG is the last record, or the request is broken.
+            if self.tsig.is_some() {
+                return Err(MessageError::Truncated);
+            }
+            match record.rtype {
+                RType::OPT if self.edns.is_some() => return Err(EdnsError::Second.into()),
+                RType::OPT => self.edns = Some(Edns::read(&record)?),
+                RType::TSIG if record.section == Section::Additional => self.tsig = Some(record),
+                RType::SOA if record.section == Section::Authority => self.ixfr_serial = soa_serial(&record),
+                _ => {}
+            }
+        }
+        if reader.trailing().is_empty() { Ok(()) } else { Err(MessageError::Truncated) }
+    }
+
+    /// The question, or how to answer a request that has none or isn't a query.
+    fn question(&self, envelope: &Envelope<'_>) -> Result<Question<'a>, Rcode> {
+        // RFC 1996, RFC 2136 and RFC 8906 §3.1.4: requests of a kind that isn't implemented.
+        if self.header.flags.opcode() != Opcode::QUERY {
+            return Err(Rcode::NOTIMP);
+        }
+        if self.is_broken {
+            return Err(Rcode::FORMERR);
+        }
+        if self.edns.is_some_and(|edns| edns.version > 0) {
+            return Err(Rcode::BADVERS);
+        }
+        match (envelope.cookie, self.header.question_count, self.question) {
+            (Cookie::Malformed, _, _) => Err(Rcode::FORMERR),
+            (_, 1, Some(question)) => Ok(question),
+            // RFC 7873 §5.4: without a question a request is about its cookie.
+            (Cookie::Good(Standing::New | Standing::Valid, _), 0, _) => Err(Rcode::NOERROR),
+            (Cookie::Good(Standing::Invalid, _), 0, _) => Err(Rcode::BADCOOKIE),
+            // RFC 9619 §4: a query has one question.
+            (Cookie::Absent | Cookie::Good(..), _, _) => Err(Rcode::FORMERR),
+        }
+    }
+}
+
+/// The serial of a SOA record in a message; the names before it may be compressed.
+fn soa_serial(record: &MessageRecord<'_>) -> Option<u32> {
+    let rdata = record.raw_rdata();
+    (rdata.len() >= 20).then(|| crate::zone::soa_serial(rdata))
+}
+
+/// All of an answer but its records.
+pub(crate) struct Envelope<'a> {
+    id: u16,
+    flags: Flags,
+    question_octets: &'a [u8],
+    size_max: usize,
+    payload_size: u16,
+    /// The flags of the OPT record to send, if there is one to send.
+    edns: Option<EdnsFlags>,
+    nsid: Option<&'a [u8]>,
+    cookie: Cookie,
+}
+
+/// The COOKIE option of a request.
+#[derive(Clone, Copy)]
+enum Cookie {
+    /// None, or none that the operator wants to know of.
+    Absent,
+    /// Of a size that RFC 7873 §5.2.2 forbids.
+    Malformed,
+    /// What it was worth, and what to answer.
+    Good(Standing, [u8; COOKIE_SIZE]),
+}
+
+impl<'a> Envelope<'a> {
+    fn new(request: &Request<'a>, peer: &Peer, policy: &'a Policy) -> Envelope<'a> {
+        let header = request.header;
+        let payload_size = policy.udp_payload_size_max.max(UDP_PAYLOAD_SIZE_MIN);
+        let edns = request.edns;
+        let udp_size = match edns {
+            Some(edns) => edns.udp_payload_size.max(UDP_PAYLOAD_SIZE_MIN).min(payload_size),
+            None => UDP_PAYLOAD_SIZE_MIN,
+        };
+        let option = |code| edns.and_then(|edns| edns.option(code));
+        let cookie = match (&policy.cookies, option(OptionCode::COOKIE)) {
+            (Some(secrets), Some(option)) => match cookie::exchange(option, peer.address, secrets, policy.now) {
+                Some((standing, answer)) => Cookie::Good(standing, answer),
+                None => Cookie::Malformed,
+            },
+            _ => Cookie::Absent,
+        };
+        let nsid = option(OptionCode::NSID).and(policy.nsid.as_deref());
+        Envelope {
+            id: header.id,
+            // RA, AD, CD and Z are clear: no recursion here, and nothing to validate (RFC 4035 §3.1.6).
+            flags: Flags(header.flags.0 & (OPCODE_BITS | Flags::RD.0)).with(Flags::QR),
+            question_octets: request.question_octets,
+            size_max: match peer.transport {
+                Transport::Udp => usize::from(udp_size),
+                Transport::Tcp => MESSAGE_SIZE_MAX,
+            },
+            payload_size,
+            // RFC 3225 §3: DO is copied.
+            edns: edns.map(|edns| EdnsFlags(edns.flags.0 & EdnsFlags::DO.0)),
+            nsid: nsid.map(|nsid| &nsid[..nsid.len().min(NSID_SIZE_MAX)]),
+            cookie,
+        }
+    }
+
+    fn wants_signatures(&self) -> bool {
+        self.edns.is_some_and(|flags| flags.contains(EdnsFlags::DO))
+    }
+
+    /// Starts the answer, with room for its end set aside.
+    fn open<'b>(&self, out: &'b mut [u8], compressor: &'b mut Compressor) -> Option<Writer<'b>> {
+        let mut writer = Writer::new(out, self.size_max, compressor).ok()?;
+        writer.id = self.id;
+        writer.flags = self.flags;
+        if !self.question_octets.is_empty() {
+            writer.question_octets(self.question_octets).ok()?;
+        }
+        if self.edns.is_some() {
+            let options_size: usize = self.options().iter().flatten().map(|(_, octets)| 4 + octets.len()).sum();
+            writer.reserve(OPT_SIZE + options_size).ok()?;
+        }
+        Some(writer)
+    }
+
+    /// Ends the answer.
+    fn close(&self, mut writer: Writer<'_>, kind: ReplyKind) -> Outcome {
+        self.opt(&mut writer);
+        self.finish(writer, kind)
+    }
+
+    fn opt(&self, writer: &mut Writer<'_>) {
+        let Some(flags) = self.edns else { return };
+        let mut options: [(OptionCode, &[u8]); 2] = [(OptionCode::NSID, &[]); 2];
+        let mut count = 0;
+        for option in self.options().into_iter().flatten() {
+            options[count] = option;
+            count += 1;
+        }
+        writer.opt(self.payload_size, flags, &options[..count]).expect("room was set aside for it");
+    }
+
+    fn finish(&self, writer: Writer<'_>, kind: ReplyKind) -> Outcome {
+        let (rcode, is_truncated) = (writer.rcode, writer.flags.contains(Flags::TC));
+        let has_valid_cookie = matches!(self.cookie, Cookie::Good(Standing::Valid, _));
+        Outcome::Reply(Reply { len: writer.finish(), rcode, kind, is_truncated, has_valid_cookie })
+    }
+
+    fn options(&self) -> [Option<(OptionCode, &[u8])>; 2] {
+        let cookie = match &self.cookie {
+            Cookie::Good(_, octets) => Some((OptionCode::COOKIE, &octets[..])),
+            Cookie::Absent | Cookie::Malformed => None,
+        };
+        [self.nsid.map(|octets| (OptionCode::NSID, octets)), cookie]
+    }
+
+    /// An answer without records.
+    fn bare(&self, rcode: Rcode, out: &mut [u8], compressor: &mut Compressor) -> Outcome {
+        let Some(mut writer) = self.open(out, compressor) else { return Outcome::Silent };
+        writer.rcode = rcode;
+        self.close(writer, ReplyKind::Error)
+    }
+
+    /// The answer to a signature by a key that nobody here knows: NOTAUTH, and BADKEY in an unsigned TSIG (RFC 8945 §5.2.1).
+    fn unknown_key(&self, tsig: &MessageRecord<'_>, now: u32, out: &mut [u8], compressor: &mut Compressor) -> Outcome {
+        let Ok((algorithm, _)) = Name::from_wire(tsig.raw_rdata()) else {
+            return self.bare(Rcode::FORMERR, out, compressor);
+        };
+        let Some(mut writer) = self.open(out, compressor) else { return Outcome::Silent };
+        writer.rcode = Rcode::NOTAUTH;
+        self.opt(&mut writer);
+        let mut rdata = [0; NAME_SIZE_MAX + TSIG_NUMBERS_SIZE];
+        let (name, numbers) = rdata.split_at_mut(algorithm.wire_len());
+        name.copy_from_slice(algorithm.as_wire());
+        // Time signed (6), fudge (2), MAC size 0 (2), original ID (2), error (2), other size 0 (2).
+        numbers[2..6].copy_from_slice(&now.to_be_bytes());
+        numbers[6..8].copy_from_slice(&TSIG_FUDGE.to_be_bytes());
+        numbers[10..12].copy_from_slice(&self.id.to_be_bytes());
+        numbers[12..14].copy_from_slice(&Rcode::BADKEY.0.to_be_bytes());
+        let size = algorithm.wire_len() + TSIG_NUMBERS_SIZE;
+        let owner = tsig.owner.to_buf();
+        // Names too long for a small datagram: NOTAUTH alone says enough.
+        let _ = writer.record(Section::Additional, owner.as_name(), RType::TSIG, Class::ANY, 0, &rdata[..size]);
+        self.finish(writer, ReplyKind::Error)
+    }
+}
+
+/// The opcode's place in the flags.
+const OPCODE_BITS: u16 = 0x7800;
+/// Octets of an OPT record without options.
+const OPT_SIZE: usize = 11;
+/// Octets of TSIG RDATA behind the name of the algorithm, without MAC and other data.
+const TSIG_NUMBERS_SIZE: usize = 16;
+/// Seconds that clocks may differ, as RFC 8945 §10 recommends.
+const TSIG_FUDGE: u16 = 300;

@@ -1,0 +1,175 @@
+//! A name as tables look it up: its case folded once and every suffix hashed in one pass from the root.
+
+use core::fmt;
+use core::hash::Hasher;
+
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
+use nss_wire::Name;
+use nss_wire::name::{LABEL_COUNT_MAX, NAME_SIZE_MAX};
+
+/// The secret key of the tables; customers choose the names in them and strangers choose what is looked up.
+///
+/// Take it from the operating system's random source once per process. Zones built with a [`Catalog`](crate::Catalog)'s
+/// own seed are found with the hashes that found the zone; zones built with another seed cost a second hashing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct HashSeed(u64);
+
+impl HashSeed {
+    /// A seed from 64 random bits.
+    pub const fn new(random: u64) -> HashSeed {
+        HashSeed(random)
+    }
+
+    /// Prepares the hashing of names.
+    pub(crate) fn hasher(self) -> NameHasher {
+        NameHasher { seed: self, shared: SharedSeed::from_u64(self.0) }
+    }
+}
+
+impl fmt::Debug for HashSeed {
+    /// Keeps the secret out of logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashSeed(…)")
+    }
+}
+
+/// A [`HashSeed`] stretched to what the hash function wants.
+pub(crate) struct NameHasher {
+    seed: HashSeed,
+    shared: SharedSeed,
+}
+
+impl NameHasher {
+    pub(crate) fn seed(&self) -> HashSeed {
+        self.seed
+    }
+
+    /// Of the root, where all hashes start.
+    fn root(&self) -> u64 {
+        self.seed.0
+    }
+
+    /// Of a name whose parent has the hash `parent`; `label` is in lower case.
+    pub(crate) fn child(&self, parent: u64, label: &[u8]) -> u64 {
+        let mut hasher = FoldHasher::with_seed(parent, &self.shared);
+        hasher.write(label);
+        hasher.finish()
+    }
+
+    /// Of a whole name in any case.
+    pub(crate) fn name(&self, name: Name<'_>) -> u64 {
+        let mut suffixes = Suffixes::new();
+        suffixes.set(name, self);
+        suffixes.hash(suffixes.label_count())
+    }
+}
+
+/// All suffixes of one name, numbered by their labels: 0 is the root, [`Suffixes::label_count`] the name itself.
+///
+/// It is large and meant to be kept and set again for every query.
+pub(crate) struct Suffixes {
+    /// The name in lower case.
+    wire: [u8; NAME_SIZE_MAX],
+    size: usize,
+    label_count: usize,
+    /// Where the suffix of so many labels starts in `wire`.
+    starts: [u8; LABEL_COUNT_MAX + 1],
+    hashes: [u64; LABEL_COUNT_MAX + 1],
+}
+
+impl Suffixes {
+    /// The suffixes of the root.
+    pub(crate) fn new() -> Suffixes {
+        Suffixes {
+            wire: [0; NAME_SIZE_MAX],
+            size: 1,
+            label_count: 0,
+            starts: [0; LABEL_COUNT_MAX + 1],
+            hashes: [0; LABEL_COUNT_MAX + 1],
+        }
+    }
+
+    /// Replaces what is held by the suffixes of `name`.
+    pub(crate) fn set(&mut self, name: Name<'_>, hasher: &NameHasher) {
+        let wire = name.as_wire();
+        self.size = wire.len();
+        for (folded, octet) in self.wire.iter_mut().zip(wire) {
+            // Length octets are at most 63 and so never a letter.
+            *folded = octet.to_ascii_lowercase();
+        }
+        // Label starts from the left, so that the walk from the root can go from the right.
+        let mut lefts = [0; LABEL_COUNT_MAX];
+        let (mut at, mut n) = (0, 0);
+        while wire[at] > 0 {
+            lefts[n] = at as u8;
+            n += 1;
+            at += 1 + usize::from(wire[at]);
+        }
+        self.label_count = n;
+        self.starts[0] = at as u8;
+        let mut hash = hasher.root();
+        self.hashes[0] = hash;
+        for (i, &left) in lefts[..n].iter().rev().enumerate() {
+            let start = usize::from(left);
+            let end = start + 1 + usize::from(self.wire[start]);
+            hash = hasher.child(hash, &self.wire[start + 1..end]);
+            self.starts[i + 1] = left;
+            self.hashes[i + 1] = hash;
+        }
+    }
+
+    /// Labels of the whole name.
+    pub(crate) fn label_count(&self) -> usize {
+        self.label_count
+    }
+
+    /// The wire form of the last `labels` labels, in lower case.
+    pub(crate) fn wire(&self, labels: usize) -> &[u8] {
+        &self.wire[usize::from(self.starts[labels])..self.size]
+    }
+
+    /// The hash of the last `labels` labels.
+    pub(crate) fn hash(&self, labels: usize) -> u64 {
+        self.hashes[labels]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nss_wire::NameBuf;
+
+    use super::*;
+
+    fn suffixes(text: &str) -> Suffixes {
+        let mut suffixes = Suffixes::new();
+        suffixes.set(text.parse::<NameBuf>().unwrap().as_name(), &HashSeed::new(7).hasher());
+        suffixes
+    }
+
+    #[test]
+    fn a_name_shares_the_hashes_of_its_ancestors_in_any_case() {
+        let (long, short) = (suffixes("WWW.a.Example"), suffixes("a.eXAMPLE"));
+        assert_eq!(long.hash(2), short.hash(2));
+        assert_eq!(long.wire(2), short.wire(2));
+        assert_eq!(long.wire(3), b"\x03www\x01a\x07example\0");
+        assert_eq!(long.wire(0), b"\0");
+        assert_eq!((long.label_count(), short.label_count()), (3, 2));
+        assert_ne!(long.hash(3), long.hash(2));
+    }
+
+    #[test]
+    fn label_borders_and_seeds_change_the_hash() {
+        assert_ne!(suffixes("ab.c").hash(2), suffixes("a.bc").hash(2));
+        let name: NameBuf = "example".parse().unwrap();
+        let hash = |seed| HashSeed::new(seed).hasher().name(name.as_name());
+        assert_ne!(hash(1), hash(2));
+    }
+
+    #[test]
+    fn the_longest_names_fit() {
+        let most_labels = suffixes(&"x.".repeat(LABEL_COUNT_MAX));
+        assert_eq!(most_labels.label_count(), LABEL_COUNT_MAX);
+        assert_eq!(most_labels.wire(LABEL_COUNT_MAX).len(), NAME_SIZE_MAX);
+    }
+}
