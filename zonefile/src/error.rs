@@ -421,9 +421,10 @@ impl fmt::Display for ErrorKind {
             }
             ErrorKind::Generated { value, kind } => write!(f, "$GENERATE, value {value}: {kind}"),
             ErrorKind::UnexpectedToken => f.write_str("the entry should not go on like this"),
-            ErrorKind::TooManyErrors { more, is_complete: true } => write!(f, "{more} more errors are not shown"),
-            ErrorKind::TooManyErrors { more, is_complete: false } => {
-                write!(f, "{more} more errors are not shown, and the rest of the text was not read")
+            ErrorKind::TooManyErrors { more: 0, .. } => f.write_str("the rest of the text was not read"),
+            ErrorKind::TooManyErrors { more, is_complete } => {
+                write!(f, "{more} more {} not shown", if *more == 1 { "error is" } else { "errors are" })?;
+                f.write_str(if *is_complete { "" } else { ", and the rest of the text was not read" })
             }
         }
     }

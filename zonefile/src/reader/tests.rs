@@ -336,7 +336,7 @@ fn errors_are_told_up_to_the_limit_and_then_counted() {
     let options = Options { limits, ..options() };
     let told = |lines: usize| everything(Reader::new("a B\n".repeat(lines).as_bytes(), &options)).1;
     assert_eq!(told(2).len(), 2);
-    assert_eq!(told(3)[2], "line 4, column 1: 1 more errors are not shown");
+    assert_eq!(told(3)[2], "line 4, column 1: 1 more error is not shown");
     let hopeless = &told(100_000)[2];
     assert!(hopeless.ends_with("10000 more errors are not shown, and the rest of the text was not read"), "{hopeless}");
 }
