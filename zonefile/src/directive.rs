@@ -12,16 +12,21 @@ use crate::record::Context;
 use crate::tokens::{Fault, Lexeme, Parsed, Tokens};
 
 /// A directive, ready to be carried out.
-pub(crate) enum Directive<'a> {
+pub(crate) enum Directive {
     Origin(NameBuf),
     Ttl(u32),
-    Include { path: Lexeme<'a>, origin: Option<NameBuf> },
+    Include {
+        path: Vec<u8>,
+        /// Where the path stands, from the start of the entry.
+        extent: (u32, u32),
+        origin: Option<NameBuf>,
+    },
     Generate(Box<Generate>),
 }
 
 impl Context {
     /// Reads the entry of a directive; `$` starts its first token.
-    pub(crate) fn directive<'a>(&mut self, tokens: Tokens<'a>) -> Parsed<'a, Directive<'a>> {
+    pub(crate) fn directive<'a>(&mut self, tokens: Tokens<'a>) -> Parsed<'a, Directive> {
         let mut word = alt((keyword(ORIGIN), keyword(TTL), keyword(INCLUDE), keyword(GENERATE)));
         let (rest, word) = word.parse(tokens)?;
         let (rest, directive) = match word {
@@ -37,7 +42,8 @@ impl Context {
                 let (rest, path) = argument(INCLUDE, "the name of a file").parse(rest)?;
                 let (rest, origin) = opt(argument(INCLUDE, "an origin")).parse(rest)?;
                 let origin = origin.map(|lexeme| self.name(lexeme)).transpose()?;
-                (rest, Directive::Include { path, origin })
+                let extent = (path.token.start, path.token.end);
+                (rest, Directive::Include { path: path.text.to_vec(), extent, origin })
             }
             _ => return self.generate(rest),
         };
@@ -55,7 +61,7 @@ impl Context {
     }
 
     /// What stands behind `$GENERATE`.
-    fn generate<'a>(&mut self, tokens: Tokens<'a>) -> Parsed<'a, Directive<'a>> {
+    fn generate<'a>(&mut self, tokens: Tokens<'a>) -> Parsed<'a, Directive> {
         let range = argument(GENERATE, "a range such as 1-254");
         let owner = argument(GENERATE, "an owner such as host-$");
         let (rest, (range, owner)) = (range, owner).parse(tokens)?;

@@ -26,7 +26,8 @@ pub(crate) struct Generate {
     owner: Template,
     data: Template,
     pub(crate) head: Head,
-    /// Where owner and RDATA stand, from the start of the entry.
+    /// Where range, owner and RDATA stand, from the start of the entry.
+    pub(crate) range_extent: (u32, u32),
     pub(crate) owner_extent: (u32, u32),
     pub(crate) data_extent: (u32, u32),
 }
@@ -63,6 +64,7 @@ impl Generate {
             owner: owner_template,
             data: data_template,
             head,
+            range_extent: (range.token.start, range.token.end),
             owner_extent: (owner.token.start, owner.token.end),
             data_extent: (extent.start, extent.end),
         })

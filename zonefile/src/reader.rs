@@ -202,13 +202,14 @@ impl<'t> Reader<'t> {
     /// Reads one entry, or the next record of a `$GENERATE` entry.
     fn step(&mut self) -> Step {
         if let Some(generator) = &mut self.generator {
+            let Generator { place, file, .. } = *generator;
             match generator.step(&mut self.context, &mut self.draft, &mut self.tokens, &self.limits) {
-                Step::Nothing => self.generator = None,
-                step @ Step::Mistake(_) => {
+                Some(Ok(())) => return Step::Record(Position { file, line: place.line }),
+                Some(Err(fault)) => {
                     self.generator = None;
-                    return step;
+                    return Step::Mistake(place.mistake(self.text(), fault));
                 }
-                step => return step,
+                None => self.generator = None,
             }
         }
         let Some(source) = self.sources.last_mut() else { return Step::End };
@@ -234,55 +235,55 @@ impl<'t> Reader<'t> {
         if self.tokens.is_empty() {
             return Step::Nothing;
         }
-        let entry = &source.text[start..];
-        let tokens = Tokens::new(entry, &self.tokens);
-        let mistake = |fault: Fault| {
-            let at = start + fault.start as usize;
-            let line = line.saturating_add(line_ends(&entry[..fault.start as usize]));
-            Step::Mistake(Mistake { line, start: at, end: start + fault.end as usize, kind: *fault.kind })
-        };
-        if entry.first() != Some(&b'$') {
+        let place = Place { start, line };
+        let tokens = Tokens::new(&source.text[start..], &self.tokens);
+        if source.text[start] != b'$' {
             return match self.context.record(tokens, extent.is_indented, &mut self.draft) {
                 Ok(_) => Step::Record(Position { file: source.file, line }),
-                Err(error) => mistake(fault(error)),
+                Err(error) => Step::Mistake(place.mistake(&source.text, fault(error))),
             };
         }
-        let directive = match self.context.directive(tokens) {
-            Ok((_, directive)) => directive,
-            Err(error) => return mistake(fault(error)),
+        let carried_out = match self.context.directive(tokens) {
+            Ok((_, directive)) => self.carry_out(directive, place),
+            Err(error) => Err(fault(error)),
         };
+        match carried_out {
+            Ok(()) => Step::Nothing,
+            Err(fault) => Step::Mistake(place.mistake(self.text(), fault)),
+        }
+    }
+
+    /// Does what a directive says.
+    fn carry_out(&mut self, directive: Directive, place: Place) -> Result<(), Fault> {
         match directive {
             Directive::Origin(origin) => self.context.origin = Some(origin),
             Directive::Ttl(seconds) => self.context.default_ttl = Some(seconds),
-            Directive::Generate(generate) => {
-                self.generated = self.generated.saturating_add(generate.left());
-                let records_max = self.limits.generated_records_max;
-                if self.generated > u64::from(records_max) {
-                    let at = Mistake { line, start, end: start + 1, kind: ErrorKind::GenerateCount { records_max } };
-                    self.generated -= generate.left();
-                    return Step::Mistake(at);
-                }
-                let position = Position { file: source.file, line };
-                let lines = |offset: u32| line.saturating_add(line_ends(&entry[..offset as usize]));
-                let at = |(from, to): (u32, u32)| (lines(from), start + from as usize, start + to as usize);
-                let (owner_at, data_at) = (at(generate.owner_extent), at(generate.data_extent));
-                let (owner, data) = (Vec::new(), Vec::new());
-                self.generator = Some(Generator { generate: *generate, position, owner_at, data_at, owner, data });
+            Directive::Include { path, extent: (start, end), origin } => {
+                self.include(path, origin).map_err(|kind| Fault { start, end, kind: Box::new(kind) })?;
             }
-            Directive::Include { path, origin } => {
-                let (from, to) = (path.token.start as usize, path.token.end as usize);
-                let line = line.saturating_add(line_ends(&entry[..from]));
-                let path = String::from_utf8(path.text.to_vec());
-                if let Err(kind) = self.include(path.ok(), origin) {
-                    return Step::Mistake(Mistake { line, start: start + from, end: start + to, kind });
+            Directive::Generate(generate) => {
+                let records_max = self.limits.generated_records_max;
+                let generated = self.generated.saturating_add(generate.left());
+                if generated > u64::from(records_max) {
+                    let (start, end) = generate.range_extent;
+                    return Err(Fault { start, end, kind: Box::new(ErrorKind::GenerateCount { records_max }) });
                 }
+                self.generated = generated;
+                let file = self.sources.last().map_or(0, |source| source.file);
+                self.generator =
+                    Some(Generator { generate: *generate, place, file, owner: Vec::new(), data: Vec::new() });
             }
         }
-        Step::Nothing
+        Ok(())
+    }
+
+    /// The text that is being read.
+    fn text(&self) -> &[u8] {
+        self.sources.last().map_or(&[], |source| &source.text)
     }
 
     /// Goes on with an included text.
-    fn include(&mut self, path: Option<String>, origin: Option<NameBuf>) -> Result<(), ErrorKind> {
+    fn include(&mut self, path: Vec<u8>, origin: Option<NameBuf>) -> Result<(), ErrorKind> {
         let Limits { include_depth_max, includes_max, .. } = self.limits;
         let supply = self.supply.as_mut().ok_or(ErrorKind::IncludeRefused)?;
         if self.sources.len() > include_depth_max as usize {
@@ -291,7 +292,8 @@ impl<'t> Reader<'t> {
         if self.file_names.len() >= includes_max as usize {
             return Err(ErrorKind::IncludeCount { includes_max });
         }
-        let path = path.ok_or_else(|| ErrorKind::IncludeFailed("the name of the file is not UTF-8".into()))?;
+        let path = String::from_utf8(path)
+            .map_err(|_| ErrorKind::IncludeFailed("the name of the file is not UTF-8".into()))?;
         let from = self.sources.last().and_then(|source| source.file.checked_sub(1));
         let from = from.and_then(|index| self.file_names.get(index as usize)).map(|name| &**name);
         let text = supply(Inclusion { path: &path, from }).map_err(|why| ErrorKind::IncludeFailed(why.into()))?;
@@ -379,35 +381,39 @@ impl Source<'_> {
 /// The records of a `$GENERATE` entry that are still to come.
 struct Generator {
     generate: Generate,
-    position: Position,
-    /// Line, start and end of owner and RDATA in the text.
-    owner_at: (u32, usize, usize),
-    data_at: (u32, usize, usize),
+    /// Where the entry stands.
+    place: Place,
+    file: u32,
     /// Owner and RDATA of one record, as text.
     owner: Vec<u8>,
     data: Vec<u8>,
 }
 
 impl Generator {
-    /// The next record; a mistake in one is in all the others too, so that it ends the entry.
-    fn step(&mut self, context: &mut Context, draft: &mut Draft, tokens: &mut Vec<Token>, limits: &Limits) -> Step {
-        let Some(value) = self.generate.next(&mut self.owner, &mut self.data) else { return Step::Nothing };
-        let mistake = |(line, start, end): (u32, usize, usize), kind: ErrorKind| {
-            let kind = ErrorKind::Generated { value, kind: Box::new(kind) };
-            Step::Mistake(Mistake { line, start, end, kind })
+    /// Reads the next record; a mistake in one is in all the others too, so that it ends the entry.
+    fn step(
+        &mut self,
+        context: &mut Context,
+        draft: &mut Draft,
+        tokens: &mut Vec<Token>,
+        limits: &Limits,
+    ) -> Option<Result<(), Fault>> {
+        let value = self.generate.next(&mut self.owner, &mut self.data)?;
+        let wrong = |(start, end): (u32, u32), kind: Box<ErrorKind>| {
+            Some(Err(Fault { start, end, kind: Box::new(ErrorKind::Generated { value, kind }) }))
         };
         if let Err(kind) = context.set_owner(&self.owner) {
-            return mistake(self.owner_at, kind);
+            return wrong(self.generate.owner_extent, Box::new(kind));
         }
         tokens.clear();
         match scan(&self.data, 0, limits.entry_size_max, tokens) {
             // The template came out of one entry: there is no line end in it.
             Scan::End | Scan::Entry(_) => {}
-            Scan::Broken(_, broken) => return mistake(self.data_at, broken.kind),
+            Scan::Broken(_, broken) => return wrong(self.generate.data_extent, Box::new(broken.kind)),
         }
         match context.data(self.generate.head, Tokens::new(&self.data, tokens), draft) {
-            Ok(_) => Step::Record(self.position),
-            Err(error) => mistake(self.data_at, *fault(error).kind),
+            Ok(_) => Some(Ok(())),
+            Err(error) => wrong(self.generate.data_extent, fault(error).kind),
         }
     }
 }
@@ -429,6 +435,22 @@ struct Mistake {
     start: usize,
     end: usize,
     kind: ErrorKind,
+}
+
+/// Where an entry starts.
+#[derive(Clone, Copy)]
+struct Place {
+    start: usize,
+    line: u32,
+}
+
+impl Place {
+    /// A mistake in the entry, which is part of `text`.
+    fn mistake(self, text: &[u8], fault: Fault) -> Mistake {
+        let (start, end) = (self.start + fault.start as usize, self.start + fault.end as usize);
+        let line = self.line.saturating_add(line_ends(&text[self.start..start]));
+        Mistake { line, start, end, kind: *fault.kind }
+    }
 }
 
 /// Line ends in `text`: LF, CR LF, or CR alone.
