@@ -17,5 +17,7 @@
 //! ```
 #![deny(unsafe_code)]
 
+#[cfg(feature = "check")]
+pub mod check;
 #[cfg(feature = "control")]
 pub mod control;
