@@ -23,6 +23,8 @@
 
 mod client;
 mod problem;
+#[cfg(feature = "daemon")]
+pub(crate) mod service;
 
 pub use client::{Client, ClientError, Precondition, PutOptions, ZoneText};
 pub use problem::{Finding, Problem, ProblemCode, Severity};

@@ -17,7 +17,35 @@
 //! ```
 #![deny(unsafe_code)]
 
+#[cfg(feature = "daemon")]
+mod answer;
 #[cfg(feature = "check")]
 pub mod check;
+#[cfg(feature = "daemon")]
+pub mod cli;
+#[cfg(feature = "daemon")]
+pub mod config;
 #[cfg(feature = "control")]
 pub mod control;
+#[cfg(feature = "daemon")]
+mod counters;
+#[cfg(all(feature = "daemon", any(test, not(target_os = "linux"))))]
+mod datagram;
+#[cfg(feature = "daemon")]
+mod files;
+#[cfg(all(feature = "daemon", target_os = "linux"))]
+mod mmsg;
+#[cfg(feature = "daemon")]
+pub mod prefix;
+#[cfg(feature = "daemon")]
+mod rate_limit;
+#[cfg(feature = "daemon")]
+pub mod server;
+#[cfg(feature = "daemon")]
+pub mod store;
+#[cfg(feature = "daemon")]
+mod tcp;
+#[cfg(feature = "daemon")]
+mod udp;
+#[cfg(feature = "daemon")]
+mod zones;

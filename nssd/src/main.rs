@@ -1,2 +1,7 @@
-//! The name server daemon.
-fn main() {}
+//! The name server daemon; everything it does is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nssd::cli::main()
+}

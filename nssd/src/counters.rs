@@ -1,0 +1,118 @@
+//! Counters of the DNS sockets.
+//!
+//! Each UDP worker has counters of its own that nobody else writes, so that counting is a plain load and a plain store;
+//! the sums are made when somebody asks.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use nss_wire::message::Rcode;
+
+use crate::control::Counters;
+
+/// The counters of one UDP worker, on cache lines of their own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct WorkerCounters {
+    pub(crate) queries: Tally,
+    pub(crate) answers: Tally,
+    pub(crate) silent: Tally,
+    pub(crate) rate_limited: Tally,
+    pub(crate) slipped: Tally,
+    pub(crate) send_errors: Tally,
+    pub(crate) panics: Tally,
+    pub(crate) rcodes: Rcodes,
+}
+
+/// A number that one thread counts up and any thread may read.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(AtomicU64);
+
+impl Tally {
+    /// Adds `n`; to be called by the owner alone.
+    pub(crate) fn add(&self, n: u64) {
+        // Not fetch_add: a locked instruction per query is what these counters are there to avoid.
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Answers by response code.
+#[derive(Debug, Default)]
+pub(crate) struct Rcodes {
+    /// Codes 0 to 23, BADCOOKIE being the last one assigned (IANA), and all others.
+    tallies: [Tally; RCODES + 1],
+}
+
+const RCODES: usize = 24;
+
+impl Rcodes {
+    /// Counts one answer; to be called by the owner alone.
+    pub(crate) fn count(&self, rcode: Rcode) {
+        self.tallies[usize::from(rcode.0).min(RCODES)].add(1);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn get(&self, rcode: Rcode) -> u64 {
+        self.tallies[usize::from(rcode.0).min(RCODES)].get()
+    }
+
+    fn add_to(&self, counters: &mut Counters) {
+        for (code, tally) in self.tallies.iter().enumerate().filter(|(_, tally)| tally.get() > 0) {
+            let mnemonic = if code == RCODES { "other".to_owned() } else { Rcode(code as u16).to_string() };
+            *counters.rcodes.entry(mnemonic).or_default() += tally.get();
+        }
+    }
+}
+
+/// The counters that all TCP connections share: there a locked instruction is nothing beside the system calls.
+#[derive(Debug, Default)]
+pub(crate) struct TcpCounters {
+    pub(crate) queries: AtomicU64,
+    pub(crate) answers: AtomicU64,
+    pub(crate) silent: AtomicU64,
+    pub(crate) panics: AtomicU64,
+    pub(crate) connections: AtomicU64,
+    pub(crate) accepted: AtomicU64,
+    pub(crate) shed: AtomicU64,
+    pub(crate) transfers: AtomicU64,
+    pub(crate) transfers_refused: AtomicU64,
+    pub(crate) rcodes: std::sync::Mutex<Rcodes>,
+}
+
+impl TcpCounters {
+    /// Counts one answer by its response code.
+    pub(crate) fn count_rcode(&self, rcode: Rcode) {
+        self.rcodes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).count(rcode);
+    }
+}
+
+/// The sums over all workers.
+pub(crate) fn sum<'a>(workers: impl Iterator<Item = &'a WorkerCounters>, tcp: &TcpCounters) -> Counters {
+    let mut sum = Counters {
+        tcp_queries: tcp.queries.load(Relaxed),
+        tcp_answers: tcp.answers.load(Relaxed),
+        silent: tcp.silent.load(Relaxed),
+        panics: tcp.panics.load(Relaxed),
+        tcp_connections: tcp.connections.load(Relaxed),
+        tcp_accepted: tcp.accepted.load(Relaxed),
+        tcp_shed: tcp.shed.load(Relaxed),
+        transfers: tcp.transfers.load(Relaxed),
+        transfers_refused: tcp.transfers_refused.load(Relaxed),
+        ..Counters::default()
+    };
+    tcp.rcodes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).add_to(&mut sum);
+    for worker in workers {
+        sum.udp_queries += worker.queries.get();
+        sum.udp_answers += worker.answers.get();
+        sum.silent += worker.silent.get();
+        sum.rate_limited += worker.rate_limited.get();
+        sum.slipped += worker.slipped.get();
+        sum.send_errors += worker.send_errors.get();
+        sum.panics += worker.panics.get();
+        worker.rcodes.add_to(&mut sum);
+    }
+    sum
+}

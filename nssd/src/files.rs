@@ -1,0 +1,282 @@
+//! The operator's zone files: one by one (`[[zone]]`), or a directory of them (`[[zone_directory]]`).
+//!
+//! They are read at the start and at each reload. A file that no longer makes a zone keeps the zone that is served; a file that
+//! is gone withdraws it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::hash::Hasher;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use nss_authority::HashSeed;
+use nss_wire::NameBuf;
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::check::{self, Accepted, Include};
+use crate::config::Config;
+use crate::control::{BrokenZone, Change, Problem, ReloadReport, Source};
+use crate::zones::Zones;
+
+/// What was read at the last reload.
+#[derive(Debug)]
+pub(crate) struct ZoneFiles {
+    known: Mutex<BTreeMap<NameBuf, Known>>,
+    seed: HashSeed,
+    /// Key of the digests, so that nobody can make two texts that count as one.
+    digest_key: [u64; 2],
+    /// Set when the daemon stops: a reload in progress need not come to its end.
+    is_stopping: AtomicBool,
+}
+
+/// What is known of one zone file.
+#[derive(Debug)]
+struct Known {
+    path: PathBuf,
+    /// Every file that was read for it, itself first.
+    inputs: Vec<Input>,
+    /// Why it makes no zone.
+    broken: Option<String>,
+}
+
+/// One file as it was read.
+#[derive(Debug, PartialEq, Eq)]
+struct Input {
+    path: PathBuf,
+    digest: u128,
+}
+
+/// Where the zones should come from, by the configuration and the directories as they are now.
+#[derive(Debug, Default)]
+struct Wanted {
+    files: BTreeMap<NameBuf, PathBuf>,
+    /// Directories that could not be read: what came from them stays.
+    unreadable: Vec<PathBuf>,
+    broken: Vec<BrokenZone>,
+    notes: Vec<String>,
+}
+
+impl ZoneFiles {
+    pub(crate) fn new(seed: HashSeed, digest_key: [u64; 2]) -> ZoneFiles {
+        ZoneFiles { known: Mutex::default(), seed, digest_key, is_stopping: AtomicBool::new(false) }
+    }
+
+    /// Ends a reload that is in progress after the files in hand, and any further one at once.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Relaxed);
+    }
+
+    /// Reads all files again and has `zones` serve what they say now. Blocks until all is done.
+    ///
+    /// Two reloads at once come one after the other.
+    pub(crate) fn reload(&self, zones: &Arc<Zones>, config: &Config) -> ReloadReport {
+        let mut known = self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let wanted = Wanted::from(config);
+        let report = Mutex::new(ReloadReport { notes: wanted.notes, broken: wanted.broken, ..ReloadReport::default() });
+        let before = std::mem::take(&mut *known);
+        let (mut kept, mut gone) = (BTreeMap::new(), Vec::new());
+        for (apex, known) in before {
+            let directory = known.path.parent();
+            if wanted.files.contains_key(&apex) {
+                kept.insert(apex, known);
+            } else if wanted.unreadable.iter().any(|unreadable| Some(unreadable.as_path()) == directory) {
+                known_stays(zones, &report, &apex, &known);
+                kept.insert(apex, known);
+            } else {
+                gone.push(apex);
+            }
+        }
+        for apex in gone {
+            match zones.withdraw_file(apex.clone()) {
+                Ok(()) => {
+                    tracing::info!(zone = %apex, "the zone's file is gone; zone withdrawn");
+                    lock(&report).withdrawn.push(apex.to_string());
+                }
+                Err(problem) => lock(&report).notes.push(format!("{apex}: {problem}")),
+            }
+        }
+        let queue = Mutex::new(wanted.files.into_iter());
+        let (kept, results) = (Mutex::new(kept), Mutex::new(BTreeMap::new()));
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while !self.is_stopping.load(Relaxed)
+                        && let Some((apex, path)) = lock(&queue).next()
+                    {
+                        let before = lock(&kept).remove(&apex);
+                        let known = self.reload_one(zones, &apex, path, before, &report);
+                        lock(&results).insert(apex, known);
+                    }
+                });
+            }
+        });
+        *known = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        known.extend(kept.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let mut report = report.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        report.created.sort();
+        report.replaced.sort();
+        report.broken.sort_by(|a, b| a.zone.cmp(&b.zone));
+        report
+    }
+
+    fn reload_one(
+        &self,
+        zones: &Arc<Zones>,
+        apex: &NameBuf,
+        path: PathBuf,
+        before: Option<Known>,
+        report: &Mutex<ReloadReport>,
+    ) -> Known {
+        if let Some(before) = before
+            && before.path == path
+            && !before.inputs.is_empty()
+            && before.inputs.iter().all(|input| self.is_unchanged(input))
+        {
+            known_stays(zones, report, apex, &before);
+            return before;
+        }
+        let mut inputs = Vec::new();
+        let result = self.load(apex, &path, &mut inputs).and_then(|accepted| {
+            zones.put_file(apex.clone(), &path, accepted).map_err(|problem: Problem| problem.to_string())
+        });
+        let broken = match result {
+            Ok(status) => {
+                tracing::info!(zone = %apex, file = %path.display(), serial = status.serial, records = status.records, "zone read from its file");
+                let mut report = lock(report);
+                let list = if status.change == Change::Created { &mut report.created } else { &mut report.replaced };
+                list.push(status.zone);
+                None
+            }
+            Err(reason) => {
+                tracing::error!(zone = %apex, file = %path.display(), %reason, "a zone file makes no zone; what was served before stays");
+                match zones.put_broken_file(apex.clone(), &path, &reason) {
+                    Ok(broken) => lock(report).broken.push(broken),
+                    Err(problem) => lock(report).notes.push(format!("{apex}: {problem}")),
+                }
+                Some(reason)
+            }
+        };
+        Known { path, inputs, broken }
+    }
+
+    fn load(&self, apex: &NameBuf, path: &Path, inputs: &mut Vec<Input>) -> Result<Accepted, String> {
+        let text = read_bounded(path).map_err(|error| format!("cannot be read: {error}"))?;
+        inputs.push(Input { path: path.to_owned(), digest: self.digest(&text) });
+        let directory = path.parent().unwrap_or(Path::new(""));
+        let mut read = |name: &str| {
+            let path = directory.join(name);
+            let text = read_bounded(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            inputs.push(Input { digest: self.digest(&text), path });
+            Ok(text)
+        };
+        let include = Include::Read(&mut read);
+        check::check_with(apex.as_name(), &text, include, Some(self.seed)).map_err(|rejected| rejected.summary())
+    }
+
+    fn is_unchanged(&self, input: &Input) -> bool {
+        read_bounded(&input.path).is_ok_and(|text| self.digest(&text) == input.digest)
+    }
+
+    fn digest(&self, text: &[u8]) -> u128 {
+        let mut hasher = SipHasher13::new_with_keys(self.digest_key[0], self.digest_key[1]);
+        hasher.write(text);
+        hasher.finish128().as_u128()
+    }
+}
+
+impl Wanted {
+    fn from(config: &Config) -> Wanted {
+        let mut wanted = Wanted::default();
+        for directory in &config.zone_directories {
+            if let Err(error) = wanted.add_directory(&directory.path) {
+                let note = format!("the zone directory {} cannot be read: {error}", directory.path.display());
+                tracing::error!("{note}");
+                wanted.notes.push(note);
+                wanted.unreadable.push(directory.path.clone());
+            }
+        }
+        for zone in &config.zones {
+            if let Some(other) = wanted.files.insert(zone.name.clone(), zone.file.clone()) {
+                wanted.notes.push(format!(
+                    "{} is read from {} and not from {}: a [[zone]] goes before a [[zone_directory]]",
+                    zone.name,
+                    zone.file.display(),
+                    other.display()
+                ));
+            }
+        }
+        wanted
+    }
+
+    fn add_directory(&mut self, directory: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let Some(apex) = name.strip_suffix(ZONE_SUFFIX) else { continue };
+            // Editors put their copies beside the file under such names; "..zone" is the root.
+            if apex.starts_with('.') && apex != "." {
+                continue;
+            }
+            // A directory of that name is no zone file; what can't be looked at will fail to be read, and is reported.
+            if fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
+                continue;
+            }
+            match apex.parse::<NameBuf>() {
+                Ok(apex) => {
+                    if let Some(other) = self.files.get(&apex) {
+                        let note = format!("{apex} is read from {} and not from {}", other.display(), path.display());
+                        self.notes.push(note);
+                    } else {
+                        self.files.insert(apex, path);
+                    }
+                }
+                Err(error) => self.broken.push(BrokenZone {
+                    zone: name.to_owned(),
+                    source: Source::File(path.display().to_string()),
+                    still_served: false,
+                    reason: format!("\"{apex}\" is not a domain name: {error}"),
+                }),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn known_stays(zones: &Zones, report: &Mutex<ReloadReport>, apex: &NameBuf, known: &Known) {
+    match &known.broken {
+        None => lock(report).unchanged += 1,
+        Some(reason) => lock(report).broken.push(BrokenZone {
+            zone: apex.to_string(),
+            source: Source::File(known.path.display().to_string()),
+            still_served: zones.status(apex.as_name()).is_ok(),
+            reason: reason.clone(),
+        }),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+const ZONE_SUFFIX: &str = ".zone";
+
+/// Octets of a zone file at most: the largest top-level zones have some gigabytes as text, and the
+/// zone itself has to fit in memory beside it.
+const ZONE_FILE_SIZE_MAX: u64 = 4 << 30;
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    // A pipe would never end, and a device be something else each time.
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = Vec::new();
+    file.take(ZONE_FILE_SIZE_MAX + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > ZONE_FILE_SIZE_MAX {
+        return Err(io::Error::other(format!("it is larger than {} GiB", ZONE_FILE_SIZE_MAX >> 30)));
+    }
+    Ok(text)
+}

@@ -1,0 +1,461 @@
+//! Datagrams by the batch: `recvmmsg` and `sendmmsg` of Linux. The only file of the workspace with unsafe code.
+//!
+//! A [`Batch`] owns its buffers for life. All pointers that the kernel gets are made anew for each call from those
+//! buffers and live no longer than the call, so that a batch can be moved between calls.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::{MaybeUninit, size_of, zeroed};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::ptr::null_mut;
+
+use libc::{c_int, c_uint, cmsghdr, iovec, mmsghdr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
+
+/// Datagrams in a batch at most. More gains nothing measurable; with 64 the buffers of a batch stay within a core's L2 cache.
+pub(crate) const BATCH_SIZE: usize = 64;
+
+/// Octets of a request at most. A query is a name and an OPT record; what is longer than this is cut off and dropped.
+pub(crate) const REQUEST_SIZE_MAX: usize = 4096;
+
+/// Up to [`BATCH_SIZE`] requests and the replies to them.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    requests: Box<[[u8; REQUEST_SIZE_MAX]]>,
+    replies: Box<[u8]>,
+    reply_size_max: usize,
+    slots: Box<[Slot]>,
+    received: usize,
+}
+
+/// What belongs to one datagram besides its octets.
+#[derive(Clone, Copy)]
+struct Slot {
+    address: sockaddr_storage,
+    address_len: socklen_t,
+    control: ControlBuffer,
+    control_len: usize,
+    request_len: usize,
+    /// 0: there is nothing to send.
+    reply_len: usize,
+}
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slot")
+            .field("peer", &self.peer())
+            .field("request_len", &self.request_len)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Room for one control message: `in6_pktinfo`, the largest that is asked for, takes 40 octets with its header.
+type ControlBuffer = Aligned<[u8; 64]>;
+
+/// Control messages start with a `cmsghdr`, which has the alignment of a word.
+#[derive(Clone, Copy)]
+#[repr(align(8))]
+struct Aligned<T>(T);
+
+impl Batch {
+    /// An empty batch whose replies have at most `reply_size_max` octets.
+    pub(crate) fn new(reply_size_max: usize) -> Batch {
+        let slot = Slot {
+            // SAFETY: a sockaddr_storage is made of integers only, for which zeros are values.
+            address: unsafe { zeroed() },
+            address_len: 0,
+            control: Aligned([0; 64]),
+            control_len: 0,
+            request_len: 0,
+            reply_len: 0,
+        };
+        Batch {
+            requests: vec![[0; REQUEST_SIZE_MAX]; BATCH_SIZE].into_boxed_slice(),
+            replies: vec![0; BATCH_SIZE * reply_size_max].into_boxed_slice(),
+            reply_size_max,
+            slots: vec![slot; BATCH_SIZE].into_boxed_slice(),
+            received: 0,
+        }
+    }
+
+    /// Waits for a first datagram and takes along what else is there; returns how many came.
+    ///
+    /// # Errors
+    ///
+    /// What `recvmmsg` says; `WouldBlock` when the socket's receive timeout has passed.
+    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        self.received = 0;
+        let mut vectors = [const { EMPTY_VECTOR }; BATCH_SIZE];
+        let mut headers = [const { MaybeUninit::<mmsghdr>::uninit() }; BATCH_SIZE];
+        for (((slot, request), vector), header) in
+            self.slots.iter_mut().zip(&mut self.requests).zip(&mut vectors).zip(&mut headers)
+        {
+            *vector = iovec { iov_base: request.as_mut_ptr().cast(), iov_len: request.len() };
+            // The kernel shortens both lengths to what it wrote, so that each call has to state them anew.
+            header.write(message(
+                (&raw mut slot.address).cast(),
+                size_of::<sockaddr_storage>() as socklen_t,
+                vector,
+                slot.control.0.as_mut_ptr(),
+                slot.control.0.len(),
+            ));
+        }
+        // SAFETY: `headers` holds BATCH_SIZE initialised headers (the loop above visits all of them: slots, requests,
+        // vectors and headers all have BATCH_SIZE elements). Each points to an address, a vector, a request and a control
+        // buffer of its own, with their true lengths; all of them outlive the call, and nothing else refers to
+        // them during it. The descriptor is open as long as `socket` is borrowed. A null timeout means none.
+        let n = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                headers.as_mut_ptr().cast(),
+                BATCH_SIZE as c_uint,
+                libc::MSG_WAITFORONE,
+                null_mut(),
+            )
+        };
+        let n = usize::try_from(n).map_err(|_| io::Error::last_os_error())?.min(BATCH_SIZE);
+        for (slot, header) in self.slots.iter_mut().zip(&headers[..n]) {
+            // SAFETY: all headers were initialised above, and the kernel only changes fields of them.
+            let header = unsafe { header.assume_init_ref() };
+            let flags = header.msg_hdr.msg_flags;
+            slot.reply_len = 0;
+            slot.address_len = header.msg_hdr.msg_namelen;
+            slot.request_len =
+                if flags & libc::MSG_TRUNC == 0 { (header.msg_len as usize).min(REQUEST_SIZE_MAX) } else { 0 };
+            slot.control_len =
+                if flags & libc::MSG_CTRUNC == 0 { header.msg_hdr.msg_controllen.min(slot.control.0.len()) } else { 0 };
+            slot.let_the_route_choose_the_interface();
+        }
+        self.received = n;
+        Ok(n)
+    }
+
+    /// The `i`-th request that the last [`Batch::receive`] brought, with room for its reply; `None` when there is no such request, or
+    /// none that can be answered.
+    pub(crate) fn exchange(&mut self, i: usize) -> Option<Exchange<'_>> {
+        let slot = self.slots[..self.received].get_mut(i)?;
+        let peer = slot.peer()?;
+        let request = self.requests.get(i)?.get(..slot.request_len)?;
+        let reply = self.replies.chunks_exact_mut(self.reply_size_max).nth(i)?;
+        Some(Exchange { request, peer, reply, reply_len: &mut slot.reply_len })
+    }
+
+    /// Sends all replies, each from the address that its request came to.
+    pub(crate) fn send(&mut self, socket: &UdpSocket) -> Sent {
+        let mut vectors = [const { EMPTY_VECTOR }; BATCH_SIZE];
+        let mut headers = [const { MaybeUninit::<mmsghdr>::uninit() }; BATCH_SIZE];
+        let mut n = 0;
+        for (slot, reply) in
+            self.slots[..self.received].iter_mut().zip(self.replies.chunks_exact_mut(self.reply_size_max))
+        {
+            let Some(reply) = reply.get_mut(..slot.reply_len).filter(|reply| !reply.is_empty()) else { continue };
+            vectors[n] = iovec { iov_base: reply.as_mut_ptr().cast(), iov_len: reply.len() };
+            headers[n].write(message(
+                (&raw mut slot.address).cast(),
+                slot.address_len,
+                &mut vectors[n],
+                slot.control.0.as_mut_ptr(),
+                slot.control_len,
+            ));
+            n += 1;
+        }
+        self.received = 0;
+        let mut sent = Sent::default();
+        let mut at = 0;
+        while at < n {
+            let rest = &mut headers[at..n];
+            // SAFETY: the loop above initialised the headers up to `n`. Each points to an address as long as the kernel had
+            // written it, a vector of its own over a reply, and control messages that the kernel had written (their length is 0
+            // otherwise); all of them outlive the call, and nothing else refers to them during it. The descriptor is open as long as
+            // `socket` is borrowed.
+            let done = unsafe { libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr().cast(), rest.len() as c_uint, 0) };
+            match usize::try_from(done) {
+                Ok(done) if done > 0 => {
+                    sent.replies += done as u64;
+                    at += done;
+                }
+                _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+                // The error is that of the first message of the rest: that one is lost, the others go on.
+                _ => {
+                    sent.errors += 1;
+                    at += 1;
+                }
+            }
+        }
+        sent
+    }
+}
+
+impl Slot {
+    /// Where the datagram came from; `None` when the kernel gave no IP address.
+    fn peer(&self) -> Option<SocketAddr> {
+        let len = self.address_len as usize;
+        match c_int::from(self.address.ss_family) {
+            libc::AF_INET if len >= size_of::<sockaddr_in>() => {
+                // SAFETY: the kernel wrote a whole sockaddr_in, as family and length say; sockaddr_storage is at
+                // least as large and as aligned as every address.
+                let address = unsafe { &*(&raw const self.address).cast::<sockaddr_in>() };
+                let ip = Ipv4Addr::from(address.sin_addr.s_addr.to_ne_bytes());
+                Some(SocketAddrV4::new(ip, u16::from_be(address.sin_port)).into())
+            }
+            libc::AF_INET6 if len >= size_of::<sockaddr_in6>() => {
+                // SAFETY: as above, with sockaddr_in6.
+                let address = unsafe { &*(&raw const self.address).cast::<sockaddr_in6>() };
+                let ip = Ipv6Addr::from(address.sin6_addr.s6_addr);
+                Some(SocketAddrV6::new(ip, u16::from_be(address.sin6_port), 0, address.sin6_scope_id).into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Turns the control message of the request into the one of the reply.
+    ///
+    /// The packet information that came with the request names the address it was sent to: sent back, it makes that address the source of
+    /// the reply. The interface is another matter. The way back may lead out of another one, so that only
+    /// a link-local address, which means nothing without its interface, keeps it.
+    fn let_the_route_choose_the_interface(&mut self) {
+        let mut nothing = EMPTY_VECTOR;
+        let header = message(null_mut(), 0, &mut nothing, self.control.0.as_mut_ptr(), self.control_len).msg_hdr;
+        // SAFETY: only `msg_control` and `msg_controllen` are read; they describe the buffer of this slot, which the kernel has
+        // filled up to `control_len`. The result is null or points to a whole cmsghdr in it.
+        let control = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
+        if control.is_null() {
+            self.control_len = 0;
+            return;
+        }
+        // SAFETY: not null, and so a cmsghdr within the buffer; the buffer has the alignment of a cmsghdr.
+        let cmsghdr { cmsg_len, cmsg_level, cmsg_type } = unsafe { *control };
+        // SAFETY: arithmetic only: the data starts a fixed distance behind the header.
+        let data = unsafe { libc::CMSG_DATA(control) };
+        let fits = |size: usize| {
+            // SAFETY: arithmetic on numbers only.
+            let needed = unsafe { libc::CMSG_LEN(size as c_uint) } as usize;
+            cmsg_len >= needed && self.control_len >= needed
+        };
+        if (cmsg_level, cmsg_type) == (libc::IPPROTO_IP, libc::IP_PKTINFO) && fits(size_of::<libc::in_pktinfo>()) {
+            let info = data.cast::<libc::in_pktinfo>();
+            // SAFETY: level and type say that the data is an in_pktinfo, and `fits` that all of it is within the
+            // buffer. Unaligned access asks for nothing more.
+            unsafe {
+                let mut value = info.read_unaligned();
+                if !Ipv4Addr::from(value.ipi_spec_dst.s_addr.to_ne_bytes()).is_link_local() {
+                    value.ipi_ifindex = 0;
+                }
+                info.write_unaligned(value);
+            }
+        } else if (cmsg_level, cmsg_type) == (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO)
+            && fits(size_of::<libc::in6_pktinfo>())
+        {
+            let info = data.cast::<libc::in6_pktinfo>();
+            // SAFETY: as above, with in6_pktinfo.
+            unsafe {
+                let mut value = info.read_unaligned();
+                if !Ipv6Addr::from(value.ipi6_addr.s6_addr).is_unicast_link_local() {
+                    value.ipi6_ifindex = 0;
+                }
+                info.write_unaligned(value);
+            }
+        } else {
+            self.control_len = 0;
+        }
+    }
+}
+
+/// One request and the room for its reply.
+#[derive(Debug)]
+pub(crate) struct Exchange<'a> {
+    /// The datagram; empty when it was longer than [`REQUEST_SIZE_MAX`].
+    pub(crate) request: &'a [u8],
+    /// Who sent it.
+    pub(crate) peer: SocketAddr,
+    /// Where the reply is written to.
+    pub(crate) reply: &'a mut [u8],
+    reply_len: &'a mut usize,
+}
+
+impl Exchange<'_> {
+    /// Has the first `len` octets of the room sent as the reply.
+    pub(crate) fn answer(self, len: usize) {
+        *self.reply_len = len.min(self.reply.len());
+    }
+}
+
+/// What became of the replies of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// Replies handed to the network.
+    pub(crate) replies: u64,
+    /// Replies that the network refused.
+    pub(crate) errors: u64,
+}
+
+/// What the system call options of a UDP socket that serves DNS are, beyond what safe code can set.
+///
+/// # Errors
+///
+/// What `setsockopt` says.
+pub(crate) fn prepare(socket: &UdpSocket) -> io::Result<()> {
+    let local = socket.local_addr()?;
+    let on: c_int = 1;
+    match local {
+        SocketAddr::V4(address) => {
+            // Answers stay below the smallest MTU there is. OMIT leaves the Don't Fragment bit off and ignores the path MTU
+            // that an attacker could have forged to get at fragments (draft-ietf-dnsop-avoid-fragmentation, RFC 9715 §3.1).
+            set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)?;
+            if address.ip().is_unspecified() {
+                set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, on)?;
+            }
+        }
+        SocketAddr::V6(address) => {
+            set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)?;
+            if address.ip().is_unspecified() {
+                set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, on)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn set_option(socket: &UdpSocket, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
+    // SAFETY: the value is one c_int that outlives the call, and the length says so; the descriptor is open as long as
+    // `socket` is borrowed.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), size_of::<c_int>() as socklen_t)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+const EMPTY_VECTOR: iovec = iovec { iov_base: null_mut(), iov_len: 0 };
+
+fn message(
+    address: *mut libc::c_void,
+    address_len: socklen_t,
+    vector: &mut iovec,
+    control: *mut u8,
+    control_len: usize,
+) -> mmsghdr {
+    // SAFETY: an mmsghdr is made of integers and raw pointers only, for which zeros are values; on some systems it has
+    // padding fields that can't be named.
+    let mut message: mmsghdr = unsafe { zeroed() };
+    message.msg_hdr.msg_name = address;
+    message.msg_hdr.msg_namelen = address_len;
+    message.msg_hdr.msg_iov = vector;
+    message.msg_hdr.msg_iovlen = 1;
+    message.msg_hdr.msg_control = control.cast();
+    message.msg_hdr.msg_controllen = control_len;
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn echo(batch: &mut Batch, server: &UdpSocket) -> usize {
+        let n = batch.receive(server).unwrap();
+        for i in 0..n {
+            let Some(exchange) = batch.exchange(i) else { continue };
+            let len = exchange.request.len().min(exchange.reply.len());
+            exchange.reply[..len].copy_from_slice(&exchange.request[..len]);
+            exchange.answer(len);
+        }
+        n
+    }
+
+    fn server(address: &str) -> UdpSocket {
+        let socket = UdpSocket::bind(address).unwrap();
+        prepare(&socket).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        socket
+    }
+
+    fn client(address: &str) -> UdpSocket {
+        let socket = UdpSocket::bind(address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        socket
+    }
+
+    #[test]
+    fn many_requests_are_answered_each_to_its_sender() {
+        let server = server("127.0.0.1:0");
+        let clients: Vec<_> = (0..100).map(|_| client("127.0.0.1:0")).collect();
+        for (i, client) in clients.iter().enumerate() {
+            client.send_to(format!("request {i}").as_bytes(), server.local_addr().unwrap()).unwrap();
+        }
+        let mut batch = Batch::new(512);
+        let (mut received, mut sent) = (0, Sent::default());
+        while received < clients.len() {
+            let n = echo(&mut batch, &server);
+            assert!((1..=BATCH_SIZE).contains(&n));
+            received += n;
+            sent.replies += batch.send(&server).replies;
+        }
+        assert_eq!(sent.replies, 100);
+        for (i, client) in clients.iter().enumerate() {
+            let mut buffer = [0; 64];
+            let (len, from) = client.recv_from(&mut buffer).unwrap();
+            assert_eq!((&buffer[..len], from), (format!("request {i}").as_bytes(), server.local_addr().unwrap()));
+        }
+    }
+
+    #[test]
+    fn behind_a_wildcard_the_reply_leaves_from_the_address_that_was_asked() {
+        let mut batch = Batch::new(512);
+        for (wildcard, own, asked) in [
+            ("0.0.0.0:0", "127.0.0.1:0", "127.0.0.3"),
+            ("[::]:0", "[::1]:0", "::1"),
+            ("0.0.0.0:0", "127.0.0.9:0", "127.0.0.1"),
+        ] {
+            let server = server(wildcard);
+            let client = client(own);
+            let target = SocketAddr::new(asked.parse().unwrap(), server.local_addr().unwrap().port());
+            client.send_to(b"query", target).unwrap();
+            assert_eq!(echo(&mut batch, &server), 1);
+            assert_eq!(batch.send(&server), Sent { replies: 1, errors: 0 });
+            assert_eq!(client.recv_from(&mut [0; 64]).unwrap(), (5, target));
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_too_long_comes_out_empty_and_the_next_one_whole() {
+        let server = server("127.0.0.1:0");
+        let client = client("127.0.0.1:0");
+        let mut batch = Batch::new(512);
+        for (size, left) in [(REQUEST_SIZE_MAX + 1, 0), (REQUEST_SIZE_MAX, REQUEST_SIZE_MAX), (0, 0), (1, 1)] {
+            client.send_to(&vec![7; size], server.local_addr().unwrap()).unwrap();
+            assert_eq!(batch.receive(&server).unwrap(), 1);
+            assert_eq!(batch.exchange(0).unwrap().request.len(), left);
+        }
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_sent_does_not_hold_up_the_others() {
+        let server = server("127.0.0.1:0");
+        let client = client("127.0.0.1:0");
+        for _ in 0..3 {
+            client.send_to(b"query", server.local_addr().unwrap()).unwrap();
+        }
+        let mut batch = Batch::new(512);
+        let mut received = 0;
+        while received < 3 {
+            received += echo(&mut batch, &server);
+            if received < 3 {
+                batch.send(&server);
+            }
+        }
+        // Port 0 can't be sent to.
+        let last = batch.received - 1;
+        // SAFETY: the client's address is an IPv4 address, and so a sockaddr_in.
+        unsafe { (*(&raw mut batch.slots[last].address).cast::<sockaddr_in>()).sin_port = 0 };
+        let expected = batch.received as u64 - 1;
+        assert_eq!(batch.send(&server), Sent { replies: expected, errors: 1 });
+    }
+
+    #[test]
+    fn a_silent_socket_times_out() {
+        let server = server("127.0.0.1:0");
+        server.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        assert_eq!(Batch::new(512).receive(&server).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+}

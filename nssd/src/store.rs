@@ -1,0 +1,504 @@
+//! The store: the text of every uploaded zone, octet for octet, in one redb file.
+//!
+//! A commit is durable when it returns: the process may be killed and the power may fail at any moment, the store then has either all of
+//! the commit or nothing of it. Two-phase commits are on because the text comes from strangers: with redb's default a
+//! torn commit is told from a whole one by a checksum that is not made to withstand who chooses the data.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bytes::Bytes;
+use nss_wire::{Name, NameBuf};
+use redb::{Database, ReadableDatabase, TableDefinition};
+
+/// The uploaded zones on disk.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    /// `None` after a failed commit until the file could be opened again: redb refuses all work after an I/O error.
+    database: RwLock<Option<Database>>,
+}
+
+/// What is known of a stored text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Counts the changes of the whole store.
+    pub generation: u64,
+    /// Seconds since 1970.
+    pub uploaded_at: u64,
+}
+
+/// One change of the store.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Adds or replaces a text.
+    Put {
+        /// The apex.
+        apex: NameBuf,
+        /// The zone's text.
+        text: Bytes,
+        /// What is known of it.
+        version: Version,
+    },
+    /// Deletes a text.
+    Delete {
+        /// The apex.
+        apex: NameBuf,
+        /// The change.
+        generation: u64,
+    },
+}
+
+impl Store {
+    /// Opens the store in `directory`, or creates both.
+    ///
+    /// # Errors
+    ///
+    /// A directory or file that can't be created, opened or read; a file that is damaged, of another program or
+    /// of a newer version, or that another process has open. The file is left as it is then.
+    pub fn open(directory: &Path) -> Result<Store, StoreError> {
+        let path = directory.join(FILE_NAME);
+        fs::create_dir_all(directory).map_err(|error| StoreError::io(directory, error))?;
+        if !path.exists() {
+            create(directory, &path)?;
+        }
+        let database = open_database(&path)?;
+        Ok(Store { path, database: RwLock::new(Some(database)) })
+    }
+
+    /// The generation of the last change, 0 when there was none.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read.
+    pub fn generation(&self) -> Result<u64, StoreError> {
+        self.read(|transaction| Ok(transaction.open_table(STATE)?.get(GENERATION)?.map_or(0, |value| value.value())))
+    }
+
+    /// The text of a zone, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read.
+    pub fn text(&self, apex: Name<'_>) -> Result<Option<(Bytes, Version)>, StoreError> {
+        let key = apex.to_lowercase();
+        let key = key.as_name().as_wire();
+        self.read(|transaction| {
+            let texts = transaction.open_table(TEXTS)?;
+            let versions = transaction.open_table(VERSIONS)?;
+            let (Some(text), Some(version)) = (texts.get(key)?, versions.get(key)?) else { return Ok(None) };
+            Ok(Some((Bytes::copy_from_slice(text.value()), Version::from(version.value()))))
+        })
+    }
+
+    /// Up to `count` zones with their texts, in the order of their keys, from the first behind `after` on.
+    ///
+    /// A key that is no name, which only a foreign program could have written, is passed over.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read.
+    pub fn page(&self, after: Option<Name<'_>>, count: usize) -> Result<Vec<(NameBuf, Bytes, Version)>, StoreError> {
+        use std::ops::Bound;
+        let after = after.map(|name| name.to_lowercase());
+        let start = match &after {
+            Some(name) => Bound::Excluded(name.as_name().as_wire()),
+            None => Bound::Unbounded,
+        };
+        self.read(|transaction| {
+            let texts = transaction.open_table(TEXTS)?;
+            let versions = transaction.open_table(VERSIONS)?;
+            let mut page = Vec::new();
+            for entry in texts.range::<&[u8]>((start, Bound::Unbounded))? {
+                let (key, text) = entry?;
+                let Ok(apex) = Name::from_wire_exact(key.value()) else { continue };
+                let Some(version) = versions.get(key.value())? else { continue };
+                page.push((apex.to_buf(), Bytes::copy_from_slice(text.value()), Version::from(version.value())));
+                if page.len() == count {
+                    break;
+                }
+            }
+            Ok(page)
+        })
+    }
+
+    /// Makes all of `writes` durable in one transaction, or none of them.
+    ///
+    /// # Errors
+    ///
+    /// A disk that is full or can't be written. What was in the store before is still there.
+    pub fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let error = {
+            // Readers go on meanwhile: redb gives them what was committed before.
+            let slot = self.opened()?;
+            let Some(database) = &*slot else { return Err(self.unavailable()) };
+            match write(database, writes) {
+                Ok(()) => return Ok(()),
+                Err(error) => StoreError::from_redb(&self.path, error),
+            }
+        };
+        let mut slot = self.lock_for_write();
+        // Only what is closed can be opened; when that fails now, the next call tries again.
+        *slot = None;
+        *slot = open_database(&self.path).ok();
+        Err(error)
+    }
+
+    fn read<T>(&self, work: impl Fn(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        let slot = self.opened()?;
+        let Some(database) = &*slot else { return Err(self.unavailable()) };
+        let result = database.begin_read().map_err(redb::Error::from).and_then(|transaction| work(&transaction));
+        result.map_err(|error| StoreError::from_redb(&self.path, error))
+    }
+
+    /// The database, opened again if an error had closed it.
+    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, StoreError> {
+        let slot = self.lock_for_read();
+        if slot.is_some() {
+            return Ok(slot);
+        }
+        drop(slot);
+        let mut slot = self.lock_for_write();
+        if slot.is_none() {
+            *slot = Some(open_database(&self.path)?);
+        }
+        drop(slot);
+        Ok(self.lock_for_read())
+    }
+
+    /// Another thread has closed the database between two looks at it.
+    fn unavailable(&self) -> StoreError {
+        StoreError {
+            path: self.path.clone(),
+            kind: StoreErrorKind::Failed,
+            reason: "is being opened again after an error; try again".to_owned(),
+        }
+    }
+
+    // A panic while the lock was held left `None` or a whole database, so that a poisoned lock is as good as another.
+    fn lock_for_read(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.database.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn lock_for_write(&self) -> RwLockWriteGuard<'_, Option<Database>> {
+        self.database.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl From<(u64, u64)> for Version {
+    fn from((generation, uploaded_at): (u64, u64)) -> Version {
+        Version { generation, uploaded_at }
+    }
+}
+
+/// Why the store can't do something.
+#[derive(Clone, Debug)]
+pub struct StoreError {
+    path: PathBuf,
+    kind: StoreErrorKind,
+    reason: String,
+}
+
+impl StoreError {
+    /// Whose fault it is.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    fn io(path: &Path, error: io::Error) -> StoreError {
+        StoreError::from_redb(path, redb::Error::Io(error))
+    }
+
+    fn from_redb(path: &Path, error: redb::Error) -> StoreError {
+        let (kind, reason) = match error {
+            redb::Error::Io(error) if is_full(&error) => {
+                (StoreErrorKind::Full, format!("cannot grow: {error}; free space on its disk"))
+            }
+            redb::Error::Corrupted(reason) => (
+                StoreErrorKind::Damaged,
+                format!("is damaged ({reason}); restore it from a backup, or move it away to start empty"),
+            ),
+            redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => (
+                StoreErrorKind::Damaged,
+                format!(
+                    "is no store or is damaged ({error}); restore it from a backup, or move it away to start empty"
+                ),
+            ),
+            redb::Error::DatabaseAlreadyOpen => {
+                (StoreErrorKind::InUse, "is open in another process; is nssd running already?".to_owned())
+            }
+            error => (StoreErrorKind::Failed, format!("cannot be used: {error}")),
+        };
+        StoreError { path: path.to_owned(), kind, reason }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.path.display(), self.reason)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// Whose fault it is that the store can't do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The disk, a quota or a limit on file sizes.
+    Full,
+    /// The file is not what was written.
+    Damaged,
+    /// Another process has the file.
+    InUse,
+    /// Anything else.
+    Failed,
+}
+
+const FILE_NAME: &str = "zones.redb";
+
+/// Apex in lower-case wire form to text.
+const TEXTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("texts");
+
+/// Apex in lower-case wire form to generation and time of upload.
+const VERSIONS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("versions");
+
+/// [`GENERATION`] and [`FORMAT`].
+const STATE: TableDefinition<'_, &str, u64> = TableDefinition::new("state");
+
+const GENERATION: &str = "generation";
+
+/// Says how the tables are to be read.
+const FORMAT: &str = "format";
+const FORMAT_VERSION: u64 = 1;
+
+/// Octets of redb's page cache. Texts are read once at the start and seldom after.
+const CACHE_SIZE: usize = 32 << 20;
+
+/// Makes an empty store appear at `path` as a whole: killed in between, it would look like a damaged one.
+fn create(directory: &Path, path: &Path) -> Result<(), StoreError> {
+    let draft = directory.join(format!("{FILE_NAME}.{}", std::process::id()));
+    let failed = |error| StoreError::io(&draft, error);
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    drop(open_database(&draft)?);
+    // A link, unlike a rename, does not replace what another process has put there meanwhile.
+    match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            // A file system without links; most likely there is no other process either.
+            fs::rename(&draft, path).map_err(failed)?;
+        }
+        _ => fs::remove_file(&draft).map_err(failed)?,
+    }
+    // The file survives a power failure only when the directory that names it is on disk, too.
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| StoreError::io(directory, error))
+}
+
+fn open_database(path: &Path) -> Result<Database, StoreError> {
+    // redb promises errors, not panics, for files that it did not write; a file that proves it wrong is still just a damaged file.
+    let opened = std::panic::catch_unwind(|| {
+        let database = redb::Builder::new().set_cache_size(CACHE_SIZE).create(path)?;
+        let format = prepare(&database)?;
+        Ok::<_, redb::Error>((database, format))
+    });
+    match opened {
+        Ok(Ok((database, FORMAT_VERSION))) => Ok(database),
+        Ok(Ok((_, format))) => Err(StoreError {
+            path: path.to_owned(),
+            kind: StoreErrorKind::Failed,
+            reason: format!("has format {format}, this version of nssd reads format {FORMAT_VERSION}"),
+        }),
+        Ok(Err(error)) => Err(StoreError::from_redb(path, error)),
+        Err(_) => Err(StoreError::from_redb(path, redb::Error::Corrupted("its structure makes no sense".to_owned()))),
+    }
+}
+
+/// Creates the tables of a new store; returns the format of the store.
+fn prepare(database: &Database) -> Result<u64, redb::Error> {
+    match database.begin_read()?.open_table(STATE) {
+        Ok(state) => return Ok(state.get(FORMAT)?.map_or(0, |format| format.value())),
+        Err(redb::TableError::TableDoesNotExist(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    transaction.open_table(TEXTS)?;
+    transaction.open_table(VERSIONS)?;
+    transaction.open_table(STATE)?.insert(FORMAT, FORMAT_VERSION)?;
+    transaction.commit()?;
+    Ok(FORMAT_VERSION)
+}
+
+fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    // Two-phase, and with the free pages noted down, so that the start after a crash does not have to walk the whole file.
+    transaction.set_quick_repair(true);
+    {
+        let mut texts = transaction.open_table(TEXTS)?;
+        let mut versions = transaction.open_table(VERSIONS)?;
+        let mut state = transaction.open_table(STATE)?;
+        for write in writes {
+            let generation = match write {
+                Write::Put { apex, text, version } => {
+                    let key = apex.as_name().to_lowercase();
+                    texts.insert(key.as_name().as_wire(), text.as_ref())?;
+                    versions.insert(key.as_name().as_wire(), (version.generation, version.uploaded_at))?;
+                    version.generation
+                }
+                Write::Delete { apex, generation } => {
+                    let key = apex.as_name().to_lowercase();
+                    texts.remove(key.as_name().as_wire())?;
+                    versions.remove(key.as_name().as_wire())?;
+                    *generation
+                }
+            };
+            state.insert(GENERATION, generation)?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> NameBuf {
+        text.parse().unwrap()
+    }
+
+    fn put(apex: &str, text: &'static str, generation: u64) -> Write {
+        Write::Put {
+            apex: name(apex),
+            text: Bytes::from_static(text.as_bytes()),
+            version: Version { generation, uploaded_at: 1 },
+        }
+    }
+
+    #[test]
+    fn what_was_committed_is_there_after_the_store_was_opened_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        assert_eq!(store.generation().unwrap(), 0);
+        store.commit(&[put("Example.com", "; one\n", 1), put("example.org", "; two\n", 2)]).unwrap();
+        store
+            .commit(&[put("example.com", "; three\n", 3), Write::Delete { apex: name("EXAMPLE.org"), generation: 4 }])
+            .unwrap();
+        drop(store);
+        let store = Store::open(directory.path()).unwrap();
+        let (text, version) = store.text(name("EXAMPLE.COM").as_name()).unwrap().unwrap();
+        assert_eq!((&text[..], version.generation), (&b"; three\n"[..], 3));
+        assert_eq!(store.text(name("example.org").as_name()).unwrap(), None);
+        assert_eq!(store.generation().unwrap(), 4);
+    }
+
+    #[test]
+    fn pages_go_through_all_zones_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let writes: Vec<_> = (0..25).map(|i| put(&format!("z{i}.example"), "", i)).collect();
+        store.commit(&writes).unwrap();
+        let (mut seen, mut after) = (Vec::new(), None::<NameBuf>);
+        loop {
+            let page = store.page(after.as_ref().map(NameBuf::as_name), 10).unwrap();
+            let Some((last, ..)) = page.last() else { break };
+            after = Some(last.clone());
+            seen.extend(page.into_iter().map(|(apex, ..)| apex));
+        }
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 25);
+    }
+
+    #[test]
+    fn a_store_is_open_only_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let _first = Store::open(directory.path()).unwrap();
+        let error = Store::open(directory.path()).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::InUse);
+        assert!(error.to_string().contains("is nssd running already?"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_store_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE_NAME);
+        fs::write(&path, "example.com. IN SOA\n").unwrap();
+        let error = Store::open(directory.path()).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Damaged, "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"example.com. IN SOA\n");
+    }
+
+    #[test]
+    fn a_damaged_store_is_refused_and_not_replaced_by_an_empty_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        store.commit(&[put("example.com", "; text\n", 1)]).unwrap();
+        drop(store);
+        let path = directory.path().join(FILE_NAME);
+        let mut octets = fs::read(&path).unwrap();
+        // Both commit slots of the header, behind the magic number.
+        for octet in &mut octets[32..512] {
+            *octet = !*octet;
+        }
+        fs::write(&path, &octets).unwrap();
+        let error = Store::open(directory.path()).unwrap_err();
+        assert!(error.to_string().contains("zones.redb"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), octets);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { cases: 32, ..Default::default() })]
+
+        #[test]
+        fn the_store_is_a_map_that_survives_being_closed(
+            commits in proptest::collection::vec(
+                proptest::collection::vec((0..6_u8, proptest::option::of(0..40_000_usize)), 1..5),
+                1..8,
+            ),
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let mut model = std::collections::BTreeMap::new();
+            let mut generation = 0;
+            for commit in commits {
+                let store = Store::open(directory.path()).unwrap();
+                let writes: Vec<_> = commit
+                    .into_iter()
+                    .map(|(zone, size)| {
+                        generation += 1;
+                        let apex = name(&format!("z{zone}.example"));
+                        match size {
+                            Some(size) => {
+                                let text = Bytes::from(vec![zone; size]);
+                                let version = Version { generation, uploaded_at: 7 };
+                                model.insert(apex.clone(), (text.clone(), version));
+                                Write::Put { apex, text, version }
+                            }
+                            None => {
+                                model.remove(&apex);
+                                Write::Delete { apex, generation }
+                            }
+                        }
+                    })
+                    .collect();
+                store.commit(&writes).unwrap();
+                drop(store);
+                let store = Store::open(directory.path()).unwrap();
+                let mut stored = store.page(None, 100).unwrap();
+                stored.sort_by(|a, b| a.0.cmp(&b.0));
+                let wanted: Vec<_> = model.iter().map(|(apex, (text, version))| (apex.clone(), text.clone(), *version)).collect();
+                proptest::prop_assert_eq!(stored, wanted);
+                proptest::prop_assert_eq!(store.generation().unwrap(), generation);
+            }
+        }
+    }
+}

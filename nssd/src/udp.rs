@@ -1,0 +1,298 @@
+//! UDP: one plain thread and one socket per worker and listen address.
+//!
+//! The kernel spreads clients over the sockets of one address (`SO_REUSEPORT`), so that the workers share nothing. A worker
+//! takes a batch of queries, answers them into buffers that it owns for life, and sends the batch.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+
+use crate::answer::{Answer, Answered};
+use crate::counters::WorkerCounters;
+#[cfg(not(target_os = "linux"))]
+use crate::datagram::{self as batch, Batch, Exchange};
+#[cfg(target_os = "linux")]
+use crate::mmsg::{self as batch, Batch, Exchange};
+use crate::rate_limit::{RateLimiter, Verdict};
+
+/// Binds the sockets of all workers to one address.
+///
+/// # Errors
+///
+/// An address that can't be bound.
+pub(crate) fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<UdpSocket>> {
+    let mut sockets: Vec<UdpSocket> = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        // With port 0 the first socket decides which port it is.
+        let address = sockets.first().map_or(Ok(address), UdpSocket::local_addr)?;
+        sockets.push(bind_one(address)?);
+    }
+    Ok(sockets)
+}
+
+fn bind_one(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    #[cfg(unix)]
+    socket.set_reuse_port(true)?;
+    if address.is_ipv6() {
+        // IPv4 has its own sockets.
+        socket.set_only_v6(true)?;
+    }
+    // The system may grant less; then bursts are lost sooner, which is no reason not to serve.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_SIZE);
+    let _ = socket.set_send_buffer_size(SEND_BUFFER_SIZE);
+    socket.bind(&address.into())?;
+    socket.set_read_timeout(Some(STOP_CHECK_INTERVAL))?;
+    let socket = UdpSocket::from(socket);
+    batch::prepare(&socket)?;
+    Ok(socket)
+}
+
+/// One worker, before it runs.
+pub(crate) struct Worker<A> {
+    /// The socket of its own.
+    pub(crate) socket: UdpSocket,
+    /// Answers its queries.
+    pub(crate) answer: A,
+    /// Holds back what is too much.
+    pub(crate) limiter: Option<RateLimiter>,
+    /// Octets of a reply at most.
+    pub(crate) reply_size_max: usize,
+    /// Its own counters.
+    pub(crate) counters: Arc<WorkerCounters>,
+    /// Set when it has to stop.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Which worker of its address this is; it is pinned to a core by that.
+    pub(crate) number: usize,
+}
+
+impl<A: Answer + Send + 'static> Worker<A> {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread left.
+    pub(crate) fn spawn(self) -> io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name(format!("udp-{}", self.number)).spawn(move || self.run())
+    }
+
+    fn run(mut self) {
+        pin(self.number);
+        let mut batch = Batch::new(self.reply_size_max);
+        let clock = Instant::now();
+        while !self.stop.load(Relaxed) {
+            let received = match batch.receive(&self.socket) {
+                Ok(received) => received,
+                Err(error) if is_transient(error.kind()) => {
+                    // A second without a query: zones that were replaced meanwhile are let go.
+                    self.answer.begin_batch();
+                    continue;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "cannot receive from a UDP socket");
+                    std::thread::sleep(ERROR_PAUSE);
+                    continue;
+                }
+            };
+            // The clock of the rate limit counts milliseconds and may wrap.
+            let now_ms = clock.elapsed().as_millis() as u32;
+            self.answer.begin_batch();
+            self.work(&mut batch, received, now_ms);
+            let sent = batch.send(&self.socket);
+            self.counters.answers.add(sent.replies);
+            self.counters.send_errors.add(sent.errors);
+        }
+    }
+
+    /// Answers a batch. A query that makes the code panic costs itself and nothing else.
+    fn work(&mut self, batch: &mut Batch, received: usize, now_ms: u32) {
+        let mut next = 0;
+        while next < received {
+            // Unwind safe: `next` has moved on before the panic, the reply is not sent, and the rest starts afresh below.
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                while next < received {
+                    let exchange = batch.exchange(next);
+                    next += 1;
+                    if let Some(exchange) = exchange {
+                        self.answer_one(exchange, now_ms);
+                    }
+                }
+            }));
+            if result.is_err() {
+                self.counters.panics.add(1);
+                self.answer.recover();
+            }
+        }
+    }
+
+    fn answer_one(&mut self, exchange: Exchange<'_>, now_ms: u32) {
+        let counters = &self.counters;
+        counters.queries.add(1);
+        let Answered::Reply { len, rcode, kind, is_trusted } =
+            self.answer.answer_udp(exchange.request, exchange.peer.ip(), exchange.reply)
+        else {
+            counters.silent.add(1);
+            return;
+        };
+        let verdict = match &mut self.limiter {
+            Some(limiter) if !is_trusted => limiter.account(exchange.peer.ip(), kind, now_ms),
+            Some(_) | None => Verdict::Pass,
+        };
+        match verdict {
+            Verdict::Pass => {
+                counters.rcodes.count(rcode);
+                exchange.answer(len);
+            }
+            Verdict::Drop => counters.rate_limited.add(1),
+            Verdict::Slip => {
+                counters.slipped.add(1);
+                if let Some(len) = crate::answer::truncate(&mut exchange.reply[..len]) {
+                    exchange.answer(len);
+                }
+            }
+        }
+    }
+}
+
+/// Wakes a worker that waits on `socket`, so that it sees that it has to stop.
+pub(crate) fn wake(socket: &UdpSocket) {
+    // On Linux this ends the wait although the socket has no peer and the call says so; elsewhere the receive timeout does.
+    let _ = SockRef::from(socket).shutdown(std::net::Shutdown::Both);
+}
+
+/// Octets of queries that may wait for a worker: some 10 ms of a flood, so that a burst is not lost.
+const RECEIVE_BUFFER_SIZE: usize = 4 << 20;
+
+/// Octets of answers that may wait for the network.
+const SEND_BUFFER_SIZE: usize = 4 << 20;
+
+/// How long a worker waits for a query before it looks whether it has to stop.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Time to wait after an error that will not go away by itself, so that the log is not flooded.
+const ERROR_PAUSE: Duration = Duration::from_secs(1);
+
+fn is_transient(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+/// Binds this thread to one of the cores that the process may use.
+#[cfg(target_os = "linux")]
+fn pin(number: usize) {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use nix::unistd::Pid;
+    let this_thread = Pid::from_raw(0);
+    let pinned = sched_getaffinity(this_thread).and_then(|allowed| {
+        let cores: Vec<usize> = (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect();
+        let Some(&core) = cores.get(number % cores.len().max(1)) else { return Ok(()) };
+        let mut set = CpuSet::new();
+        set.set(core)?;
+        sched_setaffinity(this_thread, &set)
+    });
+    if let Err(error) = pinned {
+        tracing::debug!(%error, "cannot pin a UDP worker to a core");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pin(_: usize) {}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::atomic::AtomicU64;
+
+    use nss_wire::message::Rcode;
+
+    use super::*;
+
+    /// Sends queries back, and breaks on "panic".
+    struct Echo {
+        recoveries: Arc<AtomicU64>,
+    }
+
+    impl Answer for Echo {
+        fn begin_batch(&mut self) {}
+
+        fn answer_udp(&mut self, request: &[u8], _: IpAddr, reply: &mut [u8]) -> Answered {
+            assert_ne!(request, b"panic", "on purpose");
+            if request.is_empty() {
+                return Answered::Silent;
+            }
+            reply[..request.len()].copy_from_slice(request);
+            Answered::Reply { len: request.len(), rcode: Rcode::NOERROR, kind: 0, is_trusted: false }
+        }
+
+        fn recover(&mut self) {
+            self.recoveries.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn worker(socket: UdpSocket) -> (Worker<Echo>, Arc<AtomicU64>) {
+        let recoveries = Arc::<AtomicU64>::default();
+        let worker = Worker {
+            socket,
+            answer: Echo { recoveries: recoveries.clone() },
+            limiter: None,
+            reply_size_max: 512,
+            counters: Arc::default(),
+            stop: Arc::default(),
+            number: 0,
+        };
+        (worker, recoveries)
+    }
+
+    #[test]
+    fn a_query_that_panics_costs_itself_and_not_the_rest_of_its_batch() {
+        let server = bind_one("127.0.0.1:0".parse().unwrap()).unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // All in the buffer before the worker looks, so that they are one batch.
+        for query in [&b"one"[..], b"panic", b"two", b"", b"panic", b"three"] {
+            client.send_to(query, server.local_addr().unwrap()).unwrap();
+        }
+        let (mut worker, recoveries) = worker(server);
+        let mut batch = Batch::new(512);
+        let mut received = 0;
+        while received < 6 {
+            let n = batch.receive(&worker.socket).unwrap();
+            received += n;
+            worker.work(&mut batch, n, 0);
+            let sent = batch.send(&worker.socket);
+            assert_eq!(sent.errors, 0);
+        }
+        for answer in [&b"one"[..], b"two", b"three"] {
+            let mut buffer = [0; 16];
+            let len = client.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..len], answer);
+        }
+        let counters = &worker.counters;
+        assert_eq!((counters.queries.get(), counters.panics.get(), counters.silent.get()), (6, 2, 1));
+        assert_eq!((counters.rcodes.get(Rcode::NOERROR), recoveries.load(Relaxed)), (3, 2));
+    }
+
+    #[test]
+    fn a_worker_that_waits_stops_when_it_is_told() {
+        let server = bind_one("[::1]:0".parse().unwrap()).unwrap();
+        let twin = server.try_clone().unwrap();
+        let (worker, _) = worker(server);
+        let stop = worker.stop.clone();
+        let thread = worker.spawn().unwrap();
+        stop.store(true, Relaxed);
+        wake(&twin);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn the_sockets_of_one_address_share_its_port() {
+        let sockets = bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let addresses: Vec<_> = sockets.iter().map(|socket| socket.local_addr().unwrap()).collect();
+        assert!(addresses.iter().all(|address| *address == addresses[0] && address.port() != 0));
+    }
+}

@@ -1,0 +1,8 @@
+//! The daemon as its users meet it: over UDP, TCP and the control socket, started as `main` starts it.
+
+mod answers;
+mod control;
+mod crash;
+mod files;
+mod harness;
+mod tcp;
