@@ -46,16 +46,18 @@ impl Rdata<'_> {
             &[side] => sides.iter().position(|it| it.eq_ignore_ascii_case(&side)),
             _ => None,
         };
+        let minutes = self.part(|text| decimal(text, 59), expected);
+        let thousandths = self.part(|text| fixed_point::<3>(text).filter(|&seconds| seconds < 60_000), expected);
         let mut parts = (
             self.part(move |text| decimal(text, degrees_max), expected),
-            opt(self.part(|text| decimal(text, 59), expected)),
-            opt(self.part(|text| fixed_point::<3>(text).filter(|&seconds| seconds < 60_000), expected)),
+            opt((minutes, opt(thousandths))),
             self.part(side, expected),
         );
         let unlike = self.unlike(expected);
         move |tokens: Tokens<'a>| {
-            let (rest, (degrees, minutes, thousandths, side)) = parts.parse(tokens)?;
-            let distance = degrees * 3_600_000 + minutes.unwrap_or(0) * 60_000 + thousandths.unwrap_or(0);
+            let (rest, (degrees, finer, side)) = parts.parse(tokens)?;
+            let (minutes, thousandths) = finer.unwrap_or((0, None));
+            let distance = degrees * 3_600_000 + minutes * 60_000 + thousandths.unwrap_or(0);
             if distance > degrees_max * 3_600_000 {
                 return tokens.map(|_| None, || unlike.clone());
             }

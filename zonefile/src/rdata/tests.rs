@@ -150,6 +150,7 @@ fn places_on_earth() {
     refused("LOC 91 N 4 E 1", 5, "LOC location: expected a latitude such as 52 14 5.5 N");
     refused("LOC 90 0 0.001 N 4 E 1", 5, "LOC location: expected a latitude such as 52 14 5.5 N");
     refused("LOC 52 60 N 4 E 1", 8, "LOC location: expected a latitude such as 52 14 5.5 N");
+    refused("LOC 52 1.5 N 4 E 1", 8, "LOC location: expected a latitude such as 52 14 5.5 N");
     refused("LOC 52 1 1 1 N 4 E 1", 12, "LOC location: expected a latitude such as 52 14 5.5 N");
     refused("LOC 52 N 4 N 1", 12, "LOC location: expected a longitude such as 4 29 0 E");
     refused(
