@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nss_wire::NameBuf;
 use serde::{Deserialize, Deserializer};
@@ -317,6 +318,11 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// Milliseconds of the configuration as a duration.
+pub(crate) fn milliseconds(n: NonZeroU32) -> Duration {
+    Duration::from_millis(u64::from(n.get()))
+}
 
 /// The port of the public front, unless `listen` says otherwise.
 pub const PORT_DEFAULT: u16 = 12601;

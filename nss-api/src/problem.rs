@@ -184,6 +184,8 @@ pub(crate) fn write_finding(text: &mut String, finding: &Finding) {
 
 /// The media type of text answers.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+/// The media type of JSON answers that are no problems.
+pub(crate) const JSON: &str = "application/json";
 /// The media type of problems in JSON (RFC 9457 §3).
 const PROBLEM_JSON: &str = "application/problem+json";
 

@@ -1,0 +1,147 @@
+//! The command line.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, Log, LogFormat};
+use crate::server::Server;
+
+/// Public HTTP front of the Namespace Server: takes zone files, checks them at the parent zone, and has nssd serve them.
+#[derive(Debug, Parser)]
+#[command(name = "nss-api", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or SIGINT; running requests are then finished
+    Serve {
+        /// Configuration file, in which name_servers has to be set
+        #[arg(long, short, value_name = "FILE", default_value = CONFIG_PATH)]
+        config: PathBuf,
+    },
+    /// Check a configuration file
+    CheckConfig {
+        /// Configuration file
+        #[arg(value_name = "FILE", default_value = CONFIG_PATH)]
+        file: PathBuf,
+    },
+}
+
+/// Where the configuration is, unless the command line says otherwise.
+const CONFIG_PATH: &str = "/etc/nssd/nss-api.toml";
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 success; 2 wrong command line; 3 broken configuration; 4 cannot start, or cannot listen.";
+
+impl Arguments {
+    /// Does what the command line says; returns when that is done.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the terminal, and the exit code that goes with it.
+    pub fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Command::CheckConfig { file } => {
+                read(&file)?;
+                println!("{}: can be used", file.display());
+                Ok(())
+            }
+            Command::Serve { config } => {
+                let config = read(&config)?;
+                start_log(&config.log);
+                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+                let runtime = runtime.map_err(|error| cannot_start(&error))?;
+                runtime.block_on(serve(config))
+            }
+        }
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// As nssd has them: 2 is the command line's, and clap's.
+    Configuration = 3,
+    Start = 4,
+}
+
+impl Failure {
+    /// The code that the process ends with.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let handler = |kind| signal(kind).map_err(|error| cannot_start(&error));
+    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    let server = Server::start(config).await.map_err(|error| cannot_start(&error))?;
+    tracing::info!(listen = ?server.addresses(), "serving");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    server.stop().await;
+    Ok(())
+}
+
+fn read(path: &std::path::Path) -> Result<Config, Failure> {
+    Config::read(path).map_err(|error| Failure { exit: Exit::Configuration, reason: error.to_string() })
+}
+
+fn start_log(log: &Log) {
+    // The configuration was checked with the same function.
+    let filter = EnvFilter::try_new(&log.level).unwrap_or_default();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+fn cannot_start(error: &dyn fmt::Display) -> Failure {
+    Failure { exit: Exit::Start, reason: format!("cannot start: {error}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_configuration_that_is_not_there_is_named() {
+        let arguments = Arguments::try_parse_from(["nss-api", "check-config", "/nonexistent/a.toml"]).unwrap();
+        let failure = arguments.run().unwrap_err();
+        assert_eq!(failure.exit, Exit::Configuration);
+        assert!(failure.to_string().starts_with("/nonexistent/a.toml: "), "{failure}");
+    }
+}

@@ -1,0 +1,225 @@
+//! Client connections: how many, how long, and HTTP/1.1 on each.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::header::CONNECTION;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::rate::Client;
+use crate::stream::ClientStream;
+
+/// Octets of a request's header section at most. Browsers send some hundreds, cookies none; also what a connection
+/// costs in memory before its request is known.
+pub(crate) const HEADER_SIZE_MAX: usize = 16 << 10;
+
+/// Header fields of a request at most; browsers behind proxies send about thirty.
+pub(crate) const HEADER_COUNT_MAX: usize = 64;
+
+/// How long one connection is used. Clients that keep connections for good make no server stop or balance easily.
+const LIFETIME: Duration = Duration::from_secs(600);
+
+/// How long a connection lives on after its end was announced, for the request that runs.
+const LAST_REQUEST: Duration = Duration::from_secs(120);
+
+/// The time limits of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionTimeouts {
+    pub(crate) header: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) write: Duration,
+}
+
+/// Serves HTTP/1.1 on `stream` until the client, a time limit or `stop` ends it.
+pub(crate) async fn serve<A, F>(
+    stream: TcpStream,
+    timeouts: ConnectionTimeouts,
+    mut stop: watch::Receiver<bool>,
+    answer: A,
+) where
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Full<Bytes>>>,
+{
+    let (stream, activity) = ClientStream::new(stream, timeouts.write);
+    let service = service_fn(|request| {
+        let in_flight = activity.request();
+        let answered = answer(request);
+        async move {
+            let response = answered.await;
+            // An answer that ends the connection leaves octets of its request unread.
+            if !response.headers().contains_key(CONNECTION) {
+                in_flight.settle();
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeouts.header)
+        .max_headers(HEADER_COUNT_MAX)
+        .max_buf_size(HEADER_SIZE_MAX)
+        // `printf … | nc` closes its side first and still wants the answer.
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+
+    let mut idle = pin!(sleep(timeouts.idle));
+    let mut lifetime = pin!(sleep(LIFETIME));
+    let mut end = pin!(sleep(LIFETIME));
+    let mut is_ending = false;
+    loop {
+        tokio::select! {
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "connection ended");
+                }
+                return;
+            }
+            () = idle.as_mut() => match activity.idle_since() {
+                Some(since) if since.elapsed() >= timeouts.idle => {
+                    connection.as_mut().graceful_shutdown();
+                    idle.as_mut().reset(Instant::now() + timeouts.idle);
+                }
+                Some(since) => idle.as_mut().reset(since + timeouts.idle),
+                None => idle.as_mut().reset(Instant::now() + timeouts.idle),
+            },
+            // Once its end is announced the connection only finishes the request that runs.
+            () = end.as_mut(), if is_ending => return,
+            () = ending(&mut stop, lifetime.as_mut()), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+                end.as_mut().reset(Instant::now() + LAST_REQUEST);
+            }
+        }
+    }
+}
+
+/// Waits until the server stops or the connection has had its time.
+async fn ending(stop: &mut watch::Receiver<bool>, lifetime: Pin<&mut Sleep>) {
+    tokio::select! {
+        // An error means that the server is gone altogether.
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = lifetime => {}
+    }
+}
+
+/// Refuses a connection with a few octets that the kernel takes at once, or not at all.
+pub(crate) fn turn_away(stream: &TcpStream, refused: Refused) {
+    let (status, text) = match refused {
+        Refused::Full => ("503 Service Unavailable", "too many connections; try again in some seconds\n"),
+        Refused::FullForClient => ("429 Too Many Requests", "too many connections from your address; close some\n"),
+    };
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nRetry-After: 5\r\n\
+         Connection: close\r\n\r\n{text}",
+        text.len()
+    );
+    // A fresh socket's send buffer is empty and larger than this answer.
+    let _ = stream.try_write(answer.as_bytes());
+}
+
+/// Counts open connections, all and each client's.
+pub(crate) struct Connections {
+    max: usize,
+    per_client_max: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    total: usize,
+    /// Holds only clients that have a connection, and so at most `max`.
+    per_client: HashMap<Client, usize>,
+}
+
+/// Why a connection was not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// All clients together have as many as there may be.
+    Full,
+    /// This client has as many as one may have.
+    FullForClient,
+}
+
+impl Connections {
+    pub(crate) fn new(max: usize, per_client_max: usize) -> Arc<Connections> {
+        Arc::new(Connections { max, per_client_max, open: Mutex::default() })
+    }
+
+    /// Counts one connection more, until the permit is dropped.
+    pub(crate) fn admit(self: &Arc<Connections>, address: IpAddr) -> Result<Permit, Refused> {
+        let client = Client::from(address);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.total >= self.max {
+            return Err(Refused::Full);
+        }
+        let own = open.per_client.entry(client).or_default();
+        if *own >= self.per_client_max {
+            return Err(Refused::FullForClient);
+        }
+        *own += 1;
+        open.total += 1;
+        Ok(Permit { connections: Arc::clone(self), client })
+    }
+}
+
+/// A counted connection.
+pub(crate) struct Permit {
+    connections: Arc<Connections>,
+    client: Client,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.total -= 1;
+        if let Some(own) = open.per_client.get_mut(&self.client) {
+            *own -= 1;
+            if *own == 0 {
+                open.per_client.remove(&self.client);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_client_has_its_share_of_connections_and_all_have_the_rest() {
+        let connections = Connections::new(3, 2);
+        let (a, b, c) = (address("192.0.2.1"), address("192.0.2.2"), address("192.0.2.3"));
+        let first = connections.admit(a).unwrap();
+        let _second = connections.admit(a).unwrap();
+        assert_eq!(connections.admit(a).err(), Some(Refused::FullForClient));
+        let _third = connections.admit(b).unwrap();
+        assert_eq!(connections.admit(c).err(), Some(Refused::Full));
+        drop(first);
+        assert!(connections.admit(c).is_ok());
+    }
+
+    #[test]
+    fn a_client_without_connections_leaves_nothing_behind() {
+        let connections = Connections::new(3, 2);
+        drop(connections.admit(address("2001:db8::1")));
+        let open = connections.open.lock().unwrap();
+        assert!(open.total == 0 && open.per_client.is_empty());
+    }
+}

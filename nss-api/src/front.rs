@@ -1,0 +1,425 @@
+//! One request in, one response out: limits, routing, and what every response has in common.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use nssd::control::Client as ZoneServer;
+use serde::Serialize;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::accept::Form;
+use crate::body::{self, BodyReader, Memory};
+use crate::config::{Config, Ownership, milliseconds};
+use crate::connection::Permit;
+use crate::domain::Domain;
+use crate::problem::{JSON, Problem, TEXT, to_json};
+use crate::query::{self, Options, QueryError};
+use crate::rate::{Client, RateLimits};
+use crate::routes::{Call, HELP, NoCall};
+use crate::upload::{Gate, preconditions};
+use crate::zone_server;
+
+/// Where a browser's request comes from, in its own words (W3C Fetch Metadata).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Names the mode in every response of a server that is not for the public.
+const MODE: HeaderName = HeaderName::from_static("namespace-server-mode");
+
+/// Texts that are fetched from the name server at one time, before their memory is counted; a fetch takes milliseconds.
+const DOWNLOADS_MAX: usize = 16;
+
+/// Answers requests; one for all connections.
+pub(crate) struct Front {
+    gate: Gate,
+    zone_server: ZoneServer,
+    rates: RateLimits,
+    bodies: BodyReader,
+    memory: Memory,
+    downloads: Semaphore,
+    help: String,
+    mode: Option<HeaderValue>,
+}
+
+/// Who sent a request; as long as it lives, the connection counts as open and the server as serving.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) address: IpAddr,
+    pub(crate) _permit: Arc<Permit>,
+    pub(crate) _serving: mpsc::Sender<()>,
+}
+
+impl Front {
+    pub(crate) fn new(config: Config) -> Front {
+        let zone_server =
+            ZoneServer::new(&config.control_socket).with_timeout(milliseconds(config.timeouts.control_ms));
+        let memory = Memory::new(config.limits.body_memory_max.get());
+        let bodies =
+            BodyReader::new(config.limits.body_size_max.get(), milliseconds(config.timeouts.body_ms), memory.clone());
+        let names: String = config.name_servers.iter().map(|name| format!("  {name}\n")).collect();
+        Front {
+            zone_server: zone_server.clone(),
+            rates: RateLimits::new(config.requests_per_second, config.requests_per_second_total),
+            bodies,
+            memory,
+            downloads: Semaphore::new(DOWNLOADS_MAX),
+            help: format!("{HELP}{names}"),
+            mode: mode(&config).map(HeaderValue::from_static),
+            gate: Gate::new(config, zone_server),
+        }
+    }
+
+    /// Answers one request, whatever happens.
+    pub(crate) async fn answer(self: Arc<Front>, request: Request<Incoming>, caller: Caller) -> Response<Full<Bytes>> {
+        let form = Form::negotiate(request.headers());
+        let front = Arc::clone(&self);
+        let result = on_its_own(async move { front.dispatch(request, &caller, form).await }).await;
+        let response = result.unwrap_or_else(|problem| problem.into_response(form).map(Bytes::from));
+        self.finish(response)
+    }
+
+    async fn dispatch(
+        &self,
+        request: Request<Incoming>,
+        caller: &Caller,
+        form: Form,
+    ) -> Result<Response<Bytes>, Problem> {
+        let (head, body) = request.into_parts();
+        let has_body = body::has_body(&body);
+        // What is refused before its body was read leaves that body on the connection.
+        let end_if_unread = |problem: Problem| if has_body { problem.end_connection() } else { problem };
+        self.rates.admit(Client::from(caller.address)).map_err(|wait| end_if_unread(too_many_requests(wait)))?;
+        check_host(&head).map_err(end_if_unread)?;
+        let call = Call::find(&head.method, head.uri.path()).map_err(not_a_call);
+        let query = head.uri.query().unwrap_or_default();
+        let refused = |error: QueryError| end_if_unread(bad_query(&error));
+        match call.map_err(end_if_unread)? {
+            Call::Methods(methods) => Ok(no_content(methods)),
+            Call::Help => {
+                query::parse_nothing(query).map_err(refused)?;
+                Ok(text_response(TEXT, self.help.clone()))
+            }
+            Call::Health => {
+                query::parse_nothing(query).map_err(refused)?;
+                self.health().await
+            }
+            Call::Upload | Call::UploadTo(_) | Call::Delete(_) if is_cross_site(&head.headers) => {
+                Err(end_if_unread(cross_site()))
+            }
+            Call::Upload => {
+                let query = query::parse_query(query).map_err(refused)?;
+                self.upload(&query.domain, query.options, &head.headers, body, caller, form).await
+            }
+            Call::UploadTo(segment) => {
+                let domain = query::parse_segment(segment).map_err(refused)?;
+                let options = query::parse_options(query).map_err(refused)?;
+                self.upload(&domain, options, &head.headers, body, caller, form).await
+            }
+            Call::Download(segment) => {
+                let domain = query::parse_segment(segment).map_err(refused)?;
+                query::parse_nothing(query).map_err(refused)?;
+                self.download(&domain, &head.headers).await
+            }
+            Call::Delete(segment) => {
+                let domain = query::parse_segment(segment).map_err(refused)?;
+                let options = query::parse_options(query).map_err(refused)?;
+                let precondition = preconditions(&head.headers).map_err(end_if_unread)?;
+                let deleted = self.gate.delete(&domain, options, &precondition).await;
+                self.log("delete", &domain, caller, deleted.as_ref().err());
+                Ok(self.change_response(form, &deleted.map_err(end_if_unread)?))
+            }
+        }
+    }
+
+    async fn health(&self) -> Result<Response<Bytes>, Problem> {
+        match self.zone_server.status().await {
+            Ok(_) => Ok(text_response(TEXT, "ok\n".into())),
+            Err(error) => Err(zone_server::problem(&error)),
+        }
+    }
+
+    async fn upload(
+        &self,
+        domain: &Domain,
+        options: Options,
+        headers: &HeaderMap,
+        body: Incoming,
+        caller: &Caller,
+        form: Form,
+    ) -> Result<Response<Bytes>, Problem> {
+        let uploaded = async {
+            let end = Problem::end_connection;
+            self.gate.check_domain(domain).map_err(end)?;
+            let body_type = body::check_type(headers).map_err(end)?;
+            let precondition = preconditions(headers).map_err(end)?;
+            let text = self.bodies.read(headers, body).await?;
+            self.gate.upload(domain, options, precondition, text, body_type).await
+        }
+        .await;
+        self.log(if options.dry_run { "dry run" } else { "upload" }, domain, caller, uploaded.as_ref().err());
+        Ok(self.change_response(form, &uploaded?))
+    }
+
+    async fn download(&self, domain: &Domain, headers: &HeaderMap) -> Result<Response<Bytes>, Problem> {
+        let turn = self.downloads.acquire().await;
+        let zone = self.zone_server.get_zone(domain.name()).await.map_err(|error| zone_server::problem(&error))?;
+        // A zone from the operator's files has no version, and is the operator's to show.
+        let Some(etag) = zone.etag else { return Err(zone_server::not_found(domain)) };
+        let is_known = headers.get_all(IF_NONE_MATCH).iter().any(|tags| names_version(tags, &etag));
+        let mut response = if is_known {
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response
+        } else {
+            let mut response = Response::new(self.memory.count(zone.text)?);
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(nssd::control::MEDIA_TYPE_ZONE));
+            response
+        };
+        drop(turn);
+        insert_etag(&mut response, &etag);
+        Ok(response)
+    }
+
+    fn change_response(&self, form: Form, change: &Changed) -> Response<Bytes> {
+        let mut response = match form {
+            Form::Text => {
+                let mut text = change.text();
+                if let Some(mode) = self.mode.as_ref().and_then(|mode| mode.to_str().ok()) {
+                    text.push_str(&format!("mode of this server: {mode}\n"));
+                }
+                text_response(TEXT, text)
+            }
+            Form::Json => text_response(JSON, to_json(change)),
+        };
+        if let Some(etag) = &change.etag {
+            insert_etag(&mut response, etag);
+        }
+        response
+    }
+
+    /// Adds what every response has.
+    fn finish(&self, response: Response<Bytes>) -> Response<Full<Bytes>> {
+        let mut response = response.map(Full::new);
+        let status = response.status();
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(VARY, HeaderValue::from_static("Accept"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            let (name, value) = body::no_codings();
+            headers.insert(name, value);
+        }
+        if let Some(mode) = &self.mode {
+            headers.insert(MODE, mode.clone());
+        }
+        response
+    }
+
+    fn log(&self, call: &'static str, domain: &Domain, caller: &Caller, refused: Option<&Problem>) {
+        let client = caller.address;
+        match refused {
+            None => tracing::info!(call, %domain, %client, "done"),
+            Some(problem) => {
+                let (status, code) = (problem.status().as_u16(), problem.code());
+                tracing::info!(call, %domain, %client, status, code, "refused");
+            }
+        }
+    }
+}
+
+/// What a change did, for whoever asked for it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Changed {
+    /// The domain in A-labels.
+    pub(crate) domain: String,
+    pub(crate) serial: u32,
+    pub(crate) records: u64,
+    pub(crate) change: What,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) etag: Option<String>,
+    /// Warnings.
+    pub(crate) diagnostics: Vec<nssd::control::Finding>,
+}
+
+/// What happened to a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum What {
+    Created,
+    Replaced,
+    Unchanged,
+    Withdrawn,
+    /// A dry run: all checks passed.
+    Checked,
+}
+
+impl Changed {
+    fn text(&self) -> String {
+        let Changed { domain, serial, records, .. } = self;
+        let records = match records {
+            1 => "1 record".to_owned(),
+            n => format!("{n} records"),
+        };
+        let mut text = match self.change {
+            What::Created => format!("{domain}: published with serial {serial}, {records}\n"),
+            What::Replaced => format!("{domain}: replaced, now serial {serial}, {records}\n"),
+            What::Unchanged => format!("{domain}: unchanged, serial {serial}, {records}\n"),
+            What::Withdrawn => format!("{domain}: withdrawn, it had serial {serial}, {records}\n"),
+            What::Checked => format!("{domain}: all checks passed, serial {serial}, {records}; nothing was changed\n"),
+        };
+        for finding in &self.diagnostics {
+            crate::problem::write_finding(&mut text, finding);
+        }
+        text
+    }
+}
+
+fn mode(config: &Config) -> Option<&'static str> {
+    match config.ownership {
+        Ownership::Delegated => None,
+        Ownership::Open if config.delegation_check => Some("open, delegation checked"),
+        Ownership::Open => Some("open, delegation not checked"),
+    }
+}
+
+/// Runs a request as a task: a panic costs that request alone, and a client that hangs up leaves no work half done.
+async fn on_its_own<F>(request: F) -> Result<Response<Bytes>, Problem>
+where
+    F: Future<Output = Result<Response<Bytes>, Problem>> + Send + 'static,
+{
+    tokio::spawn(request).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request panicked");
+        Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "bug",
+            "this request met a bug in the server; whether a zone was changed can be seen with GET",
+        ))
+    })
+}
+
+/// HTTP/1.1 wants exactly one `Host` (RFC 9112 §3.2); proxies that see another one than we do are how requests get smuggled.
+fn check_host(head: &Parts) -> Result<(), Problem> {
+    let hosts = head.headers.get_all(HOST).iter().count();
+    let is_right = hosts == 1 || (hosts == 0 && head.version == Version::HTTP_10);
+    if is_right {
+        return Ok(());
+    }
+    let detail = format!("the request has {hosts} Host header fields, and needs one");
+    Err(Problem::new(StatusCode::BAD_REQUEST, "bad-host", detail))
+}
+
+/// Whether a web page of somebody else has a browser send this request.
+///
+/// A server in a private network would otherwise be open to every page that somebody in that network looks at.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let host = text(&HOST).unwrap_or_default();
+    let is_foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, of)| !of.eq_ignore_ascii_case(host));
+    let is_sent_by_another = |site: &str| !matches!(site, "same-origin" | "none");
+    text(&ORIGIN).is_some_and(is_foreign) || text(&SEC_FETCH_SITE).is_some_and(is_sent_by_another)
+}
+
+fn cross_site() -> Problem {
+    let detail = "web pages of other sites may not change zones; send the request from this site or with curl";
+    Problem::new(StatusCode::FORBIDDEN, "cross-site", detail)
+}
+
+fn too_many_requests(wait: Duration) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "too many requests; slow down").retry_after(wait)
+}
+
+fn not_a_call(no_call: NoCall) -> Problem {
+    match no_call {
+        NoCall::Path => Problem::new(StatusCode::NOT_FOUND, "no-such-path", "nothing is here; GET / shows the calls"),
+        NoCall::Method(methods) => Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            format!("this path knows the methods {methods}; GET / shows the calls"),
+        )
+        .allow(methods),
+    }
+}
+
+fn bad_query(error: &QueryError) -> Problem {
+    let status = match error {
+        QueryError::TooLong => StatusCode::URI_TOO_LONG,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    Problem::new(status, "bad-parameter", error.to_string())
+}
+
+fn no_content(methods: &'static str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+fn text_response(media_type: &'static str, text: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(text));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+fn insert_etag(response: &mut Response<Bytes>, etag: &str) {
+    if let Ok(value) = HeaderValue::from_str(etag) {
+        response.headers_mut().insert(ETAG, value);
+    }
+}
+
+/// Whether a field of `If-None-Match` names `etag`, by the weak comparison of RFC 9110 §8.8.3.2.
+fn names_version(tags: &HeaderValue, etag: &str) -> bool {
+    let Ok(tags) = tags.to_str() else { return false };
+    tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(HeaderName, &'static str)]) -> HeaderMap {
+        fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_request() {
+        let problem = on_its_own(async { panic!("as if there were a bug") }).await.unwrap_err();
+        assert_eq!((problem.status(), problem.code()), (StatusCode::INTERNAL_SERVER_ERROR, "bug"));
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_told_from_our_own_and_from_programs() {
+        let host = (HOST, "dns.example.net:12601");
+        for fields in [
+            &[host.clone()][..],
+            &[host.clone(), (ORIGIN, "http://DNS.example.net:12601"), (SEC_FETCH_SITE, "same-origin")],
+            &[host.clone(), (SEC_FETCH_SITE, "none")],
+        ] {
+            assert!(!is_cross_site(&headers(fields)), "{fields:?}");
+        }
+        for fields in [
+            &[host.clone(), (ORIGIN, "https://www.example.org")][..],
+            &[host.clone(), (ORIGIN, "http://dns.example.net")],
+            &[host.clone(), (ORIGIN, "null")],
+            &[host.clone(), (SEC_FETCH_SITE, "cross-site")],
+            &[host.clone(), (SEC_FETCH_SITE, "same-site")],
+        ] {
+            assert!(is_cross_site(&headers(fields)), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_known_by_any_of_its_tags() {
+        for tags in ["\"1\"", "W/\"1\"", "\"0\", \"1\"", "*"] {
+            assert!(names_version(&HeaderValue::from_static(tags), "\"1\""), "{tags}");
+        }
+        assert!(!names_version(&HeaderValue::from_static("\"2\", 1"), "\"1\""));
+    }
+}

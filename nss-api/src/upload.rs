@@ -1,0 +1,265 @@
+//! The gate between an uploaded text and the name server: every check, in the order in which refusals help most.
+//!
+//! Cheap checks come before dear ones, and what the uploader can mend alone before what needs the registrar: a broken
+//! file never costs the parent's servers a query.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, StatusCode};
+use hyper::body::Bytes;
+use nss_registrar_check::{AddressPolicy, Checker, Ours, Verdict};
+use nssd::control::{Change, Client as ZoneServer, Precondition, PutOptions, ZoneStatus};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::body::BodyType;
+use crate::config::{Config, Ownership, milliseconds};
+use crate::domain::Domain;
+use crate::front::{Changed, What};
+use crate::problem::Problem;
+use crate::query::Options;
+use crate::zone_server;
+use crate::zone_text::{self, NotAZone};
+
+/// When to ask again what a parent could not tell: its own cache of failures is shorter.
+const RETRY_PARENT: Duration = Duration::from_secs(10);
+
+/// Decides who may change what.
+pub(crate) struct Gate {
+    config: Config,
+    zone_server: ZoneServer,
+    /// `None` when the delegation is not checked.
+    checker: Option<Checker>,
+    ours: Ours,
+    parses: Arc<Semaphore>,
+}
+
+impl Gate {
+    pub(crate) fn new(config: Config, zone_server: ZoneServer) -> Gate {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let parses = config.limits.parses_max.map_or(cores, |n| n.get());
+        Gate {
+            zone_server,
+            checker: config.delegation_check.then(|| Checker::new(checker_config(&config))),
+            ours: Ours::all(&config.name_servers),
+            parses: Arc::new(Semaphore::new(parses)),
+            config,
+        }
+    }
+
+    /// Refuses domains that are the operator's.
+    pub(crate) fn check_domain(&self, domain: &Domain) -> Result<(), Problem> {
+        // In a private network the operator's own zone comes the same way as all others.
+        if self.config.ownership == Ownership::Open {
+            return Ok(());
+        }
+        match domain.conflicts_with(&self.config.name_servers) {
+            None => Ok(()),
+            Some(server) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "operators-domain",
+                format!("{domain} is the operator's: the name server {server} is in it"),
+            )),
+        }
+    }
+
+    /// Checks an uploaded text, and unless that is all that is asked for, publishes it.
+    pub(crate) async fn upload(
+        &self,
+        domain: &Domain,
+        options: Options,
+        precondition: Precondition,
+        text: Bytes,
+        body_type: BodyType,
+    ) -> Result<Changed, Problem> {
+        self.check_text(domain, text.clone(), body_type).await?;
+        self.check_delegation(domain).await?;
+        let put = PutOptions { dry_run: options.dry_run, precondition };
+        let status = self.zone_server.put_zone(domain.name(), text, &put).await;
+        let status = status.map_err(|error| zone_server::problem(&error))?;
+        Ok(changed(domain, options, status))
+    }
+
+    /// Withdraws a zone, on the same proof that an upload takes.
+    pub(crate) async fn delete(
+        &self,
+        domain: &Domain,
+        options: Options,
+        precondition: &Precondition,
+    ) -> Result<Changed, Problem> {
+        self.check_domain(domain)?;
+        // Asked first: the parent's servers need not be bothered about zones that are not here.
+        let status = self.zone_server.zone_status(domain.name()).await;
+        let status = status.map_err(|error| zone_server::problem(&error))?;
+        if status.etag.is_none() {
+            return Err(zone_server::not_found(domain));
+        }
+        self.check_delegation(domain).await?;
+        if options.dry_run {
+            return Ok(changed(domain, options, status));
+        }
+        let status = self.zone_server.delete_zone(domain.name(), precondition).await;
+        Ok(changed(domain, options, status.map_err(|error| zone_server::problem(&error))?))
+    }
+
+    /// Parses and builds the zone on a thread for such work, and looks at its NS set.
+    async fn check_text(&self, domain: &Domain, text: Bytes, body_type: BodyType) -> Result<(), Problem> {
+        let parses = Arc::clone(&self.parses).acquire_owned();
+        let Ok(Ok(turn)) = timeout(milliseconds(self.config.timeouts.queue_ms), parses).await else {
+            return Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "too many zone files are waiting to be checked; try again in some seconds",
+            )
+            .retry_after(milliseconds(self.config.timeouts.queue_ms)));
+        };
+        let apex = domain.clone();
+        let name_servers = self.config.name_servers.clone();
+        let checked = tokio::task::spawn_blocking(move || {
+            // Given back when the work is done, even if nobody waits for it any more.
+            let _turn = turn;
+            zone_text::check(&apex, &text, &name_servers)
+        })
+        .await;
+        match checked {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(refused)) => Err(bad_zone(domain, refused, body_type)),
+            Err(error) => {
+                tracing::error!(%error, %domain, "checking a zone panicked");
+                Err(Problem::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "bug",
+                    "this zone file met a bug in the server; nothing was changed",
+                ))
+            }
+        }
+    }
+
+    /// Asks the parent zone whether the domain is delegated to us.
+    async fn check_delegation(&self, domain: &Domain) -> Result<(), Problem> {
+        let Some(checker) = &self.checker else { return Ok(()) };
+        let timeouts = &self.config.timeouts;
+        let patience = milliseconds(timeouts.queue_ms) + milliseconds(timeouts.parent_check_ms);
+        let Ok(verdict) = timeout(patience, checker.check(domain.name(), &self.ours)).await else {
+            return Err(unknown(domain, "too many checks are waiting").retry_after(milliseconds(timeouts.queue_ms)));
+        };
+        match verdict {
+            Verdict::Delegated { .. } => Ok(()),
+            Verdict::NotDelegated { ref reason, ref evidence } => {
+                let ours: String = self.config.name_servers.iter().map(|name| format!("  {name}\n")).collect();
+                let detail = format!(
+                    "{domain} is not delegated to our name servers; nothing was changed\nwhat its parent zone says: {reason}\n\
+                     at the domain's registrar, enter these name servers, then send the zone again:\n{ours}\
+                     who was asked:"
+                );
+                Err(Problem::new(StatusCode::FORBIDDEN, "not-delegated", detail).with_evidence(lines(evidence)))
+            }
+            Verdict::Unknown { ref reason, ref evidence } => {
+                Err(unknown(domain, &format!("{reason}\nwho was asked:")).with_evidence(lines(evidence)))
+            }
+        }
+    }
+}
+
+/// Reads `If-Match` and `If-None-Match` as far as they make sense for a change (RFC 9110 §13.1).
+pub(crate) fn preconditions(headers: &HeaderMap) -> Result<Precondition, Problem> {
+    let single = |name| {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.map(|value| value.to_str().unwrap_or_default().trim().to_owned())),
+            (_, Some(_)) => Err(()),
+        }
+    };
+    match (single(IF_MATCH), single(IF_NONE_MATCH)) {
+        (Ok(None), Ok(None)) => Ok(Precondition::None),
+        (Ok(Some(tag)), Ok(None)) if tag == "*" => Ok(Precondition::Exists),
+        (Ok(Some(tag)), Ok(None)) if is_strong_etag(&tag) => Ok(Precondition::Version(tag)),
+        (Ok(None), Ok(Some(tag))) if tag == "*" => Ok(Precondition::Absent),
+        _ => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad-precondition",
+            "either If-Match with one entity tag, as GET shows it, or with *; or If-None-Match with *",
+        )),
+    }
+}
+
+/// `"…"` with visible characters and no quote inside (RFC 9110 §8.8.3).
+fn is_strong_etag(tag: &str) -> bool {
+    let inner = tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.is_some_and(|inner| inner.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'"'))
+}
+
+fn changed(domain: &Domain, options: Options, status: ZoneStatus) -> Changed {
+    let change = match status.change {
+        _ if options.dry_run => What::Checked,
+        Change::Created => What::Created,
+        Change::Unchanged => What::Unchanged,
+        Change::Withdrawn => What::Withdrawn,
+        // The enum is open; whatever else a change is called, the zone was replaced.
+        Change::Replaced | Change::None | _ => What::Replaced,
+    };
+    Changed {
+        domain: domain.to_string(),
+        serial: status.serial,
+        records: status.records,
+        change,
+        etag: status.etag.filter(|_| change != What::Withdrawn),
+        diagnostics: status.findings,
+    }
+}
+
+fn bad_zone(domain: &Domain, refused: NotAZone, body_type: BodyType) -> Problem {
+    let bad = |code, detail: String| Problem::new(StatusCode::BAD_REQUEST, code, detail);
+    match refused {
+        // These very words, without a line end, are what callers have always compared with.
+        NotAZone::NoNameServers => bad("no-ns-records", "no NS records".into()).bare(),
+        NotAZone::NotUtf8 { line, column } => {
+            bad("not-utf-8", format!("line {line}, column {column}: a zone file is UTF-8 text, and this is no UTF-8"))
+        }
+        NotAZone::Findings { findings, left_out, errors, is_one_line } => {
+            let errors = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+            let mut detail = format!("{domain}: {errors} in the zone file; nothing was changed");
+            if is_one_line && body_type == BodyType::Form {
+                detail.push_str("\nthe file has no line breaks: curl -d removes them, --data-binary @FILE keeps them");
+            }
+            bad("bad-zone", detail).with_diagnostics(findings, left_out)
+        }
+        NotAZone::NameServersMissing { missing, present } => {
+            let list = |names: &[String]| names.join(", ");
+            let detail = format!(
+                "the NS records of {domain} lack {}; nothing was changed\nthey name {}; add our name servers, as in\n\n\
+                 @ IN NS {}",
+                list(&missing),
+                list(&present),
+                missing.first().map_or("", String::as_str)
+            );
+            bad("name-servers-missing", detail)
+        }
+    }
+}
+
+fn unknown(domain: &Domain, reason: &str) -> Problem {
+    let detail = format!("could not find out where {domain} is delegated to; nothing was changed\n{reason}");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "delegation-unknown", detail).retry_after(RETRY_PARENT)
+}
+
+fn lines(evidence: &impl ToString) -> Vec<String> {
+    evidence.to_string().lines().map(str::to_owned).collect()
+}
+
+fn checker_config(config: &Config) -> nss_registrar_check::Config {
+    let mut checks = nss_registrar_check::Config::default();
+    if !config.parent.root_hints.is_empty() {
+        checks.root_hints.clone_from(&config.parent.root_hints);
+    }
+    checks.port = config.parent.dns_port;
+    if config.parent.allow_private_addresses {
+        checks.addresses = AddressPolicy::AnyUnicast;
+    }
+    checks.servers_min = config.parent.servers_min.get();
+    checks.limits.time_max = milliseconds(config.timeouts.parent_check_ms);
+    checks.cache.walks_max = config.limits.parent_checks_max.get();
+    checks
+}

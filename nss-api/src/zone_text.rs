@@ -1,0 +1,115 @@
+//! Is a text the zone that it should be?
+
+use nss_wire::{Name, NameBuf, RType};
+use nss_zonefile::{Options, Reader};
+use nssd::check::Rejected;
+use nssd::control::Finding;
+
+use crate::domain::Domain;
+
+/// Why a text is not the zone that it should be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotAZone {
+    /// Octets that are no UTF-8, at a line and a column in characters, both from 1.
+    NotUtf8 { line: usize, column: usize },
+    /// A text that can be read, and has no NS record at all.
+    NoNameServers,
+    /// Mistakes in the text, or records that make no zone.
+    Findings { findings: Vec<Finding>, left_out: u64, errors: u64, is_one_line: bool },
+    /// A zone whose NS set at the apex lacks some of our name servers.
+    NameServersMissing { missing: Vec<String>, present: Vec<String> },
+}
+
+/// Checks that `text` makes the zone `domain`, and that its own NS set names all of `name_servers`.
+///
+/// It is the same check that `nssd` makes before it serves a zone; warnings are left to that.
+pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> Result<(), NotAZone> {
+    if let Err(error) = std::str::from_utf8(text) {
+        return Err(place_of(text, error.valid_up_to()));
+    }
+    let accepted = nssd::check::check(domain.name(), text).map_err(|rejected| refused(domain, text, rejected))?;
+    let servers = accepted.zone.rrset(domain.name(), RType::NS);
+    let present: Vec<NameBuf> = servers.iter().flat_map(|servers| servers.rdatas()).filter_map(name_of).collect();
+    let missing: Vec<String> =
+        name_servers.iter().filter(|name| !present.contains(name)).map(NameBuf::to_string).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(NotAZone::NameServersMissing { missing, present: present.iter().map(NameBuf::to_string).collect() })
+}
+
+fn refused(domain: &Domain, text: &[u8], rejected: Rejected) -> NotAZone {
+    if rejected.lacks_ns && !has_ns_records(domain, text) {
+        return NotAZone::NoNameServers;
+    }
+    NotAZone::Findings {
+        errors: rejected.errors(),
+        left_out: rejected.findings_left_out,
+        findings: rejected.findings,
+        is_one_line: !text.trim_ascii_end().contains(&b'\n'),
+    }
+}
+
+/// Whether a readable text has NS records anywhere, be it below the apex or outside the zone.
+fn has_ns_records(domain: &Domain, text: &[u8]) -> bool {
+    let mut reader = Reader::new(text, &Options::for_zone(domain.name()));
+    while let Some(entry) = reader.next() {
+        if entry.is_ok_and(|entry| entry.record.rtype == RType::NS) {
+            return true;
+        }
+    }
+    false
+}
+
+fn name_of(rdata: &[u8]) -> Option<NameBuf> {
+    Name::from_wire_exact(rdata).ok().map(Name::to_buf)
+}
+
+/// Where the octets that are no UTF-8 begin; all before them is.
+fn place_of(text: &[u8], valid: usize) -> NotAZone {
+    let before = String::from_utf8_lossy(text.get(..valid).unwrap_or_default());
+    let (last, line) = (before.rsplit('\n').next().unwrap_or_default(), before.matches('\n').count() + 1);
+    NotAZone::NotUtf8 { line, column: last.chars().count() + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ZONE: &str = "$TTL 60\n@ SOA ns1.dns.example.net. hostmaster 1 2 3 4 5\n";
+
+    fn check_text(text: &[u8]) -> Result<(), NotAZone> {
+        let ours = ["ns1.dns.example.net", "ns2.dns.example.net"].map(|name| name.parse().unwrap());
+        check(&Domain::parse("example.com").unwrap(), text, &ours)
+    }
+
+    #[test]
+    fn a_zone_names_all_our_servers_and_may_name_others() {
+        let text = format!("{ZONE}@ NS NS1.dns.example.net.\n@ NS ns2.dns.example.net.\n");
+        assert_eq!(check_text(text.as_bytes()), Ok(()));
+        assert_eq!(check_text(format!("{text}@ NS ns.example.org.\n").as_bytes()), Ok(()));
+        let one = format!("{ZONE}@ NS ns1.dns.example.net.\nsub NS ns2.dns.example.net.\n");
+        let missing = NotAZone::NameServersMissing {
+            missing: vec!["ns2.dns.example.net.".into()],
+            present: vec!["ns1.dns.example.net.".into()],
+        };
+        assert_eq!(check_text(one.as_bytes()), Err(missing));
+    }
+
+    #[test]
+    fn only_a_text_without_any_ns_record_has_no_ns_records() {
+        for text in ["", ZONE, "$TTL 60\nwww A 192.0.2.1\n"] {
+            assert_eq!(check_text(text.as_bytes()), Err(NotAZone::NoNameServers), "{text}");
+        }
+        for text in [format!("{ZONE}sub NS ns\n"), format!("{ZONE}@ NT ns\n"), "$TTL 1\nexample.org. NS ns\n".into()] {
+            assert!(matches!(check_text(text.as_bytes()), Err(NotAZone::Findings { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_utf_8_is_found_at_its_line_and_column() {
+        for (text, line, column) in [(&b"\xff"[..], 1, 1), (b"a\r\n\xc3\xbc\xc3", 2, 2), (b"\n\n\nab\xe2\x82x", 4, 3)] {
+            assert_eq!(check_text(text), Err(NotAZone::NotUtf8 { line, column }), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The front as clients meet it: the real server in this process, spoken to over its sockets.
+
+mod abuse;
+mod http;
+mod support;
+mod tree;
+mod upload;

@@ -1,0 +1,206 @@
+//! A delegation tree on loopback, all of it real: name servers of the root, of `com.`, and ours behind the front.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use nss_wire::{NameBuf, RType};
+use nssd::server::Server;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::support::{Api, PATIENCE};
+
+/// Our name servers, as every zone here has to name them.
+pub(crate) const OURS: [&str; 2] = ["ns1.dns.example.net.", "ns2.dns.example.net."];
+
+/// The name servers of the root, of `com.`, and ours.
+pub(crate) struct Tree {
+    pub(crate) root: NameServer,
+    pub(crate) com: NameServer,
+    pub(crate) ours: NameServer,
+    pub(crate) runtime: Runtime,
+}
+
+impl Tree {
+    /// A tree in which `com.` holds `delegations`, written as a zone file has them.
+    pub(crate) fn start(delegations: &str) -> Tree {
+        Tree::start_with(delegations, &[])
+    }
+
+    /// As [`Tree::start`], and `files` are zones from the operator's files on our own server: name and text.
+    pub(crate) fn start_with(delegations: &str, files: &[(&str, &str)]) -> Tree {
+        static TREES: AtomicU8 = AtomicU8::new(1);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        // Addresses of this process and this tree alone; another program may still have the port, so it is tried again.
+        let process = (std::process::id() % 200) as u8 + 20;
+        let tree = TREES.fetch_add(1, Ordering::Relaxed);
+        let address = |host: u8| IpAddr::V4(Ipv4Addr::new(127, process, tree, host));
+        let root = format!(
+            "$TTL 60\n. SOA a.root. hostmaster.root. 1 1800 900 604800 60\n. NS a.root.\n. NS b.root.\n\
+             a.root. A {}\nb.root. A {}\ncom. NS a.com.\ncom. NS b.com.\na.com. A {}\nb.com. A {}\n",
+            address(1),
+            address(2),
+            address(3),
+            address(4)
+        );
+        for _ in 0..50 {
+            let port = UdpSocket::bind((address(1), 0)).unwrap().local_addr().unwrap().port();
+            let listen = |hosts: &[u8]| hosts.iter().map(|&host| (address(host), port).into()).collect::<Vec<_>>();
+            let start = |hosts: &[u8], zones: &[(&str, &str)]| NameServer::start(&runtime, &listen(hosts), zones);
+            let Some(root) = start(&[1, 2], &[(".", &root)]) else { continue };
+            let Some(com) = start(&[3, 4], &[("com", &com_zone(address(3), address(4), delegations))]) else {
+                continue;
+            };
+            let Some(ours) = start(&[5], files) else { continue };
+            return Tree { root, com, ours, runtime };
+        }
+        panic!("no free port");
+    }
+
+    /// A front that asks this tree and publishes on its server of ours.
+    pub(crate) fn api(&self, more: &str) -> Api {
+        let hints: Vec<String> = self.root.listen.iter().map(|address| format!("\"{}\"", address.ip())).collect();
+        Api::start(&format!(
+            "name_servers = {OURS:?}\ncontrol_socket = {:?}\n{more}\n[parent]\nroot_hints = [{}]\ndns_port = {}\n\
+             allow_private_addresses = true\n",
+            self.ours.directory.path().join("control.sock"),
+            hints.join(", "),
+            self.root.listen[0].port()
+        ))
+    }
+
+    /// Changes what `com.` delegates.
+    pub(crate) fn delegate(&self, delegations: &str) {
+        let [a, b] = [self.com.listen[0].ip(), self.com.listen[1].ip()];
+        std::fs::write(self.com.zone_file("com"), com_zone(a, b, delegations)).unwrap();
+        let report = self.runtime.block_on(self.com.server.reload());
+        assert_eq!(report.replaced.len(), 1, "{report:?}");
+    }
+
+    /// Stops our server, as a crash would.
+    pub(crate) fn stop_ours(self) -> StoppedTree {
+        let Tree { root, com, ours, runtime } = self;
+        let NameServer { server, listen, directory } = ours;
+        runtime.block_on(server.stop());
+        StoppedTree { root, com, listen, directory, runtime }
+    }
+}
+
+/// A tree whose server of ours is down.
+pub(crate) struct StoppedTree {
+    root: NameServer,
+    com: NameServer,
+    listen: Vec<SocketAddr>,
+    directory: TempDir,
+    runtime: Runtime,
+}
+
+impl StoppedTree {
+    /// Starts our server again, on what it has stored.
+    pub(crate) fn restart(self) -> Tree {
+        let StoppedTree { root, com, listen, directory, runtime } = self;
+        let ours = NameServer::start_in(&runtime, &listen, directory).expect("the address was free a moment ago");
+        Tree { root, com, ours, runtime }
+    }
+}
+
+fn com_zone(a: IpAddr, b: IpAddr, delegations: &str) -> String {
+    format!("$TTL 60\n@ SOA a hostmaster 1 1800 900 604800 60\n@ NS a\n@ NS b\na A {a}\nb A {b}\n{delegations}\n")
+}
+
+/// One `nssd` with zones from files.
+pub(crate) struct NameServer {
+    server: Server,
+    listen: Vec<SocketAddr>,
+    directory: TempDir,
+}
+
+impl NameServer {
+    /// `None` when an address is taken.
+    fn start(runtime: &Runtime, listen: &[SocketAddr], zones: &[(&str, &str)]) -> Option<NameServer> {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = String::new();
+        for (n, (name, text)) in zones.iter().enumerate() {
+            let file = if *name == "." { format!("{n}.zone") } else { format!("{name}.zone") };
+            std::fs::write(directory.path().join(&file), text).unwrap();
+            config.push_str(&format!("[[zone]]\nname = \"{name}\"\nfile = {:?}\n", directory.path().join(file)));
+        }
+        std::fs::write(directory.path().join("zones.toml"), config).unwrap();
+        NameServer::start_in(runtime, listen, directory)
+    }
+
+    fn start_in(runtime: &Runtime, listen: &[SocketAddr], directory: TempDir) -> Option<NameServer> {
+        let path = directory.path();
+        let addresses: Vec<String> = listen.iter().map(|address| format!("\"{address}\"")).collect();
+        let config = format!(
+            "[server]\nlisten = [{}]\nworkers = 1\nstate_directory = {path:?}\ncontrol_socket = {:?}\n{}",
+            addresses.join(", "),
+            path.join("control.sock"),
+            std::fs::read_to_string(path.join("zones.toml")).unwrap()
+        );
+        let config = nssd::config::Config::from_toml(&config).unwrap();
+        let server = runtime.block_on(Server::start(config)).ok()?;
+        let broken = server.status().broken;
+        assert!(broken.is_empty(), "{broken:?}");
+        Some(NameServer { server, listen: listen.to_vec(), directory })
+    }
+
+    fn zone_file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(format!("{name}.zone"))
+    }
+
+    /// Asks over UDP.
+    pub(crate) fn ask(&self, qname: &str, qtype: RType) -> Answer {
+        let socket = UdpSocket::bind((self.listen[0].ip(), 0)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.connect(self.listen[0]).unwrap();
+        socket.send(&query(qname, qtype)).unwrap();
+        let mut reply = [0; 4096];
+        let size = socket.recv(&mut reply).unwrap();
+        Answer::read(&reply[..size])
+    }
+
+    /// Asks over TCP.
+    pub(crate) fn ask_over_tcp(&self, qname: &str, qtype: RType) -> Answer {
+        let mut stream = TcpStream::connect(self.listen[0]).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let query = query(qname, qtype);
+        stream.write_all(&(query.len() as u16).to_be_bytes()).unwrap();
+        stream.write_all(&query).unwrap();
+        let mut size = [0; 2];
+        stream.read_exact(&mut size).unwrap();
+        let mut reply = vec![0; usize::from(u16::from_be_bytes(size))];
+        stream.read_exact(&mut reply).unwrap();
+        Answer::read(&reply)
+    }
+}
+
+/// What a test looks at in a reply.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) rcode: u16,
+    pub(crate) is_authoritative: bool,
+    /// The answer section in presentation form, without owner, TTL and class.
+    pub(crate) data: Vec<String>,
+}
+
+impl Answer {
+    fn read(reply: &[u8]) -> Answer {
+        let message = hickory_proto::op::Message::from_vec(reply).unwrap();
+        Answer {
+            rcode: message.metadata.response_code.into(),
+            is_authoritative: message.metadata.authoritative,
+            data: message.answers.iter().map(|record| record.data.to_string()).collect(),
+        }
+    }
+}
+
+fn query(qname: &str, qtype: RType) -> Vec<u8> {
+    let mut query = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0".to_vec();
+    query.extend(qname.parse::<NameBuf>().unwrap().as_name().as_wire());
+    query.extend(qtype.0.to_be_bytes());
+    query.extend([0, 1]);
+    query
+}
