@@ -25,19 +25,25 @@ fn tree(root: &[&str], tld: &[&str]) -> Internet {
 }
 
 /// An internet on sockets.
-struct Net {
+pub(crate) struct Net {
     internet: Arc<Mutex<Internet>>,
     port: u16,
 }
 
 impl Net {
     async fn start(internet: Internet) -> Net {
+        let port = free_port(&internet.addresses());
+        Net::start_on(internet, port).await
+    }
+
+    /// Has to be called on the runtime that is to run the servers.
+    pub(crate) async fn start_on(internet: Internet, port: u16) -> Net {
         let addresses = internet.addresses();
         let internet = Arc::new(Mutex::new(internet));
-        let (port, sockets) = bind(&addresses).await;
-        for (udp, tcp) in sockets {
-            tokio::spawn(serve_udp(udp, Arc::clone(&internet)));
-            tokio::spawn(serve_tcp(tcp, Arc::clone(&internet)));
+        for address in addresses {
+            let at = SocketAddr::new(address, port);
+            tokio::spawn(serve_udp(UdpSocket::bind(at).await.unwrap(), Arc::clone(&internet)));
+            tokio::spawn(serve_tcp(TcpListener::bind(at).await.unwrap(), Arc::clone(&internet)));
         }
         Net { internet, port }
     }
@@ -56,21 +62,17 @@ impl Net {
     }
 }
 
-/// UDP and TCP sockets on all addresses, on one port that is free on all of them.
-async fn bind(addresses: &[IpAddr]) -> (u16, Vec<(UdpSocket, TcpListener)>) {
-    'port: loop {
-        let probe = UdpSocket::bind(SocketAddr::new(addresses[0], 0)).await.unwrap();
-        let port = probe.local_addr().unwrap().port();
-        drop(probe);
-        let mut sockets = Vec::new();
-        for &address in addresses {
+/// A port that is free on all addresses, over UDP and TCP.
+pub(crate) fn free_port(addresses: &[IpAddr]) -> u16 {
+    loop {
+        let port = std::net::UdpSocket::bind((addresses[0], 0)).unwrap().local_addr().unwrap().port();
+        let is_free = |&address| {
             let at = SocketAddr::new(address, port);
-            match (UdpSocket::bind(at).await, TcpListener::bind(at).await) {
-                (Ok(udp), Ok(tcp)) => sockets.push((udp, tcp)),
-                _ => continue 'port,
-            }
+            std::net::UdpSocket::bind(at).is_ok() && std::net::TcpListener::bind(at).is_ok()
+        };
+        if addresses.iter().all(is_free) {
+            return port;
         }
-        return (port, sockets);
     }
 }
 

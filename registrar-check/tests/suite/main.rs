@@ -2,4 +2,5 @@
 
 mod checker;
 mod internet;
+mod peers;
 mod walk;
