@@ -1,5 +1,6 @@
 //! Checks in an internet of the tests' own.
 
+mod chance;
 mod checker;
 mod internet;
 mod peers;
