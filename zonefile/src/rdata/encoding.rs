@@ -183,7 +183,9 @@ impl Rdata<'_> {
             }
             digits => {
                 self.out.push(0);
-                append_dotted_hex(digits, self.out)
+                // Unlike in an NSAP address, a dot stands between two octets.
+                let has_stray_dot = digits.split(|&octet| octet == b'.').any(<[u8]>::is_empty);
+                append_dotted_hex(digits, self.out) && !has_stray_dot
             }
         };
         if !is_right || self.out.len() == start + 1 {

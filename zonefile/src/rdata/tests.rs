@@ -84,6 +84,7 @@ fn addresses() {
     refused("IPSECKEY 10 1 2 b AAAA", 17, "IPSECKEY gateway: expected an IPv4 address such as 192.0.2.1");
     refused("IPSECKEY 10 4 2 b AAAA", 17, "IPSECKEY gateway: expected a type from 0 to 3 before this field");
     refused("AMTRELAY 10 2 3 b", 13, "AMTRELAY relay: expected a number from 0 to 1");
+    refused("ATMA 47.", 6, "ATMA address: expected + and the digits of a telephone number, or hexadecimal digits");
     refused("A6 64 2001:db8::1 b", 7, "A6 address: expected an address whose bits within the prefix are zero");
 }
 
