@@ -376,7 +376,7 @@ mod tests {
 
     #[test]
     fn the_sample_file_is_a_configuration() {
-        let sample = include_str!("../../etc/nss-api.toml");
+        let sample = include_str!("../../config/nss-api.toml");
         Config::from_toml(sample).unwrap();
         // Every key that the sample shows commented out is one, and its value is the default or one that is allowed.
         let all: String = sample

@@ -463,7 +463,7 @@ mod tests {
 
     #[test]
     fn the_sample_is_a_configuration_and_it_and_the_manual_show_every_key() {
-        let text = include_str!("../../etc/nssd.toml");
+        let text = include_str!("../../config/nssd.toml");
         let manual = include_str!("../../docs/nssd.md");
         let config = Config::from_toml(text).unwrap();
         assert!(config.server.listen.is_some() && config.zones.len() == 1);

@@ -94,10 +94,10 @@ pub(crate) fn run() -> Outcome {
     sample_configurations()
 }
 
-/// The samples in `etc/` must suit the daemons they are for.
+/// The samples in `config/` must suit the daemons they are for.
 fn sample_configurations() -> Outcome {
     let daemons = Daemons::build(Profile::Dev)?;
-    for (daemon, sample) in [(&daemons.nssd, "etc/nssd.toml"), (&daemons.nss_api, "etc/nss-api.toml")] {
+    for (daemon, sample) in [(&daemons.nssd, "config/nssd.toml"), (&daemons.nss_api, "config/nss-api.toml")] {
         let mut command = std::process::Command::new(daemon);
         run_command(command.current_dir(root()).args(["check-config", sample]))?;
         println!("ok     {sample} is a valid configuration");

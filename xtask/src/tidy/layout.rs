@@ -3,8 +3,19 @@
 use super::{Complaint, Tree};
 
 /// The house: every folder at the top.
-const FOLDERS: [&str; 11] =
-    ["authority", "docs", "etc", "fuzz", "nix", "nss-api", "nssd", "registrar-check", "wire", "xtask", "zonefile"];
+const FOLDERS: [&str; 11] = [
+    "authority",
+    "config",
+    "docs",
+    "fuzz",
+    "nss-api",
+    "nssd",
+    "packaging",
+    "registrar-check",
+    "wire",
+    "xtask",
+    "zonefile",
+];
 /// Folders that packaging may leave out of a source archive.
 const OPTIONAL: [&str; 1] = ["nix"];
 
@@ -116,12 +127,12 @@ mod tests {
 
     #[test]
     fn broken_toml_is_reported() {
-        assert_complains(&toml_files(&tree_of("etc/nssd.toml", "listen = [")), "etc/nssd.toml");
-        assert!(toml_files(&tree_of("etc/nssd.toml", "listen = []")).is_empty());
+        assert_complains(&toml_files(&tree_of("config/nssd.toml", "listen = [")), "config/nssd.toml");
+        assert!(toml_files(&tree_of("config/nssd.toml", "listen = []")).is_empty());
     }
 
     #[test]
     fn a_shell_script_is_reported() {
-        assert_complains(&shell_scripts(&tree_of("etc/run.sh", "")), "run.sh");
+        assert_complains(&shell_scripts(&tree_of("packaging/run.sh", "")), "run.sh");
     }
 }
