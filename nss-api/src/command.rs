@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::fmt;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -115,7 +116,8 @@ fn read(path: &std::path::Path) -> Result<Config, Failure> {
 fn start_log(log: &Log) {
     // The configuration was checked with the same function.
     let filter = EnvFilter::try_new(&log.level).unwrap_or_default();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     match log.format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),

@@ -191,7 +191,8 @@ fn is_at_or_below(name: &str, ancestor: &str) -> bool {
     name.strip_suffix(ancestor).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The IANA registry "Special-Use Domain Names", without the example names, and what else is never delegated publicly.
+/// The IANA registry "Special-Use Domain Names" without the example names, `internal`, and the reverse zones of addresses
+/// that every network has for itself.
 const SPECIAL_USE: &[(&str, &str)] = &[
     ("alt", "RFC 9476 §3"),
     ("internal", "reserved by ICANN for private use"),

@@ -263,3 +263,32 @@ fn checker_config(config: &Config) -> nss_registrar_check::Config {
     checks.cache.walks_max = config.limits.parent_checks_max.get();
     checks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(more: &str) -> Gate {
+        let config = format!("name_servers = [\"ns1.dns.example.net\"]\n{more}");
+        Gate::new(Config::from_toml(&config).unwrap(), ZoneServer::new("/nonexistent/control.sock"))
+    }
+
+    #[tokio::test]
+    async fn a_text_that_waits_too_long_for_its_turn_is_sent_back() {
+        let gate = gate("[limits]\nparses_max = 1\n[timeouts]\nqueue_ms = 1\n");
+        let domain = Domain::parse("example.com").unwrap();
+        let turn = gate.parses.acquire().await.unwrap();
+        let refused = gate.check_text(&domain, Bytes::new(), BodyType::Plain).await.unwrap_err();
+        assert_eq!((refused.status(), refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "busy"));
+        drop(turn);
+        let refused = gate.check_text(&domain, Bytes::new(), BodyType::Plain).await.unwrap_err();
+        assert_eq!(refused.code(), "no-ns-records");
+    }
+
+    #[test]
+    fn the_operators_own_zone_comes_in_over_http_in_open_mode_only() {
+        let domain = Domain::parse("dns.example.net").unwrap();
+        assert_eq!(gate("").check_domain(&domain).unwrap_err().code(), "operators-domain");
+        assert!(gate("ownership = \"open\"\n").check_domain(&domain).is_ok());
+    }
+}
