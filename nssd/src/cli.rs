@@ -235,10 +235,13 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     // A file at the limit of its size is an error of the write that hit it, not the end of the process.
     #[cfg(target_os = "linux")]
     let _file_size = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
-    let server = Server::start(config).await.map_err(|error| {
-        tracing::error!(%error, "cannot start");
-        Failure::new(Exit::Failed, error.to_string())
-    })?;
+    let server = match Server::start(config).await {
+        Ok(server) => server,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            return Ok(Exit::Failed);
+        }
+    };
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

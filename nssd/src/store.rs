@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nss_wire::{Name, NameBuf};
@@ -65,7 +66,16 @@ impl Store {
         if !path.exists() {
             create(directory, &path)?;
         }
-        let database = open_database(&path)?;
+        let give_up_at = Instant::now() + IN_USE_TIME_MAX;
+        let database = loop {
+            match open_database(&path) {
+                // A daemon that was killed a moment ago still has the file until the kernel has cleaned up behind it.
+                Err(error) if error.kind == StoreErrorKind::InUse && Instant::now() < give_up_at => {
+                    std::thread::sleep(IN_USE_PAUSE);
+                }
+                opened => break opened?,
+            }
+        };
         Ok(Store { path, database: RwLock::new(Some(database)) })
     }
 
@@ -275,6 +285,10 @@ const GENERATION: &str = "generation";
 const FORMAT: &str = "format";
 const FORMAT_VERSION: u64 = 1;
 
+/// Time that another process may take to let go of the file: a killed one frees its memory first.
+const IN_USE_TIME_MAX: Duration = Duration::from_secs(1);
+const IN_USE_PAUSE: Duration = Duration::from_millis(10);
+
 /// Octets of redb's page cache. Texts are read once at the start and seldom after.
 const CACHE_SIZE: usize = 32 << 20;
 
@@ -426,6 +440,17 @@ mod tests {
         let error = Store::open(directory.path()).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::InUse);
         assert!(error.to_string().contains("is nssd running already?"), "{error}");
+    }
+
+    #[test]
+    fn a_store_that_is_let_go_in_time_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Store::open(directory.path()).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| Store::open(directory.path()));
+            drop(first);
+            second.join().unwrap().unwrap();
+        });
     }
 
     #[test]
