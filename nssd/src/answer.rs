@@ -76,7 +76,8 @@ impl Answer for Authority {
                 kind: kind_number(reply.kind),
                 is_trusted: reply.has_valid_cookie,
             },
-            // A transfer over UDP gets an ordinary reply (RFC 1995 §2, RFC 5936 §4.2), so that there is none to see here.
+            // A transfer over UDP gets an ordinary reply (RFC 1995 §2, RFC 5936 §4.2), so that there is none to see
+            // here.
             Outcome::Silent | Outcome::Transfer(_) => Answered::Silent,
         }
     }
@@ -159,7 +160,8 @@ pub(crate) fn policy(config: &ServerConfig, random: [u8; 16]) -> Policy {
     }
 }
 
-/// Cuts a reply down to header and question and marks it as truncated; returns its octets, `None` when it makes no sense.
+/// Cuts a reply down to header and question and marks it as truncated; returns its octets, `None` when it makes no
+/// sense.
 pub(crate) fn truncate(reply: &mut [u8]) -> Option<usize> {
     let mut header = Header::read(reply)?;
     let end = {

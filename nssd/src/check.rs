@@ -1,7 +1,7 @@
 //! From text to a zone that can be served, or to everything that is wrong with it.
 //!
-//! The linter on the command line, the dry run, the upload and the start of the daemon all come through here, and so does
-//! `nss-api`: what one of them accepts the others accept.
+//! The linter on the command line, the dry run, the upload and the start of the daemon all come through here, and
+//! so does `nss-api`: what one of them accepts the others accept.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -133,7 +133,8 @@ pub fn check_with(
     }
 }
 
-/// The owner of the first SOA record of `text`, which is the apex of the zone; `None` when there is none that can be read.
+/// The owner of the first SOA record of `text`, which is the apex of the zone; `None` when there is none that can
+/// be read.
 pub fn apex_of(text: &[u8], origin: Option<NameBuf>) -> Option<NameBuf> {
     let mut reader = Reader::new(text, &Options { origin, ..Options::default() });
     while let Some(entry) = reader.next() {

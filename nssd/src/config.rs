@@ -1,7 +1,7 @@
 //! The configuration: one TOML file, read once, immutable afterwards.
 //!
-//! Every key may be left out, and so may the file. A key that is not known, or a value that makes no sense, is refused with
-//! its line and column.
+//! Every key may be left out, and so may the file. A key that is not known, or a value that makes no sense, is
+//! refused with its line and column.
 
 use std::fmt;
 use std::io;
@@ -124,7 +124,8 @@ pub struct ServerConfig {
     pub nsid: Option<String>,
     /// Whether DNS cookies are answered (RFC 7873, RFC 9018).
     pub cookies: bool,
-    /// Secret of the DNS cookies, 32 hexadecimal digits, the same on all servers behind one address; absent: random at start.
+    /// Secret of the DNS cookies, 32 hexadecimal digits, the same on all servers behind one address; absent: random
+    /// at start.
     #[serde(deserialize_with = "cookie_secret")]
     pub cookie_secret: Option<[u8; 16]>,
     /// Octets of a UDP answer at most, 512 to 4096.

@@ -19,7 +19,8 @@
 //! tag names one version of a zone; send it back in `If-Match` and the call fails with 412 when somebody
 //! else was faster. `If-None-Match: *` creates and never replaces.
 //!
-//! The version is in the path. Within `v1` answers may gain members, never lose them; readers ignore what they do not know.
+//! The version is in the path. Within `v1` answers may gain members, never lose them; readers ignore what they do
+//! not know.
 
 mod client;
 mod problem;
@@ -57,7 +58,8 @@ pub struct ZoneStatus {
     pub zone: String,
     /// SOA serial.
     pub serial: u32,
-    /// Counts the versions of all uploaded zones, and so grows with each change; 0 for a zone from a file and for a dry run.
+    /// Counts the versions of all uploaded zones, and so grows with each change; 0 for a zone from a file and for a
+    /// dry run.
     pub generation: u64,
     /// Entity tag of this version for `If-Match`; absent for a zone from a file and for a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,7 +140,8 @@ pub struct ServerStatus {
     pub memory_bytes: u64,
     /// The version of the last upload.
     pub generation: u64,
-    /// Zones that are stored or configured and not served, or served in an older version, with the reason; the first 100.
+    /// Zones that are stored or configured and not served, or served in an older version, with the reason; the
+    /// first 100.
     pub broken: Vec<BrokenZone>,
     /// Since the start.
     pub counters: Counters,

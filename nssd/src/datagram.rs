@@ -1,7 +1,7 @@
 //! Datagrams one by one, for systems without `recvmmsg`: what `mmsg.rs` does, with the plain calls and no unsafe code.
 //!
-//! The plain calls don't tell the address that a request was sent to. On a host with several addresses list each of them
-//! instead of a wildcard, or replies may leave from another address than the one asked.
+//! The plain calls don't tell the address that a request was sent to. On a host with several addresses list each of
+//! them instead of a wildcard, or replies may leave from another address than the one asked.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};

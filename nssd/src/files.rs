@@ -1,7 +1,7 @@
 //! The operator's zone files: one by one (`[[zone]]`), or a directory of them (`[[zone_directory]]`).
 //!
-//! They are read at the start and at each reload. A file that no longer makes a zone keeps the zone that is served; a file that
-//! is gone withdraws it.
+//! They are read at the start and at each reload. A file that no longer makes a zone keeps the zone that is served;
+//! a file that is gone withdraws it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -144,14 +144,16 @@ impl ZoneFiles {
         });
         let broken = match result {
             Ok(status) => {
-                tracing::info!(zone = %apex, file = %path.display(), serial = status.serial, records = status.records, "zone read from its file");
+                let (file, serial, records) = (path.display(), status.serial, status.records);
+                tracing::info!(zone = %apex, %file, serial, records, "zone read from its file");
                 let mut report = lock(report);
                 let list = if status.change == Change::Created { &mut report.created } else { &mut report.replaced };
                 list.push(status.zone);
                 None
             }
             Err(reason) => {
-                tracing::error!(zone = %apex, file = %path.display(), %reason, "a zone file makes no zone; what was served before stays");
+                let file = path.display();
+                tracing::error!(zone = %apex, %file, %reason, "a zone file makes no zone; the one before stays");
                 match zones.put_broken_file(apex.clone(), &path, &reason) {
                     Ok(broken) => lock(report).broken.push(broken),
                     Err(problem) => lock(report).notes.push(format!("{apex}: {problem}")),

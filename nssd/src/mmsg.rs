@@ -12,7 +12,8 @@ use std::ptr::null_mut;
 
 use libc::{c_int, c_uint, cmsghdr, iovec, mmsghdr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
 
-/// Datagrams in a batch at most. More gains nothing measurable; with 64 the buffers of a batch stay within a core's L2 cache.
+/// Datagrams in a batch at most. More gains nothing measurable; with 64 the buffers of a batch stay within a core's
+/// L2 cache.
 pub(crate) const BATCH_SIZE: usize = 64;
 
 /// Octets of a request at most. A query is a name and an OPT record; what is longer than this is cut off and dropped.
@@ -100,10 +101,11 @@ impl Batch {
                 slot.control.0.len(),
             ));
         }
-        // SAFETY: `headers` holds BATCH_SIZE initialised headers (the loop above visits all of them: slots, requests,
-        // vectors and headers all have BATCH_SIZE elements). Each points to an address, a vector, a request and a control
-        // buffer of its own, with their true lengths; all of them outlive the call, and nothing else refers to
-        // them during it. The descriptor is open as long as `socket` is borrowed. A null timeout means none.
+        // SAFETY: `headers` holds BATCH_SIZE initialised headers (the loop above visits all of them: slots,
+        // requests, vectors and headers all have BATCH_SIZE elements). Each points to an address, a vector, a
+        // request and a control buffer of its own, with their true lengths; all of them outlive the call, and
+        // nothing else refers to them during it. The descriptor is open as long as `socket` is borrowed. A null
+        // timeout means none.
         let n = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -130,8 +132,8 @@ impl Batch {
         Ok(n)
     }
 
-    /// The `i`-th request that the last [`Batch::receive`] brought, with room for its reply; `None` when there is no such request, or
-    /// none that can be answered.
+    /// The `i`-th request that the last [`Batch::receive`] brought, with room for its reply; `None` when there is
+    /// no such request, or none that can be answered.
     pub(crate) fn exchange(&mut self, i: usize) -> Option<Exchange<'_>> {
         let slot = self.slots[..self.received].get_mut(i)?;
         let peer = slot.peer()?;
@@ -164,10 +166,10 @@ impl Batch {
         let mut at = 0;
         while at < n {
             let rest = &mut headers[at..n];
-            // SAFETY: the loop above initialised the headers up to `n`. Each points to an address as long as the kernel had
-            // written it, a vector of its own over a reply, and control messages that the kernel had written (their length is 0
-            // otherwise); all of them outlive the call, and nothing else refers to them during it. The descriptor is open as long as
-            // `socket` is borrowed.
+            // SAFETY: the loop above initialised the headers up to `n`. Each points to an address as long as the
+            // kernel had written it, a vector of its own over a reply, and control messages that the kernel had
+            // written (their length is 0 otherwise); all of them outlive the call, and nothing else refers to them
+            // during it. The descriptor is open as long as `socket` is borrowed.
             let done = unsafe { libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr().cast(), rest.len() as c_uint, 0) };
             match usize::try_from(done) {
                 Ok(done) if done > 0 => {
@@ -210,14 +212,14 @@ impl Slot {
 
     /// Turns the control message of the request into the one of the reply.
     ///
-    /// The packet information that came with the request names the address it was sent to: sent back, it makes that address the source of
-    /// the reply. The interface is another matter. The way back may lead out of another one, so that only
-    /// a link-local address, which means nothing without its interface, keeps it.
+    /// The packet information that came with the request names the address it was sent to: sent back, it makes that
+    /// address the source of the reply. The interface is another matter. The way back may lead out of another one,
+    /// so that only a link-local address, which means nothing without its interface, keeps it.
     fn let_the_route_choose_the_interface(&mut self) {
         let mut nothing = EMPTY_VECTOR;
         let header = message(null_mut(), 0, &mut nothing, self.control.0.as_mut_ptr(), self.control_len).msg_hdr;
-        // SAFETY: only `msg_control` and `msg_controllen` are read; they describe the buffer of this slot, which the kernel has
-        // filled up to `control_len`. The result is null or points to a whole cmsghdr in it.
+        // SAFETY: only `msg_control` and `msg_controllen` are read; they describe the buffer of this slot, which
+        // the kernel has filled up to `control_len`. The result is null or points to a whole cmsghdr in it.
         let control = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
         if control.is_null() {
             self.control_len = 0;
@@ -299,8 +301,9 @@ pub(crate) fn prepare(socket: &UdpSocket) -> io::Result<()> {
     let on: c_int = 1;
     match local {
         SocketAddr::V4(address) => {
-            // Answers stay below the smallest MTU there is. OMIT leaves the Don't Fragment bit off and ignores the path MTU
-            // that an attacker could have forged to get at fragments (draft-ietf-dnsop-avoid-fragmentation, RFC 9715 §3.1).
+            // Answers stay below the smallest MTU there is. OMIT leaves the Don't Fragment bit off and ignores the
+            // path MTU that an attacker could have forged to get at fragments
+            // (draft-ietf-dnsop-avoid-fragmentation, RFC 9715 §3.1).
             set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)?;
             if address.ip().is_unspecified() {
                 set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, on)?;

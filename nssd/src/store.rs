@@ -1,8 +1,9 @@
 //! The store: the text of every uploaded zone, octet for octet, in one redb file.
 //!
-//! A commit is durable when it returns: the process may be killed and the power may fail at any moment, the store then has either all of
-//! the commit or nothing of it. Two-phase commits are on because the text comes from strangers: with redb's default a
-//! torn commit is told from a whole one by a checksum that is not made to withstand who chooses the data.
+//! A commit is durable when it returns: the process may be killed and the power may fail at any moment, the store
+//! then has either all of the commit or nothing of it. Two-phase commits are on because the text comes from
+//! strangers: with redb's default a torn commit is told from a whole one by a checksum that is not made to
+//! withstand who chooses the data.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -314,7 +315,8 @@ fn create(directory: &Path, path: &Path) -> Result<(), StoreError> {
 }
 
 fn open_database(path: &Path) -> Result<Database, StoreError> {
-    // redb promises errors, not panics, for files that it did not write; a file that proves it wrong is still just a damaged file.
+    // redb promises errors, not panics, for files that it did not write; a file that proves it wrong is still just
+    // a damaged file.
     let opened = std::panic::catch_unwind(|| {
         let database = redb::Builder::new().set_cache_size(CACHE_SIZE).create(path)?;
         let format = prepare(&database)?;
@@ -350,7 +352,8 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
 
 fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
-    // Two-phase, and with the free pages noted down, so that the start after a crash does not have to walk the whole file.
+    // Two-phase, and with the free pages noted down, so that the start after a crash does not have to walk the
+    // whole file.
     transaction.set_quick_repair(true);
     {
         let mut texts = transaction.open_table(TEXTS)?;
@@ -520,7 +523,8 @@ mod tests {
                 let store = Store::open(directory.path()).unwrap();
                 let mut stored = store.page(None, 100).unwrap();
                 stored.sort_by(|a, b| a.0.cmp(&b.0));
-                let wanted: Vec<_> = model.iter().map(|(apex, (text, version))| (apex.clone(), text.clone(), *version)).collect();
+                let entry = |(apex, (text, version)): (&NameBuf, &(Bytes, Version))| (apex.clone(), text.clone(), *version);
+                let wanted: Vec<_> = model.iter().map(entry).collect();
                 proptest::prop_assert_eq!(stored, wanted);
                 proptest::prop_assert_eq!(store.generation().unwrap(), generation);
             }

@@ -1,7 +1,8 @@
 //! TCP: messages behind their length, several under way on one connection (RFC 7766), and zone transfers.
 //!
-//! Every connection is bounded in memory and time: it holds one message that arrives and about one reply that leaves, and ends when
-//! neither makes progress. When all places are taken the connection that was quiet the longest makes room.
+//! Every connection is bounded in memory and time: it holds one message that arrives and about one reply that
+//! leaves, and ends when neither makes progress. When all places are taken the connection that was quiet the
+//! longest makes room.
 
 use std::collections::HashMap;
 use std::io;

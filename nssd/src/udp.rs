@@ -1,7 +1,7 @@
 //! UDP: one plain thread and one socket per worker and listen address.
 //!
-//! The kernel spreads clients over the sockets of one address (`SO_REUSEPORT`), so that the workers share nothing. A worker
-//! takes a batch of queries, answers them into buffers that it owns for life, and sends the batch.
+//! The kernel spreads clients over the sockets of one address (`SO_REUSEPORT`), so that the workers share nothing.
+//! A worker takes a batch of queries, answers them into buffers that it owns for life, and sends the batch.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -114,7 +114,8 @@ impl<A: Answer + Send + 'static> Worker<A> {
     fn work(&mut self, batch: &mut Batch, received: usize, now_ms: u32) {
         let mut next = 0;
         while next < received {
-            // Unwind safe: `next` has moved on before the panic, the reply is not sent, and the rest starts afresh below.
+            // Unwind safe: `next` has moved on before the panic, the reply is not sent, and the rest starts afresh
+            // below.
             let result = catch_unwind(AssertUnwindSafe(|| {
                 while next < received {
                     let exchange = batch.exchange(next);
@@ -162,7 +163,8 @@ impl<A: Answer + Send + 'static> Worker<A> {
 
 /// Wakes a worker that waits on `socket`, so that it sees that it has to stop.
 pub(crate) fn wake(socket: &UdpSocket) {
-    // On Linux this ends the wait although the socket has no peer and the call says so; elsewhere the receive timeout does.
+    // On Linux this ends the wait although the socket has no peer and the call says so; elsewhere the receive
+    // timeout does.
     let _ = SockRef::from(socket).shutdown(std::net::Shutdown::Both);
 }
 

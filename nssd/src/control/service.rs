@@ -63,8 +63,8 @@ impl ControlSocket {
             fs::create_dir_all(directory)?;
         }
         remove_if_dead(path)?;
-        // Between bind and chmod the file has the mode that the umask allows, and a client could slip in: so it is bound under a name
-        // that nobody looks at, and moved when all is set.
+        // Between bind and chmod the file has the mode that the umask allows, and a client could slip in: so it is
+        // bound under a name that nobody looks at, and moved when all is set.
         let mut hidden = path.as_os_str().to_owned();
         hidden.push(format!(".{}", std::process::id()));
         let hidden = PathBuf::from(hidden);

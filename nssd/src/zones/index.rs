@@ -1,0 +1,214 @@
+//! What is known of every zone: what is served, what the store holds, what the operator's file says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nss_wire::NameBuf;
+
+use super::{Totals, key};
+use crate::check::Accepted;
+use crate::control::{BrokenZone, Change, Finding, Precondition, Problem, ProblemCode, Severity, Source, ZoneStatus};
+use crate::store::Version;
+
+/// What is known of every zone, by name as text.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) zones: BTreeMap<Box<str>, Hosted>,
+    pub(super) broken: BTreeSet<Box<str>>,
+    pub(super) totals: Totals,
+    pub(super) generation: u64,
+}
+
+impl Index {
+    /// Replaces what is known of a zone, and keeps the sums.
+    pub(super) fn set(&mut self, key: String, hosted: Hosted) {
+        let key: Box<str> = key.into();
+        if hosted.broken().is_some() {
+            self.broken.insert(key.clone());
+        } else {
+            self.broken.remove(&key);
+        }
+        let after = hosted.totals();
+        let before = if hosted.is_known() { self.zones.insert(key, hosted) } else { self.zones.remove(&key) };
+        let before = before.as_ref().map_or(Totals::default(), Hosted::totals);
+        let totals = &mut self.totals;
+        totals.zones = totals.zones - before.zones + after.zones;
+        totals.zones_uploaded = totals.zones_uploaded - before.zones_uploaded + after.zones_uploaded;
+        totals.memory_bytes = totals.memory_bytes - before.memory_bytes + after.memory_bytes;
+    }
+
+    /// Whether an upload or a deletion may happen to the zone as it is now.
+    pub(super) fn check(&self, apex: &NameBuf, precondition: &Precondition) -> Result<(), Problem> {
+        let key = key(apex.as_name());
+        let hosted = self.zones.get(key.as_str());
+        if let Some(file) = hosted.and_then(|hosted| hosted.file.as_ref()) {
+            let detail = format!("{key} is served from the operator's file {}; change it there and reload", file.path);
+            return Err(Problem::new(ProblemCode::Conflict, detail));
+        }
+        let upload = hosted.and_then(|hosted| hosted.upload.as_ref());
+        let current = upload.map(|upload| etag(upload.version.generation));
+        let detail = match (precondition, current) {
+            (Precondition::None, _) | (Precondition::Exists, Some(_)) | (Precondition::Absent, None) => return Ok(()),
+            (Precondition::Version(wanted), Some(current)) if *wanted == current => return Ok(()),
+            (Precondition::Version(_), Some(current)) => {
+                format!("{key} is in version {current} now; look at it again before you replace it")
+            }
+            (Precondition::Version(_) | Precondition::Exists, None) => format!("{key} is not hosted here"),
+            (Precondition::Absent, Some(current)) => format!("{key} exists already, in version {current}"),
+        };
+        Err(Problem::new(ProblemCode::PreconditionFailed, detail))
+    }
+
+    pub(super) fn dry_run(&self, apex: &NameBuf, accepted: &Accepted) -> ZoneStatus {
+        let key = key(apex.as_name());
+        let before = self.zones.get(key.as_str()).and_then(|hosted| hosted.served.as_ref());
+        let mut findings = accepted.findings.clone();
+        if let Some(finding) = before.and_then(|before| serial_finding(before.serial, accepted.zone.serial())) {
+            findings.insert(0, finding);
+        }
+        ZoneStatus {
+            zone: key,
+            serial: accepted.zone.serial(),
+            generation: 0,
+            etag: None,
+            records: accepted.zone.record_count() as u64,
+            memory_bytes: accepted.zone.memory_size() as u64,
+            source: Source::Upload,
+            uploaded_at: None,
+            change: Change::None,
+            findings,
+            stale: None,
+        }
+    }
+}
+
+/// What is known of one zone.
+#[derive(Debug, Default)]
+pub(super) struct Hosted {
+    pub(super) served: Option<Served>,
+    /// The operator's file that names this zone: uploads are refused as long as there is one.
+    pub(super) file: Option<ZoneFile>,
+    /// What the store holds.
+    pub(super) upload: Option<Upload>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Served {
+    pub(super) origin: Origin,
+    pub(super) serial: u32,
+    pub(super) records: u64,
+    pub(super) memory_bytes: u64,
+    pub(super) findings: Box<[Finding]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Upload,
+    File,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ZoneFile {
+    pub(super) path: Box<str>,
+    pub(super) broken: Option<Box<str>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Upload {
+    pub(super) version: Version,
+    pub(super) broken: Option<Box<str>>,
+}
+
+impl Hosted {
+    pub(super) fn is_known(&self) -> bool {
+        self.served.is_some() || self.file.is_some() || self.upload.is_some()
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        let Some(served) = &self.served else { return Totals::default() };
+        Totals {
+            zones: 1,
+            zones_uploaded: u64::from(served.origin == Origin::Upload),
+            memory_bytes: served.memory_bytes,
+            generation: 0,
+        }
+    }
+
+    /// Why what ought to be served is not.
+    pub(super) fn broken(&self) -> Option<&str> {
+        match (&self.file, &self.upload) {
+            (Some(file), _) => file.broken.as_deref(),
+            (None, Some(upload)) => upload.broken.as_deref(),
+            (None, None) => None,
+        }
+    }
+
+    pub(super) fn broken_zone(&self, key: &str) -> Option<BrokenZone> {
+        let source = self.file.as_ref().map_or(Source::Upload, |file| Source::File(file.path.as_ref().to_owned()));
+        Some(BrokenZone {
+            zone: key.to_owned(),
+            source,
+            still_served: self.served.is_some(),
+            reason: self.broken()?.to_owned(),
+        })
+    }
+
+    pub(super) fn status(&self, key: &str, change: Change) -> Option<ZoneStatus> {
+        let served = self.served.as_ref()?;
+        let version = self.upload.as_ref().filter(|_| served.origin == Origin::Upload).map(|upload| upload.version);
+        let source = match (served.origin, &self.file) {
+            (Origin::File, Some(file)) => Source::File(file.path.as_ref().to_owned()),
+            (Origin::File | Origin::Upload, _) => Source::Upload,
+        };
+        Some(ZoneStatus {
+            zone: key.to_owned(),
+            serial: served.serial,
+            generation: version.map_or(0, |version| version.generation),
+            etag: version.map(|version| etag(version.generation)),
+            records: served.records,
+            memory_bytes: served.memory_bytes,
+            source,
+            uploaded_at: version.map(|version| version.uploaded_at),
+            change,
+            findings: served.findings.to_vec(),
+            stale: self.broken().map(str::to_owned),
+        })
+    }
+}
+
+/// A warning when secondaries will not notice that the zone has changed.
+pub(super) fn serial_finding(before: u32, after: u32) -> Option<Finding> {
+    // RFC 1982 §3.2: the difference as a signed number says which is later.
+    let grows = after.wrapping_sub(before).cast_signed() > 0;
+    let message = if after == before {
+        format!("the zone changes, but its serial is {after} as before: secondaries will not fetch it")
+    } else {
+        format!("the serial goes back from {before} to {after}: secondaries will not fetch the zone")
+    };
+    (!grows).then(|| Finding {
+        severity: Severity::Warning,
+        line: None,
+        column: None,
+        message,
+        reference: Some("RFC 1982 §3.2".to_owned()),
+        report: None,
+    })
+}
+
+pub(super) fn etag(generation: u64) -> String {
+    format!("\"{generation}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_that_does_not_grow_is_worth_a_warning() {
+        assert!(serial_finding(1, 2).is_none());
+        assert!(serial_finding(u32::MAX, 0).is_none());
+        assert!(serial_finding(7, 7).unwrap().message.contains("is 7 as before"));
+        assert!(serial_finding(7, 6).unwrap().message.contains("from 7 to 6"));
+        // Exactly half way round is not defined (RFC 1982 §3.2), and so not later.
+        assert!(serial_finding(0, 0x8000_0000).is_some());
+    }
+}

@@ -1,0 +1,265 @@
+//! The one thread that changes what is stored and served.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use nss_wire::NameBuf;
+use tokio::sync::{mpsc, oneshot};
+
+use super::index::{Hosted, Origin, Upload, ZoneFile, serial_finding};
+use super::{Zones, key, not_found, storage_problem};
+use crate::check::Accepted;
+use crate::control::{BrokenZone, Change, FINDINGS_MAX, Precondition, Problem, Source, ZoneStatus};
+use crate::store::{Version, Write};
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
+
+/// One change, in the queue of the publisher.
+#[derive(Debug)]
+pub(super) enum Job {
+    Put { apex: NameBuf, text: Bytes, accepted: Box<Accepted>, precondition: Precondition, reply: Reply<ZoneStatus> },
+    Delete { apex: NameBuf, precondition: Precondition, reply: Reply<ZoneStatus> },
+    PutFile { apex: NameBuf, path: Box<str>, accepted: Box<Accepted>, reply: Reply<ZoneStatus> },
+    BreakFile { apex: NameBuf, path: Box<str>, reason: Box<str>, reply: Reply<BrokenZone> },
+    WithdrawFile { apex: NameBuf, reply: Reply<()> },
+}
+
+/// The one thread that changes what is stored and served.
+pub(super) struct Publisher {
+    /// Weak, so that the queue closes when everybody else is gone.
+    pub(super) zones: std::sync::Weak<Zones>,
+    pub(super) jobs: mpsc::Receiver<Job>,
+    /// Taken from the queue and not done yet.
+    pub(super) waiting: VecDeque<Job>,
+}
+
+/// A change that goes into the next commit.
+struct Planned {
+    apex: NameBuf,
+    /// What is published once the commit is durable; `None` withdraws.
+    accepted: Option<Box<Accepted>>,
+    version: Version,
+    reply: Reply<ZoneStatus>,
+}
+
+impl Publisher {
+    pub(super) fn run(mut self) {
+        loop {
+            if self.waiting.is_empty() {
+                match self.jobs.blocking_recv() {
+                    Some(job) => self.waiting.push_back(job),
+                    None => return,
+                }
+            }
+            while self.waiting.len() < COMMIT_SIZE_MAX
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                self.waiting.push_back(job);
+            }
+            let Some(zones) = self.zones.upgrade() else { return };
+            // Unwind safe: jobs are taken out of the queue before they are begun, and the index changes by whole
+            // entries. The callers of the jobs in hand are told by their dropped channels.
+            if catch_unwind(AssertUnwindSafe(|| self.work(&zones))).is_err() {
+                tracing::error!("changing a zone panicked; this is a bug of nssd");
+            }
+        }
+    }
+
+    /// Does all uploads and deletions at the head of the queue in one commit, or one change of a file.
+    fn work(&mut self, zones: &Zones) {
+        let mut writes = Vec::new();
+        let mut planned: Vec<Planned> = Vec::new();
+        let mut octets = 0;
+        let mut generation = zones.index().generation;
+        while let Some(job) = self.waiting.pop_front() {
+            match job {
+                // What one job of a commit does to a zone is what the next job's precondition is about: it has to wait.
+                Job::Put { ref apex, .. } | Job::Delete { ref apex, .. }
+                    if octets > COMMIT_OCTETS_MAX || planned.iter().any(|plan| plan.apex == *apex) =>
+                {
+                    self.waiting.push_front(job);
+                    break;
+                }
+                Job::Put { apex, text, accepted, precondition, reply } => {
+                    if let Err(problem) = zones.index().check(&apex, &precondition) {
+                        let _ = reply.send(Err(problem));
+                        continue;
+                    }
+                    if let Some(status) = unchanged(zones, &apex, &text) {
+                        let _ = reply.send(Ok(status));
+                        continue;
+                    }
+                    generation += 1;
+                    octets += text.len();
+                    let version = Version { generation, uploaded_at: now() };
+                    writes.push(Write::Put { apex: apex.clone(), text, version });
+                    planned.push(Planned { apex, accepted: Some(accepted), version, reply });
+                }
+                Job::Delete { apex, precondition, reply } => {
+                    let allowed = {
+                        let index = zones.index();
+                        let hosted = index.zones.get(key(apex.as_name()).as_str());
+                        match hosted {
+                            Some(hosted) if hosted.upload.is_some() || hosted.file.is_some() => {
+                                index.check(&apex, &precondition)
+                            }
+                            _ => Err(not_found(apex.as_name())),
+                        }
+                    };
+                    if let Err(problem) = allowed {
+                        let _ = reply.send(Err(problem));
+                        continue;
+                    }
+                    generation += 1;
+                    writes.push(Write::Delete { apex: apex.clone(), generation });
+                    let version = Version { generation, uploaded_at: now() };
+                    planned.push(Planned { apex, accepted: None, version, reply });
+                }
+                Job::PutFile { .. } | Job::BreakFile { .. } | Job::WithdrawFile { .. } if !planned.is_empty() => {
+                    self.waiting.push_front(job);
+                    break;
+                }
+                Job::PutFile { apex, path, accepted, reply } => {
+                    let _ = reply.send(Ok(put_file(zones, &apex, path, *accepted)));
+                }
+                Job::BreakFile { apex, path, reason, reply } => {
+                    let _ = reply.send(Ok(break_file(zones, &apex, path, reason)));
+                }
+                Job::WithdrawFile { apex, reply } => {
+                    let _ = reply.send(withdraw_file(zones, &apex));
+                }
+            }
+        }
+        if planned.is_empty() {
+            return;
+        }
+        match zones.store.commit(&writes) {
+            Ok(()) => {
+                drop(writes);
+                for plan in planned {
+                    let status = carry_out(zones, &plan.apex, plan.accepted, plan.version);
+                    let _ = plan.reply.send(Ok(status));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, uploads = planned.len(), "the store refused a commit; nothing was changed");
+                for plan in planned {
+                    let _ = plan.reply.send(Err(storage_problem(&error)));
+                }
+            }
+        }
+    }
+}
+
+/// The status of a zone that is served with just this text already.
+fn unchanged(zones: &Zones, apex: &NameBuf, text: &Bytes) -> Option<ZoneStatus> {
+    let key = key(apex.as_name());
+    let status = zones.index().zones.get(key.as_str())?.status(&key, Change::Unchanged)?;
+    // A store that can't be read will say so when it is written to.
+    let (stored, _) = zones.store.text(apex.as_name()).ok()??;
+    (stored == text).then_some(status)
+}
+
+/// Makes visible what the store has made durable.
+fn carry_out(zones: &Zones, apex: &NameBuf, accepted: Option<Box<Accepted>>, version: Version) -> ZoneStatus {
+    let key = key(apex.as_name());
+    let before = zones.index().zones.get(key.as_str()).and_then(|hosted| hosted.served.clone());
+    let (hosted, status) = match accepted {
+        Some(mut accepted) => {
+            let change = if before.is_some() { Change::Replaced } else { Change::Created };
+            if let Some(finding) = before.and_then(|before| serial_finding(before.serial, accepted.zone.serial())) {
+                accepted.findings.insert(0, finding);
+                accepted.findings.truncate(FINDINGS_MAX);
+            }
+            let served = zones.publish(*accepted, Origin::Upload);
+            let hosted = Hosted { served: Some(served), file: None, upload: Some(Upload { version, broken: None }) };
+            let status = hosted.status(&key, change).expect("it is served");
+            let what = if change == Change::Created { "zone added" } else { "zone replaced" };
+            let (serial, records) = (status.serial, status.records);
+            tracing::info!(zone = %key, serial, records, generation = version.generation, "{what}");
+            (hosted, status)
+        }
+        None => {
+            zones.catalog.withdraw(apex.as_name());
+            tracing::info!(zone = %key, generation = version.generation, "zone deleted");
+            let status = ZoneStatus {
+                zone: key.clone(),
+                serial: before.as_ref().map_or(0, |before| before.serial),
+                generation: version.generation,
+                etag: None,
+                records: before.as_ref().map_or(0, |before| before.records),
+                memory_bytes: before.as_ref().map_or(0, |before| before.memory_bytes),
+                source: Source::Upload,
+                uploaded_at: None,
+                change: Change::Withdrawn,
+                findings: Vec::new(),
+                stale: None,
+            };
+            (Hosted::default(), status)
+        }
+    };
+    let mut index = zones.index_mut();
+    index.set(key, hosted);
+    index.generation = version.generation;
+    status
+}
+
+fn put_file(zones: &Zones, apex: &NameBuf, path: Box<str>, accepted: Accepted) -> ZoneStatus {
+    let key = key(apex.as_name());
+    let served = zones.publish(accepted, Origin::File);
+    let mut index = zones.index_mut();
+    let before = index.zones.get(key.as_str());
+    let change = if before.is_some_and(|hosted| hosted.served.is_some()) { Change::Replaced } else { Change::Created };
+    let upload = before.and_then(|hosted| hosted.upload.clone());
+    let hosted = Hosted { served: Some(served), file: Some(ZoneFile { path, broken: None }), upload };
+    let status = hosted.status(&key, change).expect("it is served");
+    index.set(key, hosted);
+    status
+}
+
+fn break_file(zones: &Zones, apex: &NameBuf, path: Box<str>, reason: Box<str>) -> BrokenZone {
+    let key = key(apex.as_name());
+    let mut index = zones.index_mut();
+    let before = index.zones.get(key.as_str());
+    let served = before.and_then(|hosted| hosted.served.clone());
+    let upload = before.and_then(|hosted| hosted.upload.clone());
+    let hosted = Hosted { served, file: Some(ZoneFile { path, broken: Some(reason) }), upload };
+    let broken = hosted.broken_zone(&key).expect("it is broken");
+    index.set(key, hosted);
+    broken
+}
+
+fn withdraw_file(zones: &Zones, apex: &NameBuf) -> Result<(), Problem> {
+    let key = key(apex.as_name());
+    let upload = {
+        let index = zones.index();
+        let Some(hosted) = index.zones.get(key.as_str()).filter(|hosted| hosted.file.is_some()) else { return Ok(()) };
+        hosted.upload.clone()
+    };
+    let stored = match upload {
+        Some(_) => zones.store.text(apex.as_name()).map_err(|error| storage_problem(&error))?,
+        None => None,
+    };
+    let hosted = match stored {
+        Some((text, version)) => zones.restored(apex, &text, version),
+        None => Hosted::default(),
+    };
+    if hosted.served.is_none() {
+        zones.catalog.withdraw(apex.as_name());
+    }
+    zones.index_mut().set(key, hosted);
+    Ok(())
+}
+
+/// Jobs in one commit at most: a sync of the disk is shared by enough of them for its cost to vanish.
+const COMMIT_SIZE_MAX: usize = 256;
+
+/// Octets of text in one commit, one text more or less: redb keeps the changed pages of a commit in memory.
+const COMMIT_OCTETS_MAX: usize = 64 << 20;
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
