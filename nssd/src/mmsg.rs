@@ -3,6 +3,7 @@
 //! A [`Batch`] owns its buffers for life. All pointers that the kernel gets are made anew for each call from those
 //! buffers and live no longer than the call, so that a batch can be moved between calls.
 #![allow(unsafe_code)]
+#![allow(clippy::unnecessary_cast, reason = "musl and glibc differ in the types of lengths in message headers")]
 
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
@@ -111,7 +112,7 @@ impl Batch {
                 socket.as_raw_fd(),
                 headers.as_mut_ptr().cast(),
                 BATCH_SIZE as c_uint,
-                libc::MSG_WAITFORONE,
+                libc::MSG_WAITFORONE as _,
                 null_mut(),
             )
         };
@@ -124,8 +125,11 @@ impl Batch {
             slot.address_len = header.msg_hdr.msg_namelen;
             slot.request_len =
                 if flags & libc::MSG_TRUNC == 0 { (header.msg_len as usize).min(REQUEST_SIZE_MAX) } else { 0 };
-            slot.control_len =
-                if flags & libc::MSG_CTRUNC == 0 { header.msg_hdr.msg_controllen.min(slot.control.0.len()) } else { 0 };
+            slot.control_len = if flags & libc::MSG_CTRUNC == 0 {
+                (header.msg_hdr.msg_controllen as usize).min(slot.control.0.len())
+            } else {
+                0
+            };
             slot.let_the_route_choose_the_interface();
         }
         self.received = n;
@@ -226,13 +230,13 @@ impl Slot {
             return;
         }
         // SAFETY: not null, and so a cmsghdr within the buffer; the buffer has the alignment of a cmsghdr.
-        let cmsghdr { cmsg_len, cmsg_level, cmsg_type } = unsafe { *control };
+        let cmsghdr { cmsg_len, cmsg_level, cmsg_type, .. } = unsafe { *control };
         // SAFETY: arithmetic only: the data starts a fixed distance behind the header.
         let data = unsafe { libc::CMSG_DATA(control) };
         let fits = |size: usize| {
             // SAFETY: arithmetic on numbers only.
             let needed = unsafe { libc::CMSG_LEN(size as c_uint) } as usize;
-            cmsg_len >= needed && self.control_len >= needed
+            cmsg_len as usize >= needed && self.control_len >= needed
         };
         if (cmsg_level, cmsg_type) == (libc::IPPROTO_IP, libc::IP_PKTINFO) && fits(size_of::<libc::in_pktinfo>()) {
             let info = data.cast::<libc::in_pktinfo>();
@@ -345,7 +349,7 @@ fn message(
     message.msg_hdr.msg_iov = vector;
     message.msg_hdr.msg_iovlen = 1;
     message.msg_hdr.msg_control = control.cast();
-    message.msg_hdr.msg_controllen = control_len;
+    message.msg_hdr.msg_controllen = control_len as _;
     message
 }
 

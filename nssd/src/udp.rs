@@ -79,11 +79,24 @@ impl<A: Answer + Send + 'static> Worker<A> {
     ///
     /// The system has no thread left.
     pub(crate) fn spawn(self) -> io::Result<JoinHandle<()>> {
-        std::thread::Builder::new().name(format!("udp-{}", self.number)).spawn(move || self.run())
+        std::thread::Builder::new().name(format!("udp-{}", self.number)).spawn(move || self.run_always())
     }
 
-    fn run(mut self) {
+    /// Works until it is told to stop, come what may: the kernel would go on handing queries to a socket that nobody
+    /// reads from.
+    fn run_always(mut self) {
         pin(self.number);
+        while !self.stop.load(Relaxed) {
+            // Unwind safe: the batch is made afresh, and the answering state is too.
+            if catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+                self.counters.panics.add(1);
+                self.answer.recover();
+                std::thread::sleep(ERROR_PAUSE);
+            }
+        }
+    }
+
+    fn run(&mut self) {
         let mut batch = Batch::new(self.reply_size_max);
         let clock = Instant::now();
         while !self.stop.load(Relaxed) {
