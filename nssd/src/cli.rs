@@ -197,6 +197,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Serve { config } => {
             let config = config_from(config.as_deref())?;
             init_log(&config.log);
+            unblock_signals();
             runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(serve(config))
         }
         Command::CheckZone { origin, print, quiet, files } => {
@@ -259,6 +260,17 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         // Whoever asks twice does not want to wait.
         _ = terminate.recv() => Ok(Exit::Failed),
         _ = interrupt.recv() => Ok(Exit::Failed),
+    }
+}
+
+/// Signals that the parent has blocked, as supervisors do for themselves, stay blocked in its children.
+///
+/// To be called before there are other threads, which inherit them in turn.
+fn unblock_signals() {
+    use nix::sys::signal::{SigSet, Signal};
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
+    if let Err(error) = signals.thread_unblock() {
+        tracing::warn!(%error, "cannot unblock signals");
     }
 }
 

@@ -243,6 +243,22 @@ async fn signals_reload_and_stop() {
     assert_eq!((serial(&status, "example.com."), serial(&status, "example.net.")), (1, 9));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_that_blocks_signals_does_not_make_it_deaf() {
+    use nix::sys::signal::{SigSet, Signal};
+    let directory = directory();
+    let path = directory.path().to_owned();
+    // A thread of its own, so that no other test's child inherits the mask.
+    let spawned = std::thread::spawn(move || {
+        SigSet::from_iter([Signal::SIGTERM, Signal::SIGHUP]).thread_block().unwrap();
+        Daemon::spawn(&path, "")
+    });
+    let mut daemon = spawned.join().unwrap();
+    daemon.ready().await;
+    daemon.signal(Signal::SIGTERM);
+    wait_until("the end", || daemon.child.try_wait().unwrap().is_some_and(|exit| exit.success()));
+}
+
 fn nssd(arguments: &[&str], directory: &Path) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_nssd"))
         .args(arguments)
