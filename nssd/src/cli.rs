@@ -20,8 +20,10 @@ pub fn main() -> ExitCode {
     match run(command) {
         Ok(exit) => exit.into(),
         Err(Failure { exit, message }) => {
-            // Nothing can be done about a standard error that is closed.
-            let _ = writeln!(io::stderr(), "nssd: {message}");
+            if !message.is_empty() {
+                // Nothing can be done about a standard error that is closed.
+                let _ = writeln!(io::stderr(), "nssd: {message}");
+            }
             exit.into()
         }
     }
@@ -188,6 +190,10 @@ impl From<ClientError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
+        // Whoever reads the output has seen enough, as `head` does.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Failure::new(Exit::Success, "");
+        }
         Failure::new(Exit::Failed, error.to_string())
     }
 }
