@@ -332,3 +332,148 @@ fn storage_problem(error: &StoreError) -> Problem {
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use nss_authority::HashSeed;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What may happen to one of a few zones.
+    #[derive(Clone, Copy, Debug)]
+    enum Event {
+        Upload(u32),
+        Delete,
+        FileAppears(u32),
+        FileBreaks,
+        FileGoes,
+        /// To all zones at once.
+        Restart,
+    }
+
+    /// What the rules make of a zone: a file goes before an upload, a broken file changes nothing but refuses uploads.
+    #[derive(Clone, Copy, Debug, Default)]
+    struct Model {
+        has_file: bool,
+        is_file_broken: bool,
+        upload: Option<u32>,
+        served: Option<(Origin, u32)>,
+    }
+
+    impl Model {
+        fn apply(&mut self, event: Event) -> Result<(), ProblemCode> {
+            match event {
+                Event::Upload(_) | Event::Delete if self.has_file => return Err(ProblemCode::Conflict),
+                Event::Upload(serial) => {
+                    self.upload = Some(serial);
+                    self.served = Some((Origin::Upload, serial));
+                }
+                Event::Delete if self.upload.is_none() => return Err(ProblemCode::NotFound),
+                Event::Delete => *self = Model::default(),
+                Event::FileAppears(serial) => {
+                    (self.has_file, self.is_file_broken) = (true, false);
+                    self.served = Some((Origin::File, serial));
+                }
+                Event::FileBreaks => (self.has_file, self.is_file_broken) = (true, true),
+                Event::FileGoes if !self.has_file => {}
+                Event::FileGoes | Event::Restart => {
+                    (self.has_file, self.is_file_broken) = (false, false);
+                    self.served = self.upload.map(|serial| (Origin::Upload, serial));
+                }
+            }
+            Ok(())
+        }
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            4 => (1..9_u32).prop_map(Event::Upload),
+            2 => Just(Event::Delete),
+            2 => (10..19_u32).prop_map(Event::FileAppears),
+            1 => Just(Event::FileBreaks),
+            2 => Just(Event::FileGoes),
+            1 => Just(Event::Restart),
+        ]
+    }
+
+    fn text(serial: u32) -> String {
+        format!("$TTL 60\n@ SOA ns hostmaster {serial} 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n")
+    }
+
+    struct Running {
+        catalog: Arc<Catalog>,
+        zones: Arc<Zones>,
+        publisher: JoinHandle<()>,
+    }
+
+    fn start(directory: &Path) -> Running {
+        let catalog = Arc::new(Catalog::new(HashSeed::new(7)));
+        let (zones, publisher) = Zones::start(catalog.clone(), Store::open(directory).unwrap()).unwrap();
+        Running { catalog, zones, publisher }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_happens_a_zone_is_what_the_rules_say(
+            events in proptest::collection::vec((0..3_u8, event()), 1..40),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let directory = tempfile::tempdir().unwrap();
+            let mut running = start(directory.path());
+            let mut models = BTreeMap::<u8, Model>::new();
+            for (number, event) in events {
+                let apex: NameBuf = format!("z{number}.example").parse().unwrap();
+                let zones = &running.zones;
+                let file = Path::new("file");
+                let result = match event {
+                    Event::Upload(serial) => {
+                        let put = zones.put(apex.clone(), text(serial).into(), Precondition::None, Extent::Serve);
+                        runtime.block_on(put).map(drop)
+                    }
+                    Event::Delete => runtime.block_on(zones.delete(apex.clone(), Precondition::None)).map(drop),
+                    Event::FileAppears(serial) => {
+                        let accepted = zones.check(&apex, text(serial).as_bytes()).unwrap();
+                        zones.put_file(apex.clone(), file, accepted).map(drop)
+                    }
+                    Event::FileBreaks => zones.put_broken_file(apex.clone(), file, "it is broken").map(drop),
+                    Event::FileGoes => zones.withdraw_file(apex.clone()),
+                    Event::Restart => {
+                        let Running { zones, publisher, .. } = running;
+                        drop(zones);
+                        publisher.join().unwrap();
+                        running = start(directory.path());
+                        models.values_mut().for_each(|model| model.apply(Event::Restart).unwrap());
+                        Ok(())
+                    }
+                };
+                let expected = match event {
+                    Event::Restart => Ok(()),
+                    _ => models.entry(number).or_default().apply(event),
+                };
+                prop_assert_eq!(result.map_err(|problem| problem.code), expected, "{:?}", event);
+
+                let (mut served, mut uploaded, mut broken) = (0, 0, 0);
+                for (number, model) in &models {
+                    let apex: NameBuf = format!("z{number}.example").parse().unwrap();
+                    let serial = model.served.map(|(_, serial)| serial);
+                    let status = running.zones.status(apex.as_name()).ok();
+                    prop_assert_eq!(status.as_ref().map(|status| status.serial), serial);
+                    prop_assert_eq!(status.is_some_and(|status| status.stale.is_some()), serial.is_some() && model.is_file_broken);
+                    prop_assert_eq!(running.catalog.get(apex.as_name()).map(|zone| zone.serial()), serial);
+                    served += u64::from(serial.is_some());
+                    uploaded += u64::from(matches!(model.served, Some((Origin::Upload, _))));
+                    broken += usize::from(model.is_file_broken);
+                }
+                let totals = running.zones.totals();
+                prop_assert_eq!((totals.zones, totals.zones_uploaded), (served, uploaded));
+                prop_assert_eq!(running.zones.list(None, 10).zones.len() as u64, served);
+                prop_assert_eq!(running.zones.broken(10).len(), broken);
+            }
+        }
+    }
+}
