@@ -2,7 +2,7 @@
 //!
 //! A [`Batch`] owns its buffers for life. All pointers that the kernel gets are made anew for each call from those
 //! buffers and live no longer than the call, so that a batch can be moved between calls.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "no safe interface batches datagrams and sets the source of each reply")]
 #![allow(clippy::unnecessary_cast, reason = "musl and glibc differ in the types of lengths in message headers")]
 
 use std::io;
