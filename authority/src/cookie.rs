@@ -4,9 +4,9 @@
 //! client cookie (8) | version 1 (1) | reserved (3) | timestamp (4) | SipHash-2-4 (8)
 //! ```
 
+use core::net::IpAddr;
 use std::fmt;
 use std::hash::Hasher;
-use std::net::IpAddr;
 
 use siphasher::sip::SipHasher24;
 

@@ -1,6 +1,6 @@
 //! What an answer depends on besides the request and the zones: the peer, and what the operator wants.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use crate::cookie::CookieSecrets;
 

@@ -2,12 +2,15 @@
 
 mod answer;
 mod compare;
+mod files;
 mod queries;
+mod text;
 mod zones;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+pub(crate) use answer::Answer;
 use answer::Reply;
 use clap::Args;
 use compare::{Aspect, Explanation, Verdict, judge};
@@ -32,6 +35,9 @@ pub(crate) struct Options {
     /// Queries about each zone
     #[arg(long, default_value_t = 500)]
     queries: usize,
+    /// Zone files, half of them broken, that all checkers read
+    #[arg(long, default_value_t = 300)]
+    files: usize,
     /// Disagreements printed in full
     #[arg(long, default_value_t = 20)]
     reports: usize,
@@ -45,15 +51,23 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { seed: None, zones: 200, queries: 500, reports: 20, unsettled: false, zone: None }
+        Options { seed: None, zones: 200, queries: 500, files: 300, reports: 20, unsettled: false, zone: None }
     }
 }
 
-/// Compares answers; fails if there is a disagreement that is not explained.
+/// Compares answers, then verdicts on zone files; fails if there is a disagreement that is not explained.
 pub(crate) fn run(options: &Options) -> Outcome {
     let daemons = Daemons::build(Profile::Dev)?;
     let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    println!("seed {seed} (cargo xtask interop --seed {seed} --zones {} --queries {})", options.zones, options.queries);
+    let Options { zones, queries, files, .. } = options;
+    println!("seed {seed} (cargo xtask interop --seed {seed} --zones {zones} --queries {queries} --files {files})");
+    let answers = if *zones > 0 { compare_answers(seed, options, &daemons) } else { Ok(()) };
+    // Both parts run even if the first one fails: each tells something by itself.
+    let verdicts = if *files > 0 { files::run(seed, *files, options.reports, &daemons) } else { Ok(()) };
+    answers.and(verdicts)
+}
+
+fn compare_answers(seed: u64, options: &Options, daemons: &Daemons) -> Outcome {
     let start = Instant::now();
     let folder = Folder::new("interop")?;
     let zones = zones::generate(seed, options.zones);
@@ -62,12 +76,12 @@ pub(crate) fn run(options: &Options) -> Outcome {
         let path = files.folder.join(format!("{}.zone", zone.name));
         std::fs::write(&path, &zone.text).context(path.display())?;
     }
-    let mut fleet = Fleet::start(&files, &folder, &daemons)?;
+    let mut fleet = Fleet::start(&files, &folder, daemons)?;
     println!("{} zones, four servers started after {:.1} s", zones.len(), start.elapsed().as_secs_f64());
 
     let mut table = Table::default();
     for zone in &zones {
-        match fleet.loaded(zone) {
+        match fleet.loaded(zone)? {
             Loaded::Everywhere => table.zones += 1,
             Loaded::RefusedBy(peers) => {
                 table.refused.push(format!("{}: refused by {peers}", zone.name));
@@ -89,9 +103,6 @@ pub(crate) fn run(options: &Options) -> Outcome {
         }
     }
     table.print(start, options);
-    for line in &fleet.restarts {
-        println!("    {line}");
-    }
     fleet.stop()?;
     if !table.unloaded.is_empty() || table.different > 0 {
         let zones = table.unloaded.len();
@@ -142,16 +153,36 @@ impl<'a> Fleet<'a> {
     }
 
     /// Whether each server answers for a zone. Loading may still be under way, which is SERVFAIL at first.
-    fn loaded(&mut self, zone: &Zone) -> Loaded {
+    fn loaded(&mut self, zone: &Zone) -> Outcome<Loaded> {
         let query = Query::new(zone.apex.as_name(), RType::SOA);
-        let answered: Vec<bool> = self.servers.iter_mut().map(|(_, client)| is_loaded(client, &query)).collect();
-        let refusing = Kind::PEERS.iter().zip(&answered).filter(|(_, answers)| !**answers).map(|(kind, _)| kind.name());
-        let refusing: Vec<&str> = refusing.collect();
-        match (refusing.is_empty(), answered.last()) {
-            (true, Some(true)) => Loaded::Everywhere,
-            (true, _) => Loaded::NotByUs,
-            (false, _) => Loaded::RefusedBy(refusing.join(", ")),
+        let mut refusing = Vec::new();
+        for (index, kind) in Kind::ALL.into_iter().enumerate() {
+            match (is_loaded(&mut self.servers[index].1, &query), kind) {
+                (Some(true), _) => {}
+                (Some(false), Kind::Nssd) if refusing.is_empty() => return Ok(Loaded::NotByUs),
+                (None, Kind::Nssd) => {
+                    return Err(Failure::new(format!("nssd is silent about the SOA of {}", zone.name)));
+                }
+                (None, _) => {
+                    self.restart(index, &query)?;
+                    refusing.push(kind.name());
+                }
+                (Some(false), _) => refusing.push(kind.name()),
+            }
         }
+        Ok(if refusing.is_empty() { Loaded::Everywhere } else { Loaded::RefusedBy(refusing.join(", ")) })
+    }
+
+    fn restart(&mut self, index: usize, query: &Query) -> Outcome {
+        let kind = Kind::ALL[index];
+        let what = format!("{} hung on {} {} and is started again", kind.name(), query.qname, query.qtype);
+        println!("{what}");
+        self.restarts.push(what);
+        if self.restarts.len() > RESTARTS_MAX {
+            return Err(Failure::new(self.restarts.join("\n")));
+        }
+        self.servers[index] = self.start_one(kind)?;
+        Ok(())
     }
 
     /// Sends to all, then waits for all; one that stays silent is asked once more, since UDP may lose a packet.
@@ -166,20 +197,10 @@ impl<'a> Fleet<'a> {
             let received = client.receive(query.id, query.transport).or_else(|| client.ask(query));
             *reply = Reply::read(&wire, received.as_deref());
         }
-        for (index, kind) in Kind::PEERS.into_iter().enumerate() {
-            if replies[index] == Reply::Silence
-                && self.servers[index].1.ask(&Query::new(Name::ROOT, RType::SOA)).is_none()
-            {
-                self.restarts.push(format!(
-                    "{} hung on {} {} and was restarted",
-                    kind.name(),
-                    query.qname,
-                    query.qtype
-                ));
-                if self.restarts.len() > RESTARTS_MAX {
-                    return Err(Failure::new(self.restarts.join("\n")));
-                }
-                self.servers[index] = self.start_one(kind)?;
+        let probe = Query { transport: query.transport, ..Query::new(Name::ROOT, RType::SOA) };
+        for (index, reply) in replies.iter().take(Kind::PEERS.len()).enumerate() {
+            if *reply == Reply::Silence && self.servers[index].1.ask(&probe).is_none() {
+                self.restart(index, query)?;
             }
         }
         Ok(replies)
@@ -197,17 +218,18 @@ impl<'a> Fleet<'a> {
     }
 }
 
-fn is_loaded(client: &mut Client, query: &Query) -> bool {
+/// None: the server is silent.
+fn is_loaded(client: &mut Client, query: &Query) -> Option<bool> {
     // Two seconds: all zones load in less on a busy machine, and refused ones are few.
     for _ in 0..100 {
-        let reply = client.ask(query);
+        let reply = client.ask(query).or_else(|| client.ask(query))?;
         // AA: a server that holds only the parent refers.
-        if reply.as_deref().is_some_and(|reply| rcode(reply) == Some(0) && reply[2] & 4 != 0) {
-            return true;
+        if rcode(&reply) == Some(0) && reply[2] & 4 != 0 {
+            return Some(true);
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    false
+    Some(false)
 }
 
 /// What came of it.

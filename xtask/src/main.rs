@@ -1,14 +1,19 @@
 //! Project automation: `cargo xtask <task>`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod ci;
 mod client;
+mod demo;
 mod failure;
+mod fuzz;
+mod http;
 mod interop;
 mod packages;
 mod process;
 mod servers;
 mod tidy;
+mod tree;
 mod workspace;
 
 use std::process::ExitCode;
@@ -31,6 +36,17 @@ enum Task {
     Tidy,
     /// Random zones and queries through NSD, Knot, BIND and nssd: where the three agree, nssd must
     Interop(interop::Options),
+    /// The whole service on loopback, shown by using it; runs until Ctrl-C
+    Demo {
+        /// End after the last step; fail if one went wrong
+        #[arg(long)]
+        once: bool,
+    },
+    /// Figures beside those of the peers
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    /// Run the fuzz targets under libFuzzer
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +55,9 @@ fn main() -> ExitCode {
         Task::Ci => ci::run_all(),
         Task::Tidy => tidy::run(),
         Task::Interop(options) => interop::run(&options),
+        Task::Demo { once } => demo::run(once),
+        Task::Bench(bench) => bench::run(&bench),
+        Task::Fuzz(options) => fuzz::run(&options),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -57,7 +57,8 @@ impl Reply {
 }
 
 impl Answer {
-    fn read(query: &[u8], reply: &[u8]) -> Result<Answer, String> {
+    /// Reads a reply to `query`; an error is what is wrong with it.
+    pub(crate) fn read(query: &[u8], reply: &[u8]) -> Result<Answer, String> {
         let mut decoder = BinDecoder::new(reply);
         let message = Message::read(&mut decoder).map_err(|error| error.to_string())?;
         if !decoder.is_empty() {

@@ -43,7 +43,9 @@ pub(super) fn purity(tree: &Tree) -> Vec<Complaint> {
                     complain(&path);
                 }
             }
-            for runtime in RUNTIMES.iter().filter(|runtime| line.contains(&format!("{runtime}::"))) {
+            for runtime in
+                RUNTIMES.iter().filter(|runtime| has_word(line, runtime) && line.contains(&format!("{runtime}::")))
+            {
                 complain(runtime);
             }
         }

@@ -1,0 +1,52 @@
+//! `cargo xtask bench`: figures beside those of the peers, from one run on one machine.
+
+mod dns;
+mod upload;
+
+use clap::Subcommand;
+
+use crate::failure::Outcome;
+
+/// What is measured.
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum Bench {
+    /// Queries per second of NSD, Knot and nssd for `example.com A`, with dnsperf
+    Dns(dns::Options),
+    /// Time from an upload to the first correct answer, parent check included
+    Upload(upload::Options),
+}
+
+/// Measures and prints a table in Markdown.
+pub(crate) fn run(bench: &Bench) -> Outcome {
+    match bench {
+        Bench::Dns(options) => dns::run(options),
+        Bench::Upload(options) => upload::run(options),
+    }
+}
+
+/// The middle one; of an even number the upper one.
+fn median(values: &mut [f64]) -> f64 {
+    percentile(values, 50)
+}
+
+/// The value that `percent` of all are below.
+fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let index = (values.len() * percent / 100).min(values.len().saturating_sub(1));
+    values.get(index).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_of_a_hundred() {
+        let mut values: Vec<f64> = (0..100).rev().map(f64::from).collect();
+        assert_eq!(
+            (median(&mut values), percentile(&mut values, 99), percentile(&mut values, 100)),
+            (50.0, 99.0, 99.0)
+        );
+        assert!(median(&mut []).is_nan());
+    }
+}

@@ -1,0 +1,110 @@
+//! `cargo xtask demo`: the whole service on loopback, shown by using it.
+
+use nss_wire::{NameBuf, RType};
+
+use crate::client::{Client, Query, Transport};
+use crate::failure::{Context, Failure, Outcome};
+use crate::http::{Response, post};
+use crate::interop::Answer;
+use crate::tree::{Delegation, NAME_SERVERS, Tree};
+use crate::workspace::{Daemons, Profile};
+
+/// What a small company has.
+const ZONE: &str = include_str!("demo/example.com.zone");
+
+/// Uploads a zone with every check switched on, asks for it, and says how to go on.
+pub(crate) fn run(once: bool) -> Outcome {
+    println!("building nssd and nss-api");
+    let daemons = Daemons::build(Profile::Dev)?;
+    let delegations = [("example.com", true), ("elsewhere.com", false)];
+    let delegations = delegations.map(|(domain, to_us)| Delegation { domain: domain.to_owned(), to_us });
+    let tree = Tree::start(&daemons, &delegations)?;
+    println!("running on loopback, state in {}:", tree.folder.path().display());
+    println!("  root zone {}, com. and gg. {} (nssd), hosted zones {} (nssd)", tree.root, tree.tld, tree.dns);
+    println!("  uploads http://{} (nss-api)\n", tree.http);
+
+    println!("1. a domain that its parent delegates to somebody else:");
+    let response = upload(&tree, "elsewhere.com", &ZONE.replace("example.com", "elsewhere.com"))?;
+    expect(&response, 403, "elsewhere.com")?;
+
+    println!("2. a zone file with a mistake:");
+    let response = upload(&tree, "example.com", &ZONE.replacen("192.0.2.80", "192.0.2.800", 1))?;
+    expect(&response, 400, "^")?;
+
+    println!("3. a zone file without NS records:");
+    let lines = ZONE.lines().filter(|line| !line.contains(" NS ")).collect::<Vec<_>>().join("\n");
+    let response = upload(&tree, "example.com", &lines)?;
+    expect(&response, 400, "no NS records")?;
+
+    println!(
+        "4. the right one, {} lines; com. delegates example.com to {}:",
+        ZONE.lines().count(),
+        NAME_SERVERS.join(", ")
+    );
+    let response = upload(&tree, "example.com", ZONE)?;
+    expect(&response, 200, "")?;
+
+    println!("5. asked for over UDP and TCP:");
+    let mut client = Client::new(tree.dns)?;
+    for (name, rtype, wanted) in [
+        ("example.com", RType::A, "192.0.2.80"),
+        ("www.example.com", RType::AAAA, "2001:db8::80"),
+        ("example.com", RType::MX, "mail.example.com."),
+        ("anything.apps.example.com", RType::A, "192.0.2.81"),
+    ] {
+        for transport in [Transport::Udp, Transport::Tcp] {
+            ask(&mut client, name, rtype, transport, wanted)?;
+        }
+    }
+
+    let file = tree.folder.path().join("example.com.zone");
+    std::fs::write(&file, ZONE).context(file.display())?;
+    let (http, dns, port) = (tree.http, tree.dns.ip(), tree.dns.port());
+    println!("\ngo on by hand:");
+    println!("  curl --data-binary @{} 'http://{http}/v1/zone?domain=example.com'", file.display());
+    println!("  curl http://{http}/v1/zones/example.com");
+    println!("  dig @{dns} -p {port} www.example.com A");
+    println!("  dig @{dns} -p {port} +tcp example.com MX");
+    if once {
+        return Ok(());
+    }
+    println!("\nrunning until Ctrl-C");
+    loop {
+        // The thread that waits for signals ends the program.
+        std::thread::park();
+    }
+}
+
+fn upload(tree: &Tree, domain: &str, zone: &str) -> Outcome<Response> {
+    let target = format!("/v1/zone?domain={domain}");
+    println!("   POST {target}");
+    let response = post(tree.http, &target, zone.as_bytes())?;
+    let lines: Vec<&str> = response.body.lines().collect();
+    println!("   {} {}", response.status, lines.join("\n       "));
+    Ok(response)
+}
+
+fn expect(response: &Response, status: u16, word: &str) -> Outcome {
+    if response.status == status && response.body.contains(word) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the response should have been {status} with `{word}`, but was {}", response.status)))
+}
+
+fn ask(client: &mut Client, name: &str, rtype: RType, transport: Transport, wanted: &str) -> Outcome {
+    let qname: NameBuf = name.parse().context(name)?;
+    let query = Query { transport, ..Query::new(qname.as_name(), rtype) };
+    let reply = client.ask(&query).ok_or_else(|| Failure::new(format!("no reply to {name} {rtype}")))?;
+    let answer = Answer::read(&query.to_wire(), &reply).map_err(Failure::new)?;
+    let transport = match transport {
+        Transport::Udp => "UDP",
+        Transport::Tcp => "TCP",
+    };
+    for rr in &answer.answer {
+        println!("   {transport}  {rr}");
+    }
+    if answer.authoritative && answer.answer.iter().any(|rr| rr.to_string().ends_with(wanted)) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{name} {rtype} over {transport} should have been answered with {wanted}")))
+}
