@@ -191,10 +191,11 @@ impl<'a> Answer<'a, '_> {
         let owner = Owner::Name(cut.owner());
         let rrset = cut.rrset(RType::NS).expect("a delegation has NS records");
         self.put(Section::Authority, owner, rrset)?;
+        // RFC 4035 §3.1.4 is about signed zones; from others nobody can believe DS records.
         if self.with_signatures
+            && self.zone.is_signed()
             && let Some(ds) = cut.rrset(RType::DS)
         {
-            // RFC 4035 §3.1.4.
             self.put(Section::Authority, owner, ds)?;
         }
         // RFC 9471 §3.1: without all glue of in-domain servers the answer is truncated.

@@ -431,18 +431,33 @@ impl Build<'_> {
     fn targets(&mut self, table: &HashTable<u32>, hasher: &NameHasher) {
         let apex_labels = self.apex.as_name().label_count();
         let mut suffixes = Suffixes::new();
+        // The names that the RRset at hand has led to: its additional data has each once.
+        let mut seen: HashTable<Name<'_>> = HashTable::new();
+        let mut rrset = None;
         for Pending { at, record, node } in std::mem::take(&mut self.pending) {
             let staged = self.staged;
             let record = staged.record(record);
             let Some(target) = additional::target(record.rtype, staged.rdata(record)) else { continue };
-            let Some(name) = target.name else {
-                self.writer.set_target(at, node);
-                continue;
-            };
+            let name = target.name.unwrap_or_else(|| staged.owner(record));
             if !name.is_at_or_below(self.apex.as_name()) {
                 continue;
             }
             suffixes.set(name, hasher);
+            // Two NS records of one name are one record.
+            if record.rtype != RType::NS {
+                if rrset.replace((node, record.rtype)) != Some((node, record.rtype)) {
+                    seen.clear();
+                }
+                let hash = suffixes.hash(suffixes.label_count());
+                if seen.find(hash, |other| *other == name).is_some() {
+                    continue;
+                }
+                seen.insert_unique(hash, name, |name| hasher.name(*name));
+            }
+            if target.name.is_none() {
+                self.writer.set_target(at, node);
+                continue;
+            }
             let arena = self.writer.bytes();
             let found = lookup::in_table(arena, table, &suffixes, apex_labels);
             let owner = Node::at(arena, node);

@@ -25,6 +25,7 @@ pub struct Zone {
     class: Class,
     serial: u32,
     negative_ttl: u32,
+    is_signed: bool,
 }
 
 impl Zone {
@@ -44,7 +45,20 @@ impl Zone {
         let (serial, minimum, ttl) = (soa_serial(soa.rdata()), soa_minimum(soa.rdata()), soa.ttl());
         // RFC 2308 §5: a negative answer lives as long as the smaller of the two.
         let negative_ttl = ttl.min(minimum);
-        Zone { arena, table, order_at, node_count, record_count, apex_labels, seed, class, serial, negative_ttl }
+        let is_signed = apex.rrset(RType::DNSKEY).is_some();
+        Zone {
+            arena,
+            table,
+            order_at,
+            node_count,
+            record_count,
+            apex_labels,
+            seed,
+            class,
+            serial,
+            negative_ttl,
+            is_signed,
+        }
     }
 
     /// The name at the top.
@@ -70,6 +84,11 @@ impl Zone {
     /// Seconds that a negative answer may be cached: the smaller of the SOA record's TTL and MINIMUM (RFC 2308 §5).
     pub fn negative_ttl(&self) -> u32 {
         self.negative_ttl
+    }
+
+    /// Whether the zone comes with DNSSEC: it has DNSKEY records at its apex (RFC 4035 §2.1).
+    pub fn is_signed(&self) -> bool {
+        self.is_signed
     }
 
     /// Records, each counted once.

@@ -2,6 +2,7 @@
 
 mod story;
 
+use nss_wire::RType;
 use nss_wire::message::EdnsFlags;
 use story::Story;
 
@@ -236,13 +237,46 @@ fn rfc_4035_section_3_1_4_1_a_child_alone_says_that_it_has_no_ds() {
 }
 
 #[test]
-fn rfc_4035_section_3_1_4_a_referral_has_the_ds_for_who_wants_dnssec() {
-    Story::new(&[EXAMPLE]).with_edns(1232, EdnsFlags::DO).check(
+fn rfc_4035_section_3_1_4_a_referral_of_a_signed_zone_has_the_ds_for_who_wants_dnssec() {
+    let signed = format!("{EXAMPLE}\nexample. DNSKEY \\# 5 0101030d00");
+    let servers = "NOERROR\nauthority signed.example. NS ns.other.";
+    Story::new(&[&signed]).check("www.signed.example. A", servers);
+    Story::new(&[&signed]).with_edns(1232, EdnsFlags::DO).check(
         "www.signed.example. A",
         "NOERROR
          authority signed.example. NS ns.other.
          authority signed.example. DS 1 8 2 00000000000000000000000000000000000000000000000000000000000000ff",
     );
+    Story::new(&[EXAMPLE]).with_edns(1232, EdnsFlags::DO).check("www.signed.example. A", servers);
+}
+
+#[test]
+fn rfc_2181_section_5_additional_data_has_each_rrset_once() {
+    let zone = "
+        example.     SOA   ns.other. host.example. 1 3600 900 604800 300
+        example.     NS    ns.other.
+        example.     MX    10 mx.example.
+        example.     MX    20 mx.example.
+        example.     MX    30 a.w.example.
+        example.     MX    40 b.w.example.
+        mx.example.  A     192.0.2.1
+        *.w.example. A     192.0.2.2
+        example.     HTTPS 1 .
+        example.     HTTPS 2 .
+        example.     A     192.0.2.3";
+    Story::new(&[zone]).check(
+        "example. MX",
+        "NOERROR aa
+         answer example. MX 10 mx.example.
+         answer example. MX 20 mx.example.
+         answer example. MX 30 a.w.example.
+         answer example. MX 40 b.w.example.
+         additional mx.example. A 192.0.2.1
+         additional a.w.example. A 192.0.2.2
+         additional b.w.example. A 192.0.2.2",
+    );
+    let (_, octets) = Story::new(&[zone]).ask(&story::query(&"example.".parse().unwrap(), RType::HTTPS, None));
+    assert_eq!(octets[6..12], [0, 2, 0, 0, 0, 1], "two answers, one address");
 }
 
 #[test]
