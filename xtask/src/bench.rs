@@ -6,6 +6,7 @@ mod upload;
 use clap::Subcommand;
 
 use crate::failure::Outcome;
+use crate::packages;
 
 /// What is measured.
 #[derive(Subcommand, Clone, Debug)]
@@ -19,7 +20,7 @@ pub(crate) enum Bench {
 /// Measures and prints a table in Markdown.
 pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
-        Bench::Dns(options) => dns::run(options),
+        Bench::Dns(options) => packages::install_missing().and_then(|()| dns::run(options)),
         Bench::Upload(options) => upload::run(options),
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Outcome};
 use crate::workspace::{cargo, run};
-use crate::{demo, packages, tidy};
+use crate::{demo, interop, packages, tidy};
 
 /// One heading of the run.
 struct Step {
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     Step { name: "docs", work: docs },
     Step { name: "tests", work: || run(cargo().args(["test", "--workspace", "--locked"])) },
     Step { name: "tidy", work: tidy::run },
+    Step { name: "interop", work: || interop::run(&interop::Options::default()) },
     Step { name: "demo", work: || demo::run(true) },
 ];
 

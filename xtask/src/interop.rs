@@ -7,18 +7,19 @@ mod queries;
 mod text;
 mod zones;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 pub(crate) use answer::Answer;
-use answer::Reply;
+use answer::{Reply, Section};
 use clap::Args;
-use compare::{Aspect, Explanation, Verdict, judge};
-use nss_wire::{Name, RType};
+use compare::{Aspect, Explanation, Verdict, judge, unwitnessed};
+use nss_wire::{Name, NameBuf, RType};
 use zones::Zone;
 
 use crate::client::{Client, Query, Transport, rcode};
 use crate::failure::{Context, Failure, Outcome};
+use crate::packages;
 use crate::process::Folder;
 use crate::servers::{Kind, Server, Zones};
 use crate::workspace::{Daemons, Profile};
@@ -57,6 +58,7 @@ impl Default for Options {
 
 /// Compares answers, then verdicts on zone files; fails if there is a disagreement that is not explained.
 pub(crate) fn run(options: &Options) -> Outcome {
+    packages::install_missing()?;
     let daemons = Daemons::build(Profile::Dev)?;
     let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let Options { zones, queries, files, .. } = options;
@@ -98,7 +100,8 @@ fn compare_answers(seed: u64, options: &Options, daemons: &Daemons) -> Outcome {
         for query in queries::generate(seed, zone, options.queries) {
             let replies = fleet.ask(&query)?;
             let [nsd, knot, bind, ours] = &replies;
-            let verdict = judge(&query, zone.apex.as_name(), [nsd, knot, bind], ours);
+            let witnessed = fleet.witnesses(unwitnessed([nsd, knot, bind], ours));
+            let verdict = judge(&query, zone.apex.as_name(), [nsd, knot, bind], ours, &witnessed);
             table.count(options, zone, &query, &replies, &verdict);
         }
     }
@@ -204,6 +207,20 @@ impl<'a> Fleet<'a> {
             }
         }
         Ok(replies)
+    }
+
+    /// What the peers say about names and types when they are asked for each by itself, without a limit of size.
+    fn witnesses(&mut self, wanted: BTreeSet<(NameBuf, RType)>) -> Section {
+        let mut witnessed = Section::new();
+        for (owner, rtype) in wanted {
+            let query = Query { transport: Transport::Tcp, ..Query::new(owner.as_name(), rtype) };
+            let wire = query.to_wire();
+            for (_, client) in self.servers.iter_mut().take(Kind::PEERS.len()) {
+                let reply = client.ask(&query).and_then(|reply| Answer::read(&wire, &reply).ok());
+                witnessed.extend(reply.iter().flat_map(|reply| reply.records().cloned()));
+            }
+        }
+        witnessed
     }
 
     /// Ends all; nssd must do so cleanly.

@@ -12,7 +12,7 @@ struct Tool {
     package: &'static str,
 }
 
-/// Everything that `ci`, `interop` and `bench` start.
+/// Everything that `ci`, `interop` and `bench` start; each of them installs what is missing.
 const TOOLS: &[Tool] = &[
     Tool { program: "nsd", package: "nsd" },
     Tool { program: "nsd-checkzone", package: "nsd" },

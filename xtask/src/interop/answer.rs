@@ -90,6 +90,11 @@ impl Answer {
             additional: section(&message.additionals)?,
         })
     }
+
+    /// The records of all sections.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Rr> {
+        self.answer.iter().chain(&self.authority).chain(&self.additional)
+    }
 }
 
 fn section(records: &[rr::Record]) -> Result<Section, String> {

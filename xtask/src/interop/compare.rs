@@ -5,12 +5,16 @@
 //! freely is taken away:
 //!
 //! - the apex NS RRset beside a positive answer (RFC 2181 §6.1 allows it, RFC 1034 §4.3.2 does not ask for it);
-//! - additional data other than that of a referral: ours need only be something that a peer would add as well;
+//! - additional data other than that of a referral: ours need only be something that a peer has, be it in this reply or
+//!   when asked for it;
 //! - the records for ANY: RFC 8482 §4.1 lets a server choose; ours must be some of what is there;
+//! - the TTL of optional data where the peers give the RRset different ones, as its zone file did (RFC 2181 §5.2);
 //! - everything in a truncated reply but its flags: a resolver discards it (RFC 2181 §9);
 //! - TC, where optional data made the peers' replies longer than ours.
 
-use nss_wire::{Name, RType};
+use std::collections::BTreeSet;
+
+use nss_wire::{Name, NameBuf, RType};
 
 use super::answer::{Answer, Reply, Rr, Section};
 use crate::client::{Query, Transport};
@@ -66,12 +70,11 @@ impl Case {
 }
 
 /// Judges one reply. The apex is that of the zone under test.
-pub(crate) fn judge(query: &Query, apex: Name<'_>, peers: [&Reply; 3], ours: &Reply) -> Verdict {
-    let answers = peers.map(|reply| match reply {
-        Reply::Answer(answer) => Some(answer),
-        Reply::Broken(_) | Reply::Silence => None,
-    });
-    let ([Some(nsd), Some(knot), Some(bind)], Reply::Answer(ours)) = (answers, ours) else {
+///
+/// `witnessed` are records that the peers gave when they were asked for what [`unwitnessed`] lists: size limits hide some
+/// of what is there.
+pub(crate) fn judge(query: &Query, apex: Name<'_>, peers: [&Reply; 3], ours: &Reply, witnessed: &Section) -> Verdict {
+    let (Some(peers), Reply::Answer(ours)) = (answers(peers), ours) else {
         let kind = |reply: &Reply| std::mem::discriminant(reply);
         let like = peers.map(|peer| kind(peer) == kind(ours));
         return match (kind(peers[0]) == kind(peers[1]) && kind(peers[1]) == kind(peers[2]), like) {
@@ -80,8 +83,7 @@ pub(crate) fn judge(query: &Query, apex: Name<'_>, peers: [&Reply; 3], ours: &Re
             (false, like) => Verdict::PeersDiffer { aspect: Aspect::Kind, like },
         };
     };
-    let peers = [nsd, knot, bind];
-    let verdict = judge_answers(query, apex, peers, ours);
+    let verdict = judge_answers(query, apex, peers, ours, witnessed);
     if let Verdict::Different { aspect } = verdict {
         let known = EXPLANATIONS.iter().find(|known| known.applies.holds(query, aspect, peers, ours));
         return known.map_or(verdict, |by| Verdict::Explained { by });
@@ -89,7 +91,28 @@ pub(crate) fn judge(query: &Query, apex: Name<'_>, peers: [&Reply; 3], ours: &Re
     verdict
 }
 
-fn judge_answers(query: &Query, apex: Name<'_>, peers: [&Answer; 3], ours: &Answer) -> Verdict {
+/// Owners and types of our records that no peer has in its reply, to be asked for one by one.
+pub(crate) fn unwitnessed(peers: [&Reply; 3], ours: &Reply) -> BTreeSet<(NameBuf, RType)> {
+    let (Reply::Answer(ours), Some(peers)) = (ours, answers(peers)) else { return BTreeSet::new() };
+    let union = union(peers);
+    let records = ours.answer.iter().chain(&ours.additional).filter(|rr| !union.contains(*rr));
+    records.map(|rr| (rr.owner.clone(), RType(rr.rtype))).collect()
+}
+
+fn answers(peers: [&Reply; 3]) -> Option<[&Answer; 3]> {
+    let [nsd, knot, bind] = peers.map(|reply| match reply {
+        Reply::Answer(answer) => Some(answer),
+        Reply::Broken(_) | Reply::Silence => None,
+    });
+    Some([nsd?, knot?, bind?])
+}
+
+/// All that the peers said in any section.
+fn union(peers: [&Answer; 3]) -> Section {
+    peers.iter().flat_map(|peer| peer.records().cloned()).collect()
+}
+
+fn judge_answers(query: &Query, apex: Name<'_>, peers: [&Answer; 3], ours: &Answer, witnessed: &Section) -> Verdict {
     let agree = |aspect, same: fn(&Answer, &Answer) -> bool| {
         judge_aspect(aspect, peers.map(|peer| same(peer, ours)), same(peers[0], peers[1]) && same(peers[1], peers[2]))
     };
@@ -103,7 +126,7 @@ fn judge_answers(query: &Query, apex: Name<'_>, peers: [&Answer; 3], ours: &Answ
         return verdict;
     }
     if query.qtype == RType::ANY {
-        return judge_any(peers, ours);
+        return judge_any(peers, ours, witnessed);
     }
     if query.transport == Transport::Udp && (ours.truncated || peers.iter().any(|peer| peer.truncated)) {
         return agree(Aspect::Truncated, |a, b| a.truncated == b.truncated);
@@ -115,7 +138,8 @@ fn judge_answers(query: &Query, apex: Name<'_>, peers: [&Answer; 3], ours: &Answ
         [0, 1, 2].map(|index| authorities[index] == our_authority),
         authorities[0] == authorities[1] && authorities[1] == authorities[2],
     );
-    let rest = [agree(Aspect::Answer, |a, b| a.answer == b.answer), authority, judge_additional(peers, ours)];
+    let rest =
+        [agree(Aspect::Answer, |a, b| a.answer == b.answer), authority, judge_additional(peers, ours, witnessed)];
     rest.into_iter().find(|verdict| *verdict != Verdict::Same).unwrap_or(Verdict::Same)
 }
 
@@ -127,13 +151,23 @@ fn judge_aspect(aspect: Aspect, like: [bool; 3], peers_agree: bool) -> Verdict {
     }
 }
 
-/// Some of what the fullest peer has, and something if it has anything.
-fn judge_any(peers: [&Answer; 3], ours: &Answer) -> Verdict {
-    let all: Section = peers.iter().flat_map(|peer| peer.answer.iter().cloned()).collect();
-    let some = ours.truncated || ours.answer.is_empty() == all.is_empty();
+/// Some of what the peers have, and something if they have anything.
+fn judge_any(peers: [&Answer; 3], ours: &Answer, witnessed: &Section) -> Verdict {
+    // A truncated reply may lack everything, so it says nothing about what there is.
+    let mut whole = peers.iter().filter(|peer| !peer.truncated).peekable();
+    let some =
+        ours.truncated || whole.peek().is_none() || ours.answer.is_empty() == whole.all(|peer| peer.answer.is_empty());
     // RFC 8482 §4.2 lets a server make up a HINFO record.
-    let real = ours.answer.iter().all(|rr| all.contains(rr) || rr.is(RType::HINFO));
+    let real = ours.answer.iter().all(|rr| is_real(rr, peers, witnessed) || rr.is(RType::HINFO));
     if some && real { Verdict::Same } else { Verdict::Different { aspect: Aspect::Answer } }
+}
+
+/// Whether a peer has the record. Its TTL may be any if the peers do not agree on one either.
+fn is_real(rr: &Rr, peers: [&Answer; 3], witnessed: &Section) -> bool {
+    let all = || peers.iter().flat_map(|peer| peer.records()).chain(witnessed);
+    let of_rrset = |other: &&Rr| (&other.owner, other.rtype, other.class) == (&rr.owner, rr.rtype, rr.class);
+    let ttls: BTreeSet<u32> = all().filter(of_rrset).map(|other| other.ttl).collect();
+    all().filter(of_rrset).any(|other| other.rdata == rr.rdata && (other.ttl == rr.ttl || ttls.len() > 1))
 }
 
 /// A referral has no answer, is not authoritative, and names the servers below the cut.
@@ -149,12 +183,11 @@ fn required_authority(answer: &Answer, apex: Name<'_>) -> Section {
     answer.authority.iter().filter(|rr| !optional(rr) && !chained(rr)).cloned().collect()
 }
 
-fn judge_additional(peers: [&Answer; 3], ours: &Answer) -> Verdict {
-    let union: Section = peers.iter().flat_map(|peer| peer.additional.iter().cloned()).collect();
+fn judge_additional(peers: [&Answer; 3], ours: &Answer, witnessed: &Section) -> Verdict {
     let [nsd, knot, bind] = peers.map(|peer| &peer.additional);
     let lacks_glue = is_referral(ours)
         && nsd.iter().any(|rr| knot.contains(rr) && bind.contains(rr) && !ours.additional.contains(rr));
-    let invents = ours.additional.iter().any(|rr| !union.contains(rr));
+    let invents = ours.additional.iter().any(|rr| !is_real(rr, peers, witnessed));
     if lacks_glue || invents { Verdict::Different { aspect: Aspect::Additional } } else { Verdict::Same }
 }
 
@@ -186,7 +219,7 @@ mod tests {
         let apex: NameBuf = "example".parse().unwrap();
         let peers = peers.map(Reply::Answer);
         let query = Query::new(apex.as_name(), qtype);
-        judge(&query, apex.as_name(), [&peers[0], &peers[1], &peers[2]], &Reply::Answer(ours))
+        judge(&query, apex.as_name(), [&peers[0], &peers[1], &peers[2]], &Reply::Answer(ours), &Section::new())
     }
 
     #[test]
@@ -233,6 +266,24 @@ mod tests {
     }
 
     #[test]
+    fn additional_data_that_a_peer_has_when_asked_is_real_if_the_ttl_is() {
+        let apex: NameBuf = "example".parse().unwrap();
+        let (mx, a) = (rr("www.example", RType::MX), rr("mail.example", RType::A));
+        let peer = Reply::Answer(answer([std::slice::from_ref(&mx), &[], &[]]));
+        let ours = Reply::Answer(answer([&[mx], &[], std::slice::from_ref(&a)]));
+        let peers = [&peer, &peer, &peer];
+        assert_eq!(unwitnessed(peers, &ours), BTreeSet::from([(a.owner.clone(), RType::A)]));
+        let query = Query::new(apex.as_name(), RType::MX);
+        let check = |ttls: &[u32]| {
+            let witnessed = ttls.iter().map(|&ttl| Rr { ttl, ..a.clone() }).collect();
+            judge(&query, apex.as_name(), peers, &ours, &witnessed)
+        };
+        assert_eq!(check(&[60]), Verdict::Same);
+        assert_eq!(check(&[61]), Verdict::Different { aspect: Aspect::Additional });
+        assert_eq!(check(&[61, 62]), Verdict::Same);
+    }
+
+    #[test]
     fn any_may_be_answered_in_part_but_not_with_nothing() {
         let (a, txt) = (rr("example", RType::A), rr("example", RType::TXT));
         let full = answer([&[a.clone(), txt], &[], &[]]);
@@ -243,13 +294,25 @@ mod tests {
     }
 
     #[test]
+    fn what_truncated_replies_to_any_lack_may_be_there() {
+        let a = rr("example", RType::A);
+        let truncated = Answer { truncated: true, ..answer([&[], &[], &[]]) };
+        let peers = [truncated.clone(), truncated.clone(), truncated.clone()].map(Reply::Answer);
+        let ours = Reply::Answer(answer([std::slice::from_ref(&a), &[], &[]]));
+        let query = Query::new(a.owner.as_name(), RType::ANY);
+        let check = |witnessed| judge(&query, a.owner.as_name(), [&peers[0], &peers[1], &peers[2]], &ours, &witnessed);
+        assert_eq!(check(Section::from([a.clone()])), Verdict::Same);
+        assert_eq!(check(Section::new()), Verdict::Different { aspect: Aspect::Answer });
+    }
+
+    #[test]
     fn silence_where_all_peers_answer_is_different() {
         let apex: NameBuf = "example".parse().unwrap();
         let query = Query::new(apex.as_name(), RType::A);
         let peer = Reply::Answer(answer([&[], &[], &[]]));
-        let verdict = judge(&query, apex.as_name(), [&peer, &peer, &peer], &Reply::Silence);
+        let verdict = judge(&query, apex.as_name(), [&peer, &peer, &peer], &Reply::Silence, &Section::new());
         assert_eq!(verdict, Verdict::Different { aspect: Aspect::Kind });
         let all_silent = [&Reply::Silence, &Reply::Silence, &Reply::Silence];
-        assert_eq!(judge(&query, apex.as_name(), all_silent, &Reply::Silence), Verdict::Same);
+        assert_eq!(judge(&query, apex.as_name(), all_silent, &Reply::Silence, &Section::new()), Verdict::Same);
     }
 }
