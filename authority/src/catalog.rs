@@ -227,7 +227,8 @@ impl Zones {
         })
     }
 
-    /// The zone that [`Zones::deepest`] has found, of the same version.
+    /// The zone that the last [`Zones::deepest`] has found, of the same version; one that an earlier search has found
+    /// may be gone.
     pub(crate) fn get(&self, suffixes: &Suffixes, labels: usize) -> Option<&Arc<Zone>> {
         let hash = suffixes.hash(labels);
         self.seen[shard_of(hash)].shard.find(hash, suffixes.wire(labels))
@@ -257,4 +258,61 @@ impl Catalog {
 /// The upper half of the hash: the tables use the lower bits and the topmost seven.
 fn shard_of(hash: u64) -> usize {
     (hash >> 32) as usize % SHARD_COUNT
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    use nss_wire::message::Rcode;
+    use nss_wire::{NameBuf, RType, Record};
+
+    use super::*;
+    use crate::{Outcome, Peer, Policy, Transport};
+
+    const DEPTH: usize = 40;
+
+    fn zone(catalog: &Catalog, apex: &NameBuf) -> Arc<Zone> {
+        let mut builder = catalog.zone_builder(apex.as_name(), Class::IN);
+        for (rtype, rdata) in [(RType::SOA, &[0; 22][..]), (RType::NS, b"\x02ns\x05other\0")] {
+            builder.add(Record { owner: apex.as_name(), rtype, class: Class::IN, ttl: 3600, rdata }, 0);
+        }
+        Arc::new(builder.build().expect("a zone with SOA and NS records at its apex").0)
+    }
+
+    #[test]
+    fn a_zone_withdrawn_while_the_parent_of_a_ds_question_is_searched_for_is_refused() {
+        let catalog = Arc::new(Catalog::new(HashSeed::new(7)));
+        let part = |name: &NameBuf| shard_of(catalog.hasher().name(name.as_name()));
+        let parent: NameBuf = "example.".parse().unwrap();
+        // The search for the parent ends at the part of the catalog that the child is in, and so sees it change; it is
+        // long, because there are zones with as many labels as each name on the way.
+        let way = "x.".repeat(DEPTH);
+        let mut names = (0..).map(|i| format!("c{i}.{way}example.").parse::<NameBuf>().unwrap());
+        let child = names.find(|name| part(name) == part(&parent)).unwrap();
+        for labels in 1..=DEPTH + 1 {
+            catalog.publish(zone(&catalog, &"other.".repeat(labels).parse().unwrap()));
+        }
+        let zone = zone(&catalog, &child);
+
+        let question = [child.as_name().as_wire(), &[0, 43, 0, 1]].concat();
+        let request = [&[0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], &question[..]].concat();
+        let peer = Peer { transport: Transport::Udp, address: [192, 0, 2, 53].into() };
+        let (mut view, policy, mut out) = (catalog.view(), Policy::default(), [0; 512]);
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..5_000 {
+                    catalog.publish(zone.clone());
+                    catalog.withdraw(child.as_name());
+                }
+                is_over.store(true, Ordering::Relaxed);
+            });
+            while !is_over.load(Ordering::Relaxed) {
+                let Outcome::Reply(reply) = view.respond(&request, &peer, &policy, &mut out) else { panic!("silence") };
+                assert!(matches!(reply.rcode, Rcode::NOERROR | Rcode::REFUSED), "{}", reply.rcode);
+            }
+        });
+    }
 }

@@ -119,7 +119,8 @@ impl View {
             let above = labels.checked_sub(1).and_then(|above| zones.deepest(catalog, suffixes, above));
             depth = above.unwrap_or(depth);
         }
-        let zone = zones.get(suffixes, depth).expect("the zone was found a moment ago in the same view");
+        // The search for the parent may have seen the child being withdrawn.
+        let Some(zone) = zones.get(suffixes, depth) else { return envelope.bare(Rcode::REFUSED, out, compressor) };
         if zone.class() != qclass {
             return envelope.bare(Rcode::REFUSED, out, compressor);
         }
