@@ -354,7 +354,11 @@ impl Build<'_> {
     fn node(&mut self, owner: Name<'_>, outer: Option<Cut>, is_apex: bool) -> u32 {
         let staged = self.staged;
         let mut order = std::mem::take(&mut self.scratch);
-        order.sort_by(|&a, &b| staged.cmp_at_one_owner(staged.record(a), staged.record(b)));
+        // Of one record twice the first is kept: that with the lower TTL (RFC 2181 §5.2).
+        order.sort_by(|&a, &b| {
+            let (a, b) = (staged.record(a), staged.record(b));
+            staged.cmp_at_one_owner(a, b).then(a.ttl.cmp(&b.ttl))
+        });
         self.remove_duplicates(&mut order, owner);
         self.record_count += order.len();
         let first_signature = order.partition_point(|&i| staged.record(i).rtype != RType::RRSIG);

@@ -339,3 +339,19 @@ fn rfc_8906_section_3_1_2_an_unknown_type_is_looked_up_like_any_other() {
     );
     Story::new(&[zone]).check("a.example. TYPE1000", "NOERROR aa\nauthority example. 300 SOA");
 }
+
+#[test]
+fn rfc_2181_section_5_2_a_record_twice_is_served_once_with_the_lower_ttl() {
+    for ttls in [[60, 3600], [3600, 60]] {
+        let zone = format!(
+            "example. SOA ns.other. host.example. 1 3600 900 604800 300
+             example. NS ns.other.
+             example. {} A 192.0.2.1
+             example. {} A 192.0.2.1",
+            ttls[0], ttls[1]
+        );
+        let (zone, _) = story::build(&zone).unwrap();
+        let rrset = zone.rrset(zone.apex(), nss_wire::RType::A).unwrap();
+        assert_eq!((rrset.len(), rrset.ttl()), (1, 60));
+    }
+}
