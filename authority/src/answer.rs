@@ -172,13 +172,17 @@ impl<'a> Answer<'a, '_> {
         let apex = self.zone.apex_node();
         let rrset = apex.rrset(RType::SOA).expect("every zone has a SOA record");
         let mark = self.writer.mark();
-        let (owner, class) = (Owner::Name(apex.owner()), self.zone.class());
-        self.writer.rrset(Section::Authority, owner, RType::SOA, class, self.zone.negative_ttl(), rrset.rdatas())?;
-        if self.with_signatures
-            && let Err(full) = write_signatures(self.writer, Section::Authority, owner, class, rrset)
-        {
-            self.writer.rollback(mark);
-            return Err(full);
+        let (owner, class, ttl) = (Owner::Name(apex.owner()), self.zone.class(), self.zone.negative_ttl());
+        self.writer.rrset(Section::Authority, owner, RType::SOA, class, ttl, rrset.rdatas())?;
+        // RFC 4034 §3: signatures have the TTL of what they cover.
+        for signature in rrset.signatures().take_while(|_| self.with_signatures) {
+            let ttl = ttl.min(signature.ttl());
+            if let Err(full) =
+                self.writer.record(Section::Authority, owner, RType::RRSIG, class, ttl, signature.rdata())
+            {
+                self.writer.rollback(mark);
+                return Err(full);
+            }
         }
         Ok(Step::Done(kind))
     }
