@@ -1,0 +1,234 @@
+//! An answer allocates nothing, whatever the request, from the first query of a view on.
+
+mod story;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use nss_authority::{CookieSecrets, HashSeed, Outcome, Peer, Transport};
+use nss_wire::RType;
+use nss_wire::message::{EdnsFlags, Rcode};
+use story::{EdnsWish, Story, query};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: all calls go to the system's allocator unchanged; the counter is a plain number that needs no allocation.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise about `layout` is the one `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `alloc` above, and so from `System`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: as for `dealloc`; the caller promises that `size` is valid.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const EXAMPLE: &str = "
+    example.            SOA   ns.example. host.example. 1 3600 900 604800 300
+    example.            RRSIG SOA example.
+    example.            NS    ns.example.
+    example.            MX    10 mail.example.
+    ns.example.         A     192.0.2.1
+    mail.example.       A     192.0.2.2
+    mail.example.       RRSIG A example.
+    a.ent.example.      A     192.0.2.3
+    *.wild.example.     TXT   x
+    sub.example.        NS    ns.sub.example.
+    sub.example.        NS    ns.sister.example.
+    sub.example.        DS    1 8 2 00000000000000000000000000000000000000000000000000000000000000ff
+    ns.sub.example.     A     192.0.2.5
+    sister.example.     NS    ns.sister.example.
+    ns.sister.example.  A     192.0.2.6
+    one.example.        CNAME two.example.
+    two.example.        CNAME one.example.
+    into.example.       CNAME x.old.example.
+    old.example.        DNAME new.example.
+    loop.example.       DNAME loop.loop.example.
+    www.new.example.    A     192.0.2.7
+    chain.example.      CNAME x.chain.example.
+    *.chain.example.    CNAME no.example.
+    _sip.example.       SRV   1 2 3 mail.example.
+    web.example.        HTTPS 0 mail.example.
+    tel.example.        NAPTR 1 1 s x x _sip.example.
+";
+
+/// Names and types of every kind of answer.
+const QUESTIONS: &str = "
+    mail.example. A, MAIL.example. AAAA, no.example. A, ent.example. A, x.wild.example. TXT, x.wild.example. A,
+    sub.example. NS, www.sub.example. A, sub.example. DS, sister.example. DS, child.example. DS, example. DS,
+    one.example. A, one.example. ANY, into.example. A, www.old.example. A, x.loop.example. A, chain.example. A,
+    example. ANY, example. NS, example. MX, example. SOA, mail.example. RRSIG, _sip.example. SRV, web.example. HTTPS,
+    tel.example. NAPTR, many.example. A, many.example. TXT, many.example. MX, child.example. SOA, other.test. A, . NS,
+    example. AXFR, example. IXFR, no.example. AXFR, example. MAILB, example. OPT, example. TYPE65280
+";
+
+struct Counted {
+    story: Story,
+    out: Vec<u8>,
+    wrong: Vec<String>,
+    rcodes: Vec<Rcode>,
+}
+
+impl Counted {
+    fn send(&mut self, transport: Transport, request: &[u8], what: &str) {
+        let peer = Peer { transport, address: [192, 0, 2, 53].into() };
+        let before = ALLOCATIONS.with(Cell::get);
+        let outcome = self.story.view.respond(request, &peer, &self.story.policy, &mut self.out);
+        let count = ALLOCATIONS.with(Cell::get) - before;
+        if count > 0 {
+            self.wrong.push(format!("{what} over {transport:?}: {count}"));
+        }
+        if let Outcome::Reply(reply) = outcome {
+            self.rcodes.push(reply.rcode);
+        }
+    }
+
+    fn send_both_ways(&mut self, request: &[u8], what: &str) {
+        self.send(Transport::Udp, request, what);
+        self.send(Transport::Tcp, request, what);
+    }
+}
+
+fn counted() -> Counted {
+    let many: String = (0..200)
+        .map(|i| {
+            format!("many.example. A 192.0.2.{i}\nmany.example. TXT {i}\nmany.example. MX {i} mail{}.example.\n", i % 9)
+        })
+        .collect();
+    let zone = format!("{EXAMPLE}{many}");
+    let child = "child.example. SOA ns.other. host.other. 1 2 3 4 5\nchild.example. NS ns.other.";
+    // Built with another seed than the catalog has.
+    let stranger = "far.test. SOA ns.other. host.other. 1 2 3 4 5\nfar.test. NS ns.other.";
+    let story = Story::new(&[&zone, child]);
+    let records = story::records(stranger);
+    let apex = records[0].1.owner.clone();
+    let mut builder = nss_authority::ZoneBuilder::new(apex.as_name(), nss_wire::Class::IN).with_seed(HashSeed::new(9));
+    records.iter().for_each(|(line, record)| builder.add(record.as_record(), *line));
+    story.catalog.publish(Arc::new(builder.build().unwrap().0));
+    Counted { story, out: vec![0; 65535], wrong: Vec::new(), rcodes: Vec::new() }
+}
+
+fn questions() -> Vec<(nss_wire::NameBuf, RType)> {
+    let texts = QUESTIONS.split(',').map(|question| question.trim().split_once(' ').expect("a name and a type"));
+    texts.map(|(name, rtype)| (name.parse().unwrap(), rtype.parse().unwrap())).collect()
+}
+
+fn edns_query(name: &str, rdata: &[u8], counts_question: bool) -> Vec<u8> {
+    let mut message = vec![0x12, 0x34, 0, 0, 0, u8::from(counts_question), 0, 0, 0, 0, 0, 1];
+    if counts_question {
+        message.extend_from_slice(name.parse::<nss_wire::NameBuf>().unwrap().as_name().as_wire());
+        message.extend_from_slice(&[0, 1, 0, 1]);
+    }
+    message.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, rdata.len() as u8]);
+    message.extend_from_slice(rdata);
+    message
+}
+
+#[test]
+fn no_question_of_any_kind_allocates_even_as_the_first_of_its_view() {
+    let mut counted = counted();
+    for (name, rtype) in questions() {
+        for edns in [None, Some((512, EdnsFlags(0))), Some((1232, EdnsFlags::DO))] {
+            let edns = edns.map(|(payload_size, flags)| EdnsWish { payload_size, flags });
+            let request = query(&name, rtype, edns);
+            counted.send_both_ways(&request, &format!("{name} {rtype}"));
+            counted.story.view = counted.story.catalog.view();
+            counted.send_both_ways(&request, &format!("{name} {rtype} first"));
+        }
+    }
+    assert_eq!(counted.wrong, [""; 0]);
+    for rcode in [Rcode::NOERROR, Rcode::NXDOMAIN, Rcode::REFUSED, Rcode::NOTAUTH, Rcode::NOTIMP, Rcode::FORMERR] {
+        assert!(counted.rcodes.contains(&rcode), "{rcode}");
+    }
+}
+
+#[test]
+fn the_first_question_after_a_publication_allocates_nothing() {
+    let mut counted = counted();
+    let request = query(&"mail.example.".parse().unwrap(), RType::A, None);
+    for _ in 0..3 {
+        counted.story.catalog.publish(Arc::new(story::build(EXAMPLE).unwrap().0));
+        counted.send_both_ways(&request, "published");
+        // The view holds the last reference to the zone that it lets go with the next question.
+        counted.story.catalog.withdraw("example.".parse::<nss_wire::NameBuf>().unwrap().as_name());
+        counted.send_both_ways(&request, "withdrawn");
+    }
+    assert_eq!(counted.wrong, [""; 0]);
+    assert!(counted.rcodes.contains(&Rcode::NOERROR) && counted.rcodes.contains(&Rcode::REFUSED));
+}
+
+#[test]
+fn cookies_identifiers_versions_and_keys_allocate_nothing() {
+    let mut counted = counted();
+    counted.story.policy.cookies = Some(CookieSecrets { current: [1; 16], previous: Some([2; 16]) });
+    counted.story.policy.nsid = Some(Box::from(&[7; 200][..]));
+    let client = [&[0, 10, 0, 8][..], &[1; 8]].concat();
+    let server = [&[0, 10, 0, 24][..], &[1; 24]].concat();
+    let malformed = [0, 10, 0, 3, 1, 2, 3];
+    let nsid = [0, 3, 0, 0];
+    let unknown = [0xfd, 0xe9, 0, 1, 0];
+    for options in [&client[..], &server, &malformed, &nsid, &unknown, &[&server[..], &nsid].concat(), &[0, 3, 0]] {
+        for name in ["mail.example.", "far.test.", "no.far.test."] {
+            counted.send_both_ways(&edns_query(name, options, true), "options");
+        }
+        counted.send_both_ways(&edns_query("", options, false), "options without a question");
+    }
+    let mut later_version = edns_query("mail.example.", &[], true);
+    let at = later_version.len() - 5;
+    later_version[at] = 1;
+    counted.send_both_ways(&later_version, "version");
+
+    let mut signed = query(&"mail.example.".parse().unwrap(), RType::A, None);
+    signed[11] = 1;
+    let mac = [&[0; 6][..], &[1, 44, 0, 16], &[9; 16], &[0x12, 0x34, 0, 0, 0, 0]].concat();
+    let rdata = [&b"\x0bhmac-sha256\0"[..], &mac].concat();
+    signed.extend([&b"\x03key\0"[..], &[0, 250, 0, 255, 0, 0, 0, 0, 0, rdata.len() as u8], &rdata].concat());
+    counted.send_both_ways(&signed, "key");
+
+    assert_eq!(counted.wrong, [""; 0]);
+    for rcode in [Rcode::NOERROR, Rcode::BADCOOKIE, Rcode::FORMERR, Rcode::BADVERS, Rcode::NOTAUTH] {
+        assert!(counted.rcodes.contains(&rcode), "{rcode}");
+    }
+}
+
+#[test]
+fn broken_requests_allocate_nothing() {
+    let mut counted = counted();
+    let good = edns_query("mail.example.", &[0, 3, 0, 0], true);
+    for size in 0..good.len() {
+        counted.send_both_ways(&good[..size], "cut short");
+    }
+    for at in 0..good.len() {
+        for octet in [0, 1, 0x28, 0x3f, 0x80, 0xc0, 0xff] {
+            let mut request = good.clone();
+            request[at] = octet;
+            counted.send_both_ways(&request, "changed");
+        }
+    }
+    assert_eq!(counted.wrong, [""; 0]);
+    assert!(counted.rcodes.contains(&Rcode::FORMERR) && counted.rcodes.contains(&Rcode::NOTIMP));
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = ALLOCATIONS.with(Cell::get);
+    drop(std::hint::black_box(vec![0_u8; 100]));
+    assert!(ALLOCATIONS.with(Cell::get) > before);
+}
