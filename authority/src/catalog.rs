@@ -124,6 +124,9 @@ impl Catalog {
     }
 
     /// What one thread needs to answer.
+    ///
+    /// Made in the thread that uses it, it never allocates again; in another thread it does so once, when that thread
+    /// first sees a change of the catalog.
     pub fn view(self: &Arc<Self>) -> View {
         View { catalog: self.clone(), zones: Zones::new(self), scratch: Scratch::new() }
     }

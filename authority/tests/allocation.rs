@@ -4,7 +4,8 @@ mod story;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
+use std::thread;
 
 use nss_authority::{CookieSecrets, HashSeed, Outcome, Peer, Transport};
 use nss_wire::RType;
@@ -172,6 +173,39 @@ fn the_first_question_after_a_publication_allocates_nothing() {
     }
     assert_eq!(counted.wrong, [""; 0]);
     assert!(counted.rcodes.contains(&Rcode::NOERROR) && counted.rcodes.contains(&Rcode::REFUSED));
+}
+
+#[test]
+fn a_view_allocates_nothing_in_the_thread_that_made_it_and_once_if_it_was_made_in_another() {
+    let request = query(&"mail.example.".parse().unwrap(), RType::A, None);
+    let allocations = |makes_view: bool| {
+        let mut counted = counted();
+        let catalog = counted.story.catalog.clone();
+        // Both threads wait here before the publication and after it.
+        let turn = Barrier::new(2);
+        thread::scope(|scope| {
+            let asker = scope.spawn(|| {
+                if makes_view {
+                    counted.story.view = counted.story.catalog.view();
+                }
+                for _ in 0..3 {
+                    turn.wait();
+                    turn.wait();
+                    counted.send_both_ways(&request, "published by another thread");
+                }
+                counted.wrong.len()
+            });
+            for _ in 0..3 {
+                turn.wait();
+                catalog.publish(Arc::new(story::build(EXAMPLE).unwrap().0));
+                turn.wait();
+            }
+            asker.join().unwrap()
+        })
+    };
+    assert_eq!(allocations(true), 0);
+    // The catalog's pointers keep a note for each thread, made when the thread first sees a change.
+    assert!(allocations(false) <= 1);
 }
 
 #[test]
