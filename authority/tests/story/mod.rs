@@ -61,6 +61,14 @@ impl Story {
         assert!(expected == found, "{question}\nexpected {expected:#?}\nfound {found:#?}");
     }
 
+    /// Asks `question` and renders the answer.
+    #[track_caller]
+    pub(crate) fn lines(&mut self, question: &str) -> Vec<String> {
+        let (name, rtype) = question.split_once(' ').expect("a name and a type");
+        let request = query(&name.parse().unwrap(), rtype.parse().unwrap(), self.edns);
+        render(&self.ask(&request).1)
+    }
+
     pub(crate) fn peer(&self) -> Peer {
         Peer { transport: self.transport, address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 53)) }
     }
