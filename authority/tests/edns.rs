@@ -1,0 +1,202 @@
+//! EDNS (RFC 6891), cookies (RFC 7873) and the server's identifier (RFC 5001).
+
+mod story;
+
+use nss_authority::{CookieSecrets, Reply, Transport};
+use nss_wire::message::{EdnsFlags, OptionCode, Rcode, Reader};
+use story::Story;
+
+const EXAMPLE: &str = "
+    example.      SOA ns.other. host.example. 1 3600 900 604800 300
+    example.      NS  ns.other.
+    a.example.    A   192.0.2.1";
+
+const COOKIE: OptionCode = OptionCode::COOKIE;
+
+/// An OPT record: payload size, version and flags, options.
+fn opt(size: u16, version: u8, flags: u16, options: &[(OptionCode, &[u8])]) -> Vec<u8> {
+    let options: Vec<u8> = options
+        .iter()
+        .flat_map(|(code, octets)| [&code.0.to_be_bytes()[..], &(octets.len() as u16).to_be_bytes(), octets].concat())
+        .collect();
+    let (flags, len) = (flags.to_be_bytes(), (options.len() as u16).to_be_bytes());
+    [&[0, 0, 41][..], &size.to_be_bytes(), &[0, version], &flags, &len, &options].concat()
+}
+
+/// A question for the address of `a.example.` with additional records, or no question at all.
+fn request(has_question: bool, additional: &[Vec<u8>]) -> Vec<u8> {
+    let question: &[u8] = if has_question { b"\x01a\x07example\0\0\x01\0\x01" } else { b"" };
+    let counts = [0, u8::from(has_question), 0, 0, 0, 0, 0, additional.len() as u8];
+    [&[0x12, 0x34, 0, 0][..], &counts, question, &additional.concat()].concat()
+}
+
+/// What an OPT record of an answer says.
+#[derive(Debug, PartialEq)]
+struct Opt {
+    size: u16,
+    version: u8,
+    flags: EdnsFlags,
+    options: Vec<(OptionCode, Vec<u8>)>,
+}
+
+fn ask(story: &mut Story, request: &[u8]) -> (Reply, Option<Opt>) {
+    let (reply, octets) = story.ask(request);
+    let edns = Reader::new(&octets).unwrap().edns().unwrap();
+    let opt = edns.map(|edns| Opt {
+        size: edns.udp_payload_size,
+        version: edns.version,
+        flags: edns.flags,
+        options: edns.options().map(|(code, octets)| (code, octets.to_vec())).collect(),
+    });
+    (reply, opt)
+}
+
+fn plain(flags: EdnsFlags) -> Option<Opt> {
+    Some(Opt { size: 1232, version: 0, flags, options: Vec::new() })
+}
+
+#[test]
+fn rfc_6891_section_7_opt_is_in_the_answer_if_and_only_if_it_was_in_the_request() {
+    let mut story = Story::new(&[EXAMPLE]);
+    let (reply, opt_record) = ask(&mut story, &request(true, &[]));
+    assert_eq!((reply.rcode, opt_record), (Rcode::NOERROR, None));
+    let (reply, opt_record) = ask(&mut story, &request(true, &[opt(1232, 0, 0, &[])]));
+    assert_eq!((reply.rcode, opt_record), (Rcode::NOERROR, plain(EdnsFlags(0))));
+}
+
+#[test]
+fn rfc_3225_section_3_do_is_copied_and_no_other_flag_is() {
+    let (_, opt_record) = ask(&mut Story::new(&[EXAMPLE]), &request(true, &[opt(1232, 0, 0xffff, &[])]));
+    assert_eq!(opt_record, plain(EdnsFlags::DO));
+}
+
+#[test]
+fn rfc_6891_section_6_1_3_a_later_version_is_badvers_with_version_0() {
+    for version in [1, 255] {
+        let (reply, opt_record) = ask(&mut Story::new(&[EXAMPLE]), &request(true, &[opt(1232, version, 0, &[])]));
+        assert_eq!((reply.rcode, opt_record), (Rcode::BADVERS, plain(EdnsFlags(0))));
+    }
+}
+
+#[test]
+fn rfc_6891_section_6_1_2_unknown_options_are_ignored() {
+    let unknown: (OptionCode, &[u8]) = (OptionCode(65001), b"x");
+    let (reply, opt_record) = ask(&mut Story::new(&[EXAMPLE]), &request(true, &[opt(1232, 0, 0, &[unknown])]));
+    assert_eq!((reply.rcode, opt_record), (Rcode::NOERROR, plain(EdnsFlags(0))));
+}
+
+#[test]
+fn rfc_6891_section_6_1_1_a_second_opt_is_formerr() {
+    let twice = [opt(1232, 0, 0, &[]), opt(1232, 0, 0, &[])];
+    assert_eq!(ask(&mut Story::new(&[EXAMPLE]), &request(true, &twice)).0.rcode, Rcode::FORMERR);
+    assert_eq!(ask(&mut Story::new(&[EXAMPLE]), &request(true, &twice[..1])).0.rcode, Rcode::NOERROR);
+}
+
+#[test]
+fn rfc_6891_section_6_2_3_less_than_512_octets_mean_512_and_more_than_the_policy_means_the_policy() {
+    // Names with 1 to 50 addresses: the largest answer that comes whole shows the size, to an address of 16 octets.
+    let addresses = |n: usize| (0..n).map(move |i| format!("\nm{n:02}.example. A 192.0.2.{i}"));
+    let zone = format!("{EXAMPLE}{}", (1..=50).flat_map(addresses).collect::<String>());
+    for (size, limit) in [(None, 512), (Some(0), 512), (Some(511), 512), (Some(560), 560), (Some(4096), 600)] {
+        let mut story = Story::new(&[&zone]);
+        story.edns = size.map(|payload_size| story::EdnsWish { payload_size, flags: EdnsFlags(0) });
+        story.policy.udp_payload_size_max = 600;
+        let mut whole = |n: usize| {
+            let name = format!("m{n:02}.example.").parse().unwrap();
+            let (reply, _) = story.ask(&story::query(&name, nss_wire::RType::A, story.edns));
+            if reply.is_truncated { 0 } else { reply.len }
+        };
+        let largest = (1..=50).map(&mut whole).max().unwrap();
+        assert!(largest <= limit && largest + 16 > limit, "{size:?}: {largest}");
+    }
+}
+
+#[test]
+fn rfc_5001_the_identifier_is_told_to_who_asks_for_it() {
+    let mut story = Story::new(&[EXAMPLE]);
+    let wish = request(true, &[opt(1232, 0, 0, &[(OptionCode::NSID, b"")])]);
+    assert_eq!(ask(&mut story, &wish).1.unwrap().options, []);
+    story.policy.nsid = Some(Box::from(&b"ns1"[..]));
+    assert_eq!(ask(&mut story, &wish).1.unwrap().options, [(OptionCode::NSID, b"ns1".to_vec())]);
+    assert_eq!(ask(&mut story, &request(true, &[opt(1232, 0, 0, &[])])).1.unwrap().options, []);
+}
+
+fn story_with_cookies() -> Story {
+    let mut story = Story::new(&[EXAMPLE]);
+    story.policy.cookies = Some(CookieSecrets { current: [7; 16], previous: None });
+    story.policy.now = 1_700_000_000;
+    story
+}
+
+fn with_cookie(has_question: bool, cookie: &[u8]) -> Vec<u8> {
+    request(has_question, &[opt(1232, 0, 0, &[(COOKIE, cookie)])])
+}
+
+/// The cookie that a client gets for its own, and a story in which it counts.
+fn learned(story: &mut Story) -> Vec<u8> {
+    let (reply, opt_record) = ask(story, &with_cookie(true, b"client!!"));
+    assert!(!reply.has_valid_cookie);
+    let [(COOKIE, cookie)] = &opt_record.unwrap().options[..] else { panic!("no cookie") };
+    assert!(cookie.len() == 24 && cookie.starts_with(b"client!!"));
+    cookie.clone()
+}
+
+#[test]
+fn rfc_7873_section_5_2_3_a_client_cookie_is_answered_with_a_server_cookie_that_counts_next_time() {
+    let mut story = story_with_cookies();
+    let cookie = learned(&mut story);
+    let (reply, opt_record) = ask(&mut story, &with_cookie(true, &cookie));
+    assert_eq!((reply.rcode, reply.has_valid_cookie), (Rcode::NOERROR, true));
+    assert_eq!(opt_record.unwrap().options, [(COOKIE, cookie)]);
+}
+
+#[test]
+fn rfc_7873_section_5_2_4_a_wrong_server_cookie_gets_an_answer_and_a_right_one_with_it() {
+    let mut story = story_with_cookies();
+    let cookie = learned(&mut story);
+    let wrong = [&cookie[..23], &[cookie[23] ^ 1]].concat();
+    let (reply, opt_record) = ask(&mut story, &with_cookie(true, &wrong));
+    assert_eq!((reply.rcode, reply.has_valid_cookie), (Rcode::NOERROR, false));
+    assert_eq!(opt_record.unwrap().options, [(COOKIE, cookie)]);
+}
+
+#[test]
+fn rfc_7873_section_5_2_2_a_cookie_of_a_wrong_size_is_formerr() {
+    for (size, rcode) in [(7, Rcode::FORMERR), (8, Rcode::NOERROR), (9, Rcode::FORMERR), (15, Rcode::FORMERR)] {
+        let (reply, opt_record) = ask(&mut story_with_cookies(), &with_cookie(true, &vec![1; size]));
+        assert_eq!(reply.rcode, rcode, "{size}");
+        assert_eq!(opt_record.unwrap().options.len(), usize::from(rcode == Rcode::NOERROR), "{size}");
+    }
+    for (size, rcode) in [(16, Rcode::NOERROR), (40, Rcode::NOERROR), (41, Rcode::FORMERR)] {
+        assert_eq!(ask(&mut story_with_cookies(), &with_cookie(true, &vec![1; size])).0.rcode, rcode, "{size}");
+    }
+}
+
+#[test]
+fn rfc_7873_section_5_4_without_a_question_the_cookie_is_the_question() {
+    let mut story = story_with_cookies();
+    let cookie = learned(&mut story);
+    for (cookie, rcode) in [(&b"client!!"[..], Rcode::NOERROR), (&cookie, Rcode::NOERROR), (&[9; 24], Rcode::BADCOOKIE)]
+    {
+        let (reply, opt_record) = ask(&mut story, &with_cookie(false, cookie));
+        assert_eq!(reply.rcode, rcode);
+        assert_eq!(opt_record.unwrap().options.len(), 1);
+    }
+    // Without a cookie there is nothing to ask for, and without secrets there are no cookies.
+    assert_eq!(ask(&mut story, &request(false, &[opt(1232, 0, 0, &[])])).0.rcode, Rcode::FORMERR);
+    assert_eq!(ask(&mut Story::new(&[EXAMPLE]), &with_cookie(false, b"client!!")).0.rcode, Rcode::FORMERR);
+}
+
+#[test]
+fn rfc_7873_section_5_2_without_secrets_the_option_is_ignored() {
+    let (reply, opt_record) = ask(&mut Story::new(&[EXAMPLE]), &with_cookie(true, b"short"));
+    assert_eq!((reply.rcode, opt_record.unwrap().options.len()), (Rcode::NOERROR, 0));
+}
+
+#[test]
+fn cookies_count_over_tcp_too() {
+    let mut story = story_with_cookies();
+    let cookie = learned(&mut story);
+    story.transport = Transport::Tcp;
+    assert!(ask(&mut story, &with_cookie(true, &cookie)).0.has_valid_cookie);
+}
