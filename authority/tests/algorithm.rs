@@ -351,7 +351,7 @@ fn rfc_2181_section_5_2_a_record_twice_is_served_once_with_the_lower_ttl() {
             ttls[0], ttls[1]
         );
         let (zone, _) = story::build(&zone).unwrap();
-        let rrset = zone.rrset(zone.apex(), nss_wire::RType::A).unwrap();
+        let rrset = zone.rrset(zone.apex(), RType::A).unwrap();
         assert_eq!((rrset.len(), rrset.ttl()), (1, 60));
     }
 }
@@ -363,10 +363,10 @@ fn rfc_4034_section_3_a_signature_in_a_negative_answer_has_the_ttl_of_the_soa_th
         example. 3600 RRSIG SOA example.
         example. 3600 NS    ns.other.";
     let mut story = Story::new(&[zone]).with_edns(1232, EdnsFlags::DO);
-    let request = story::query(&"no.example.".parse().unwrap(), nss_wire::RType::A, story.edns);
+    let request = story::query(&"no.example.".parse().unwrap(), RType::A, story.edns);
     let (_, octets) = story.ask(&request);
     let mut reader = nss_wire::message::Reader::new(&octets).unwrap();
-    for rtype in [nss_wire::RType::SOA, nss_wire::RType::RRSIG] {
+    for rtype in [RType::SOA, RType::RRSIG] {
         let record = reader.record().unwrap().unwrap();
         assert_eq!((record.rtype, record.ttl), (rtype, 300));
     }
