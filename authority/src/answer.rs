@@ -176,10 +176,8 @@ impl<'a> Answer<'a, '_> {
         self.writer.rrset(Section::Authority, owner, RType::SOA, class, ttl, rrset.rdatas())?;
         // RFC 4034 §3: signatures have the TTL of what they cover.
         for signature in rrset.signatures().take_while(|_| self.with_signatures) {
-            let ttl = ttl.min(signature.ttl());
-            if let Err(full) =
-                self.writer.record(Section::Authority, owner, RType::RRSIG, class, ttl, signature.rdata())
-            {
+            let ttl = ttl.min(rrset.signature_ttl());
+            if let Err(full) = self.writer.record(Section::Authority, owner, RType::RRSIG, class, ttl, signature) {
                 self.writer.rollback(mark);
                 return Err(full);
             }
@@ -297,7 +295,7 @@ fn write_signatures(
     rrset: RRset<'_>,
 ) -> Result<(), Full> {
     for signature in rrset.signatures() {
-        writer.record(section, owner, RType::RRSIG, class, signature.ttl(), signature.rdata())?;
+        writer.record(section, owner, RType::RRSIG, class, rrset.signature_ttl(), signature)?;
     }
     Ok(())
 }

@@ -1,21 +1,24 @@
-//! The octets of a zone: nodes and RRsets behind 32-bit offsets, in canonical order.
+//! The octets of a zone: nodes and RRsets behind 32-bit offsets, then the tables that find them.
 //!
 //! ```text
-//! arena   magic (4) | nodes … | order: offset of each node (4 each)
-//! node    kind (1) | RRsets (2) | link (4) | owner name | RRsets …
-//! RRset   type (2) | records (2) | their octets (2) | signatures (2) | their octets (2)
-//!         | records … | signatures … | targets (4 each record, of some types only)
-//! record  type (2) | class (2) | TTL (4) | RDLENGTH (2) | RDATA        as in a message, behind its owner
+//! arena   magic (4) | nodes … | order: offset of each node, canonical (4 each) | slots of the hash table (8 each)
+//! node    kind (1) | octets of the owner (1) | RRsets (2) | link (4) | owner name | RRsets …
+//! RRset   type (2) | records and flags (2) | TTL (4) | octets of the records (2) | records …
+//!         | with SIGNED:  signatures (2) | their TTL (4) | their octets (2) | signatures …
+//!         | with TARGETS: target of each record (4 each)
+//! record  RDLENGTH (2) | RDATA
 //! ```
 //!
-//! The numbers of records are in network byte order because messages want them so; all others are little-endian.
-//! Nothing in it depends on where it stands in memory. Offset 0 means "none", the magic standing there.
+//! RDLENGTH is in network byte order because messages want it so; all other numbers are little-endian. Nothing in it
+//! depends on where it stands in memory. Offset 0 means "none", the magic standing there. Nodes stand in the order in
+//! which they came, so that what was written together in a zone file is together in memory too.
 
 use core::fmt;
+use std::ops::Range;
 
 use nss_wire::{Name, RType};
 
-use crate::additional;
+use crate::table::Slot;
 
 /// What a name in a zone is; decided when the zone is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +39,7 @@ pub enum NodeKind {
 
 impl NodeKind {
     fn from_octet(octet: u8) -> NodeKind {
-        match octet {
+        match octet & KIND_BITS {
             0 => NodeKind::Apex,
             1 => NodeKind::Ordinary,
             2 => NodeKind::EmptyNonTerminal,
@@ -67,14 +70,17 @@ pub(crate) struct Node<'z> {
 
 impl<'z> Node<'z> {
     /// The node at an offset that [`Writer::begin_node`] returned.
+    #[inline]
     pub(crate) fn at(arena: &'z [u8], offset: u32) -> Node<'z> {
         Node { arena, at: offset as usize }
     }
 
+    #[inline]
     pub(crate) fn offset(self) -> u32 {
         self.at as u32
     }
 
+    #[inline]
     pub(crate) fn kind(self) -> NodeKind {
         NodeKind::from_octet(self.arena[self.at])
     }
@@ -92,6 +98,7 @@ impl<'z> Node<'z> {
     }
 
     /// The delegation or DNAME owner above an occluded node.
+    #[inline]
     pub(crate) fn cut(self) -> Option<Node<'z>> {
         match self.kind() {
             NodeKind::Occluded => self.link(),
@@ -110,30 +117,59 @@ impl<'z> Node<'z> {
     }
 
     /// Whether this is the node of the name that `wire` is the lower-case form of.
+    #[inline]
     pub(crate) fn is_owned_by(self, wire: &[u8]) -> bool {
-        // Two names that agree over the length of one of them are equal: its root label ends both.
-        let start = self.at + OWNER_AT;
-        self.arena.get(start..start + wire.len()).is_some_and(|owner| owner.eq_ignore_ascii_case(wire))
+        let owner = self.owner_octets();
+        match self.arena[self.at] & HAS_CAPITALS {
+            0 => owner == wire,
+            _ => owner.eq_ignore_ascii_case(wire),
+        }
     }
 
     /// The owner in the letter case in which the zone has it.
+    #[inline]
     pub(crate) fn owner(self) -> Name<'z> {
-        let bytes = &self.arena[self.at + OWNER_AT..];
-        Name::from_wire(bytes).expect("owners were names when the zone was built").0
+        Name::from_wire(self.owner_octets()).expect("owners were names when the zone was built").0
+    }
+
+    /// The wire form of the owner, in the letter case in which the zone has it.
+    #[inline]
+    pub(crate) fn owner_octets(self) -> &'z [u8] {
+        let start = self.at + OWNER_AT;
+        &self.arena[start..start + usize::from(self.arena[self.at + OWNER_SIZE_AT])]
     }
 
     /// The RRsets, ordered by type, the SOA first.
+    #[inline]
     pub(crate) fn rrsets(self) -> RRsets<'z> {
-        let owner = self.at + OWNER_AT;
-        let mut at = owner;
-        while self.arena[at] > 0 {
-            at += 1 + usize::from(self.arena[at]);
-        }
-        RRsets { arena: self.arena, at: at + 1, left: read_u16(self.arena, self.at + RRSETS_AT) }
+        let start = self.at + OWNER_AT + usize::from(self.arena[self.at + OWNER_SIZE_AT]);
+        RRsets { arena: self.arena, at: start, left: read_u16(self.arena, self.at + RRSETS_AT) }
     }
 
+    #[inline]
     pub(crate) fn rrset(self, rtype: RType) -> Option<RRset<'z>> {
         self.rrsets().find(|rrset| rrset.rtype == rtype)
+    }
+
+    /// Whether it occludes what stands below it.
+    pub(crate) fn is_cut(self) -> bool {
+        match self.kind() {
+            NodeKind::Delegation | NodeKind::Dname => true,
+            NodeKind::Apex => self.rrset(RType::DNAME).is_some(),
+            NodeKind::Ordinary | NodeKind::EmptyNonTerminal | NodeKind::Occluded => false,
+        }
+    }
+
+    /// Whether another node has taken its place, while the zone is built.
+    pub(crate) fn is_dead(self) -> bool {
+        self.arena[self.at] & KIND_BITS == DEAD
+    }
+
+    /// Where the node behind this one starts.
+    pub(crate) fn end(self) -> usize {
+        let mut rrsets = self.rrsets();
+        while rrsets.next().is_some() {}
+        rrsets.end()
     }
 }
 
@@ -147,30 +183,64 @@ pub(crate) struct RRsets<'z> {
 impl<'z> Iterator for RRsets<'z> {
     type Item = RRset<'z>;
 
+    #[inline]
     fn next(&mut self) -> Option<RRset<'z>> {
         self.left = self.left.checked_sub(1)?;
-        let number = |i: usize| read_u16(self.arena, self.at + 2 * i);
-        let (rtype, count, size) = (RType(number(0)), number(1), usize::from(number(2)));
-        let (signature_count, signatures_size) = (number(3), usize::from(number(4)));
-        let rest = &self.arena[self.at + RRSET_HEADER_SIZE..];
-        let (records, rest) = rest.split_at(size);
-        let (signatures, rest) = rest.split_at(signatures_size);
-        let targets_size = if additional::has_targets(rtype) { 4 * usize::from(count) } else { 0 };
-        self.at += RRSET_HEADER_SIZE + size + signatures_size + targets_size;
-        Some(RRset { rtype, count, records, signature_count, signatures, targets: &rest[..targets_size] })
+        let header: &[u8; RRSET_HEADER_SIZE] = self.arena[self.at..].first_chunk()?;
+        let &[t, t2, c, c2, ttl, ttl2, ttl3, ttl4, s, s2] = header;
+        let (rtype, counted) = (RType(u16::from_le_bytes([t, t2])), u16::from_le_bytes([c, c2]));
+        let (count, ttl) = (counted & COUNT_BITS, u32::from_le_bytes([ttl, ttl2, ttl3, ttl4]));
+        let size = usize::from(u16::from_le_bytes([s, s2]));
+        let start = self.at;
+        let (records, mut rest) = self.arena[start + RRSET_HEADER_SIZE..].split_at(size);
+        self.at += RRSET_HEADER_SIZE + size;
+        let mut signatures = Signatures::default();
+        if counted & SIGNED > 0 {
+            let size = usize::from(read_u16(rest, 6));
+            signatures = Signatures {
+                count: read_u16(rest, 0),
+                ttl: read_u32(rest, 2),
+                records: &rest[SIGNATURES_HEADER_SIZE..SIGNATURES_HEADER_SIZE + size],
+            };
+            rest = &rest[SIGNATURES_HEADER_SIZE + size..];
+            self.at += SIGNATURES_HEADER_SIZE + size;
+        }
+        let targets_size = if counted & TARGETS > 0 { 4 * usize::from(count) } else { 0 };
+        self.at += targets_size;
+        Some(RRset { rtype, count, ttl, records, signatures, targets: &rest[..targets_size], start })
     }
 }
 
-/// The records of one owner and type, as they stand in a message behind their owner, with the RRSIG records that cover them.
+impl<'z> RRsets<'z> {
+    /// Where the next RRset starts; after the last, where the node ends.
+    pub(crate) fn end(&self) -> usize {
+        self.at
+    }
+
+    /// The RRset that starts at [`RRset::start`].
+    pub(crate) fn at(arena: &'z [u8], start: usize) -> Option<RRset<'z>> {
+        RRsets { arena, at: start, left: 1 }.next()
+    }
+}
+
+/// The records of one owner and type, with the RRSIG records that cover them.
 #[derive(Clone, Copy)]
 pub struct RRset<'z> {
     /// The type of all records.
     pub(crate) rtype: RType,
     count: u16,
+    ttl: u32,
     records: &'z [u8],
-    signature_count: u16,
-    signatures: &'z [u8],
+    signatures: Signatures<'z>,
     targets: &'z [u8],
+    start: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Signatures<'z> {
+    count: u16,
+    ttl: u32,
+    records: &'z [u8],
 }
 
 impl<'z> RRset<'z> {
@@ -191,34 +261,49 @@ impl<'z> RRset<'z> {
 
     /// Time to live in seconds; 0 if there is no record.
     pub fn ttl(self) -> u32 {
-        self.records().next().map_or(0, |record| record.ttl())
+        self.ttl
     }
 
     /// The RDATA of the records in canonical order (RFC 4034 §6.3).
-    pub fn rdatas(self) -> impl Iterator<Item = &'z [u8]> {
-        self.records().map(|record| record.rdata())
+    pub fn rdatas(self) -> Rdatas<'z> {
+        Rdatas { rest: self.records }
+    }
+
+    /// The RDATA of the RRSIG records that cover these records (RFC 4034 §3.1).
+    pub fn signatures(self) -> Rdatas<'z> {
+        Rdatas { rest: self.signatures.records }
+    }
+
+    /// The TTL of the signatures in seconds; 0 if there is none.
+    pub fn signature_ttl(self) -> u32 {
+        self.signatures.ttl
+    }
+
+    /// How many signatures there are.
+    pub(crate) fn signature_count(self) -> usize {
+        usize::from(self.signatures.count)
     }
 
     /// Octets of the records in a message, each owner being a compression pointer.
     pub(crate) fn wire_size(self) -> usize {
-        self.records.len() + 2 * self.len()
+        self.records.len() + (RECORD_HEADER_SIZE + 2 - RDLENGTH_SIZE) * self.len()
     }
 
-    pub(crate) fn records(self) -> RecordParts<'z> {
-        RecordParts { rest: self.records }
-    }
-
-    pub(crate) fn signatures(self) -> RecordParts<'z> {
-        RecordParts { rest: self.signatures }
-    }
-
-    pub(crate) fn signature_count(self) -> usize {
-        usize::from(self.signature_count)
-    }
-
-    /// For each record the node that its target leads to, 0 for none; empty for types without targets.
+    /// For each record the node that its target leads to, 0 for none; empty if no record leads to a name in the zone.
     pub(crate) fn targets(self) -> impl Iterator<Item = u32> + Clone {
         self.targets.chunks_exact(4).map(|chunk| read_u32(chunk, 0))
+    }
+
+    /// Where in the arena the RRset starts.
+    pub(crate) fn start(self) -> usize {
+        self.start
+    }
+
+    /// Where in the arena the target of the first record stands; `None` if there are no targets.
+    pub(crate) fn targets_at(self) -> Option<usize> {
+        let signatures = if self.signatures.count > 0 { SIGNATURES_HEADER_SIZE } else { 0 };
+        let size = RRSET_HEADER_SIZE + self.records.len() + signatures + self.signatures.records.len();
+        (!self.targets.is_empty()).then_some(self.start + size)
     }
 }
 
@@ -228,158 +313,196 @@ impl fmt::Debug for RRset<'_> {
     }
 }
 
-/// Records one after the other.
-#[derive(Clone)]
-pub(crate) struct RecordParts<'z> {
+/// The RDATA of records, one after the other.
+#[derive(Clone, Debug)]
+pub struct Rdatas<'z> {
     rest: &'z [u8],
 }
 
-impl<'z> Iterator for RecordParts<'z> {
-    type Item = RecordPart<'z>;
+impl<'z> Iterator for Rdatas<'z> {
+    type Item = &'z [u8];
 
-    fn next(&mut self) -> Option<RecordPart<'z>> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let rdata_size = usize::from(u16::from_be_bytes([self.rest[8], self.rest[9]]));
-        let (wire, rest) = self.rest.split_at(RECORD_HEADER_SIZE + rdata_size);
+    #[inline]
+    fn next(&mut self) -> Option<&'z [u8]> {
+        let (&size, rest) = self.rest.split_first_chunk::<RDLENGTH_SIZE>()?;
+        let (rdata, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(size)))?;
         self.rest = rest;
-        Some(RecordPart { wire })
-    }
-}
-
-/// A record without its owner.
-#[derive(Clone, Copy)]
-pub(crate) struct RecordPart<'z> {
-    /// Type, class, TTL, RDLENGTH and RDATA.
-    pub(crate) wire: &'z [u8],
-}
-
-impl<'z> RecordPart<'z> {
-    pub(crate) fn rtype(self) -> RType {
-        RType(u16::from_be_bytes([self.wire[0], self.wire[1]]))
-    }
-
-    pub(crate) fn ttl(self) -> u32 {
-        u32::from_be_bytes([self.wire[4], self.wire[5], self.wire[6], self.wire[7]])
-    }
-
-    pub(crate) fn rdata(self) -> &'z [u8] {
-        &self.wire[RECORD_HEADER_SIZE..]
+        Some(rdata)
     }
 }
 
 /// Writes an arena front to back.
 pub(crate) struct Writer {
     bytes: Vec<u8>,
-    /// Offsets of the nodes so far.
-    order: Vec<u32>,
 }
 
 impl Writer {
-    pub(crate) fn with_capacity(bytes: usize) -> Writer {
-        let mut writer = Writer { bytes: Vec::with_capacity(bytes), order: Vec::new() };
-        writer.bytes.extend_from_slice(&MAGIC);
-        writer
+    pub(crate) fn new() -> Writer {
+        Writer { bytes: MAGIC.to_vec() }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    pub(crate) fn order(&self) -> &[u32] {
-        &self.order
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
     }
 
-    /// Starts a node; its RRsets follow.
-    pub(crate) fn begin_node(&mut self, kind: NodeKind, rrset_count: u16, link: u32, owner: &[u8]) -> u32 {
+    /// Starts a node; its RRsets follow, and [`Writer::set_rrset_count`] says how many there are.
+    pub(crate) fn begin_node(&mut self, kind: NodeKind, owner: Name<'_>) -> u32 {
         let offset = self.bytes.len() as u32;
-        self.order.push(offset);
-        self.bytes.push(kind.to_octet());
-        self.bytes.extend_from_slice(&rrset_count.to_le_bytes());
-        self.bytes.extend_from_slice(&link.to_le_bytes());
-        self.bytes.extend_from_slice(owner);
+        let wire = owner.as_wire();
+        // Length octets are no letters.
+        let capitals = if wire.iter().any(u8::is_ascii_uppercase) { HAS_CAPITALS } else { 0 };
+        self.bytes.extend_from_slice(&[kind.to_octet() | capitals, wire.len() as u8, 0, 0, 0, 0, 0, 0]);
+        self.bytes.extend_from_slice(wire);
         offset
     }
 
-    /// Starts an RRset; [`Writer::record`] for its records and then its signatures, then [`Writer::end_rrset`].
-    pub(crate) fn begin_rrset(&mut self, rtype: RType, count: u16, signature_count: u16) -> RRsetAt {
-        let start = self.bytes.len();
-        for number in [rtype.0, count, 0, signature_count, 0] {
-            self.bytes.extend_from_slice(&number.to_le_bytes());
-        }
-        RRsetAt { start }
+    /// Says how many RRsets a node has.
+    pub(crate) fn set_rrset_count(&mut self, node: u32, count: u16) {
+        let place = node as usize + RRSETS_AT;
+        self.bytes[place..place + 2].copy_from_slice(&count.to_le_bytes());
     }
 
-    pub(crate) fn record(&mut self, rtype: RType, class: nss_wire::Class, ttl: u32, rdata: &[u8]) {
-        self.bytes.extend_from_slice(&rtype.0.to_be_bytes());
-        self.bytes.extend_from_slice(&class.0.to_be_bytes());
-        self.bytes.extend_from_slice(&ttl.to_be_bytes());
+    /// Starts an RRset; [`Writer::rdata`] for each record, then [`Writer::end_part`].
+    pub(crate) fn begin_rrset(&mut self, rtype: RType, count: u16, ttl: u32) -> RRsetAt {
+        let start = self.bytes.len();
+        let ([t, t2], [c, c2], [s, s2, s3, s4]) = (rtype.0.to_le_bytes(), count.to_le_bytes(), ttl.to_le_bytes());
+        self.bytes.extend_from_slice(&[t, t2, c, c2, s, s2, s3, s4, 0, 0]);
+        RRsetAt { start, count, part: self.bytes.len() }
+    }
+
+    pub(crate) fn rdata(&mut self, rdata: &[u8]) {
         self.bytes.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
         self.bytes.extend_from_slice(rdata);
     }
 
-    /// Where the signatures of an RRset start.
-    pub(crate) fn end_records(&mut self, at: &RRsetAt) -> usize {
-        let size = self.bytes.len() - at.start - RRSET_HEADER_SIZE;
-        self.bytes[at.start + 4..at.start + 6].copy_from_slice(&(size as u16).to_le_bytes());
-        self.bytes.len()
+    /// Ends the records of an RRset, or its signatures; either have to fit into a message.
+    pub(crate) fn end_part(&mut self, at: &RRsetAt) {
+        let size = (self.bytes.len() - at.part) as u16;
+        self.bytes[at.part - 2..at.part].copy_from_slice(&size.to_le_bytes());
     }
 
-    /// Ends an RRset and leaves room for `targets` targets; returns where the first of them stands.
-    pub(crate) fn end_rrset(&mut self, at: &RRsetAt, signatures_start: usize, targets: usize) -> u32 {
-        let size = self.bytes.len() - signatures_start;
-        self.bytes[at.start + 8..at.start + 10].copy_from_slice(&(size as u16).to_le_bytes());
-        let first = self.bytes.len() as u32;
-        self.bytes.resize(self.bytes.len() + 4 * targets, 0);
-        first
+    /// Starts the signatures of an RRset behind its records; [`Writer::rdata`] for each, then
+    /// [`Writer::end_part`].
+    pub(crate) fn begin_signatures(&mut self, at: &mut RRsetAt, count: u16, ttl: u32) {
+        self.set_flag(at, SIGNED);
+        let ([c, c2], [s, s2, s3, s4]) = (count.to_le_bytes(), ttl.to_le_bytes());
+        self.bytes.extend_from_slice(&[c, c2, s, s2, s3, s4, 0, 0]);
+        at.part = self.bytes.len();
     }
 
-    /// Sets the wildcard child of a node.
-    pub(crate) fn set_wildcard(&mut self, node: u32, wildcard: u32) {
-        self.set_target(node + LINK_AT as u32, wildcard);
+    /// Leaves room for a target of each record, at the end of an RRset.
+    pub(crate) fn add_targets(&mut self, at: &RRsetAt) {
+        self.set_flag(at, TARGETS);
+        self.bytes.resize(self.bytes.len() + 4 * usize::from(at.count), 0);
     }
 
-    /// Sets the target at `at`, which [`Writer::end_rrset`] gave.
-    pub(crate) fn set_target(&mut self, at: u32, node: u32) {
-        self.bytes[at as usize..at as usize + 4].copy_from_slice(&node.to_le_bytes());
+    fn set_flag(&mut self, at: &RRsetAt, flag: u16) {
+        let place = at.start + 2;
+        let counted = read_u16(&self.bytes, place) | flag;
+        self.bytes[place..place + 2].copy_from_slice(&counted.to_le_bytes());
     }
 
-    /// The arena, and where the order of its nodes starts.
-    pub(crate) fn finish(mut self) -> (Box<[u8]>, u32) {
-        let order_at = self.bytes.len() as u32;
-        self.bytes.reserve_exact(4 * self.order.len());
-        for offset in self.order {
-            self.bytes.extend_from_slice(&offset.to_le_bytes());
-        }
-        (self.bytes.into_boxed_slice(), order_at)
+    /// Changes what a node is.
+    pub(crate) fn set_kind(&mut self, node: u32, kind: NodeKind) {
+        let octet = &mut self.bytes[node as usize];
+        *octet = *octet & !KIND_BITS | kind.to_octet();
+    }
+
+    /// Marks a node that another one has taken the place of.
+    pub(crate) fn kill(&mut self, node: u32) {
+        self.bytes[node as usize] |= DEAD;
+    }
+
+    /// Sets the cut of an occluded node, or the wildcard child of any other.
+    pub(crate) fn set_link(&mut self, node: u32, to: u32) {
+        self.set_u32(node as usize + LINK_AT, to);
+    }
+
+    /// What [`Writer::set_link`] has set, or 0.
+    pub(crate) fn link(&self, node: u32) -> u32 {
+        read_u32(&self.bytes, node as usize + LINK_AT)
+    }
+
+    /// Sets a target, whose place is four octets from the one before it.
+    pub(crate) fn set_target(&mut self, place: usize, node: u32) {
+        self.set_u32(place, node);
+    }
+
+    fn set_u32(&mut self, place: usize, value: u32) {
+        self.bytes[place..place + 4].copy_from_slice(&value.to_le_bytes());
+    }
+
+    /// Moves octets to a lower place.
+    pub(crate) fn move_down(&mut self, from: Range<usize>, to: usize) {
+        self.bytes.copy_within(from, to);
+    }
+
+    /// Cuts off what stands behind `end`.
+    pub(crate) fn truncate(&mut self, end: usize) {
+        self.bytes.truncate(end);
+    }
+
+    /// The arena, and where its two tables start.
+    pub(crate) fn finish(mut self, order: &[u32], slots: &[Slot]) -> (Box<[u8]>, usize, usize) {
+        // Slots do not straddle cache lines if they stand at multiples of their size.
+        let order_at = self.bytes.len().next_multiple_of(4);
+        let table_at = (order_at + 4 * order.len()).next_multiple_of(8);
+        self.bytes.reserve_exact(table_at + 8 * slots.len() - self.bytes.len());
+        self.bytes.resize(order_at, 0);
+        order.iter().for_each(|offset| self.bytes.extend_from_slice(&offset.to_le_bytes()));
+        self.bytes.resize(table_at, 0);
+        self.bytes.extend_from_slice(slots.as_flattened());
+        (self.bytes.into_boxed_slice(), order_at, table_at)
     }
 }
 
 /// An RRset that is being written.
 pub(crate) struct RRsetAt {
     start: usize,
+    count: u16,
+    /// Where the part being written starts, behind the two octets of its size.
+    part: usize,
 }
 
+#[inline]
 pub(crate) fn read_u16(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
+#[inline]
 pub(crate) fn read_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// First octets of every arena; the last is the version of the layout.
-const MAGIC: [u8; 4] = *b"NSZ\x01";
-/// Where the node of the apex stands.
-pub(crate) const APEX_AT: u32 = MAGIC.len() as u32;
-const RRSETS_AT: usize = 1;
-const LINK_AT: usize = 3;
-const OWNER_AT: usize = 7;
+const MAGIC: [u8; 4] = *b"NSZ\x02";
+/// Where the first node stands.
+pub(crate) const NODES_AT: usize = MAGIC.len();
+
+const KIND_BITS: u8 = 0x07;
+/// No kind, but what stands there while a zone is built if the node is not used.
+const DEAD: u8 = 0x07;
+/// Set in the kind of a node whose owner has a capital letter.
+const HAS_CAPITALS: u8 = 0x80;
+const OWNER_SIZE_AT: usize = 1;
+const RRSETS_AT: usize = 2;
+const LINK_AT: usize = 4;
+const OWNER_AT: usize = 8;
+
 const RRSET_HEADER_SIZE: usize = 10;
-/// Type, class, TTL and RDLENGTH.
+const SIGNATURES_HEADER_SIZE: usize = 8;
+/// A message has room for less than 5,500 records.
+const COUNT_BITS: u16 = 0x3fff;
+const SIGNED: u16 = 0x4000;
+const TARGETS: u16 = 0x8000;
+const RDLENGTH_SIZE: usize = 2;
+/// Octets of a record in a message behind its owner and before its RDATA: type, class, TTL and RDLENGTH.
 pub(crate) const RECORD_HEADER_SIZE: usize = 10;
-/// Octets of a node without its owner and RRsets, and its place in the order.
-pub(crate) const NODE_OVERHEAD: usize = OWNER_AT + 4;
-/// Octets of an RRset without its records and targets.
-pub(crate) const RRSET_OVERHEAD: usize = RRSET_HEADER_SIZE;
+/// Octets of a node without its owner and RRsets.
+pub(crate) const NODE_OVERHEAD: usize = OWNER_AT;
+/// Octets of an RRset besides those of its records: its own header, that of its signatures.
+pub(crate) const RRSET_OVERHEAD: usize = RRSET_HEADER_SIZE + SIGNATURES_HEADER_SIZE;

@@ -2,11 +2,10 @@
 //!
 //! Errors are what the RFCs forbid and no server could answer sensibly; what others serve is served here too, with a warning.
 
-use nss_wire::{Name, NameBuf, RType};
+use nss_wire::{Name, RType};
 
-use crate::arena::{Node, NodeKind, RECORD_HEADER_SIZE};
-use crate::builder::{Staged, StagedRecords};
-use crate::finding::{FindingKind, Findings, RRSET_SIZE_MAX};
+use crate::arena::{Node, NodeKind, RRset};
+use crate::finding::{FindingKind, Findings};
 use crate::lookup::InTable;
 
 /// Negative answers should be cached for an hour or so, and hardly for more than a day (RFC 2308 §5).
@@ -14,38 +13,39 @@ const NEGATIVE_TTL_USUAL_MAX: u32 = 86_400;
 
 /// The checks of one name's records.
 pub(crate) struct NodeCheck<'a> {
-    pub(crate) staged: &'a StagedRecords,
-    pub(crate) owner: &'a NameBuf,
-    pub(crate) kind: NodeKind,
-    /// What occludes the name.
-    pub(crate) cut: Option<Cut>,
-    /// Its records without signatures, by type.
-    pub(crate) data: &'a [u32],
+    pub(crate) node: Node<'a>,
+    /// The lines of all records of the zone, in the order of the arena.
+    pub(crate) lines: &'a [u32],
+    /// Which of them is that of the node's first record.
+    pub(crate) first_record: usize,
     pub(crate) findings: &'a mut Findings,
 }
 
-/// A delegation or DNAME record above a name.
-pub(crate) struct Cut {
-    pub(crate) owner: NameBuf,
-    pub(crate) is_dname: bool,
+/// Records and signatures of an RRset.
+pub(crate) fn parts(rrset: RRset<'_>) -> usize {
+    rrset.len() + rrset.signature_count()
 }
 
-impl NodeCheck<'_> {
+impl<'a> NodeCheck<'a> {
     pub(crate) fn run(mut self) {
-        let staged = self.staged;
+        let kind = self.node.kind();
+        // Most names are like this, and nothing below has anything to say about them.
+        let is_plain = |rrset: RRset<'_>| is_plain(kind, rrset.rtype);
+        if kind != NodeKind::Apex && !self.node.owner().is_wildcard() && self.node.rrsets().all(is_plain) {
+            return;
+        }
         self.cname();
         self.dname();
         self.soa();
-        self.ttls();
-        if self.owner.as_name().is_wildcard() {
+        if self.node.owner().is_wildcard() {
             self.first(RType::NS, FindingKind::WildcardNs);
             self.first(RType::DNAME, FindingKind::WildcardDname);
         }
-        match self.kind {
+        match kind {
             NodeKind::Apex => {
                 self.first(RType::DS, FindingKind::DsAtApex);
                 if !self.has(RType::NS) {
-                    self.findings.push(FindingKind::NoNs, self.owner, 0);
+                    self.push(FindingKind::NoNs, 0);
                 }
             }
             NodeKind::Ordinary | NodeKind::EmptyNonTerminal | NodeKind::Dname => {
@@ -54,29 +54,56 @@ impl NodeCheck<'_> {
             NodeKind::Delegation => {
                 // Addresses may be glue, the others of these are the parent's (RFC 4035 §2.3, §2.4).
                 let is_parents = |rtype| matches!(rtype, RType::NS | RType::DS | RType::NSEC | RType::A | RType::AAAA);
-                for record in first_of_each_type(staged, self.data).filter(|record| !is_parents(record.rtype)) {
-                    self.findings.push(FindingKind::BelongsToChild(record.rtype), self.owner, record.line);
-                }
+                self.first_of_each_type(|rtype| (!is_parents(rtype)).then_some(FindingKind::BelongsToChild(rtype)));
             }
             NodeKind::Occluded => self.occluded(),
         }
     }
 
+    fn push(&mut self, kind: FindingKind, line: u32) {
+        self.findings.push(kind, &self.node.owner().to_buf(), line);
+    }
+
+    /// The RRsets without those of signatures alone, and the line of the first record of each.
+    fn sets(&self) -> impl Iterator<Item = (RRset<'a>, &'a [u32])> + use<'a> {
+        let (lines, mut record) = (self.lines, self.first_record);
+        let sets = self.node.rrsets().map(move |rrset| {
+            let own = lines.get(record..record + rrset.len()).unwrap_or_default();
+            record += parts(rrset);
+            (rrset, own)
+        });
+        sets.filter(|(rrset, _)| !rrset.is_empty())
+    }
+
+    fn set(&self, rtype: RType) -> Option<(RRset<'a>, &'a [u32])> {
+        self.sets().find(|(rrset, _)| rrset.rtype == rtype)
+    }
+
     fn has(&self, rtype: RType) -> bool {
-        self.data.iter().any(|&i| self.staged.record(i).rtype == rtype)
+        self.set(rtype).is_some()
     }
 
     /// Notes `kind` at the first record of a type, if there is one.
     fn first(&mut self, rtype: RType, kind: FindingKind) {
-        if let Some(&i) = self.data.iter().find(|&&i| self.staged.record(i).rtype == rtype) {
-            self.findings.push(kind, self.owner, self.staged.record(i).line);
+        if let Some((_, lines)) = self.set(rtype) {
+            self.push(kind, lines.first().copied().unwrap_or(0));
+        }
+    }
+
+    /// Notes what `finding` gives for the types that are here, at the first record of each.
+    fn first_of_each_type(&mut self, finding: impl Fn(RType) -> Option<FindingKind>) {
+        for (rrset, lines) in self.sets() {
+            if let Some(kind) = finding(rrset.rtype) {
+                self.push(kind, lines.first().copied().unwrap_or(0));
+            }
         }
     }
 
     /// Notes `kind` at each record of a type but the first.
     fn all_but_first(&mut self, rtype: RType, kind: &FindingKind) {
-        for &i in self.data.iter().filter(|&&i| self.staged.record(i).rtype == rtype).skip(1) {
-            self.findings.push(kind.clone(), self.owner, self.staged.record(i).line);
+        let Some((rrset, lines)) = self.set(rtype) else { return };
+        for n in 1..rrset.len() {
+            self.push(kind.clone(), lines.get(n).copied().unwrap_or(0));
         }
     }
 
@@ -86,91 +113,76 @@ impl NodeCheck<'_> {
         }
         // RFC 4035 §2.5 lets a signed zone have NSEC, and KEY for secure update, beside a CNAME record.
         let is_other = |rtype| !matches!(rtype, RType::CNAME | RType::NSEC | RType::KEY);
-        if let Some(&i) = self.data.iter().find(|&&i| is_other(self.staged.record(i).rtype)) {
-            let record = self.staged.record(i);
-            self.findings.push(FindingKind::CnameAndOther { other: record.rtype }, self.owner, record.line);
+        let other = self.sets().find(|(rrset, _)| is_other(rrset.rtype));
+        if let Some((rrset, lines)) = other {
+            self.push(FindingKind::CnameAndOther { other: rrset.rtype }, lines.first().copied().unwrap_or(0));
         }
         self.all_but_first(RType::CNAME, &FindingKind::SeveralCnames);
     }
 
     fn dname(&mut self) {
         self.all_but_first(RType::DNAME, &FindingKind::SeveralDnames);
-        if self.has(RType::NS) && self.kind != NodeKind::Apex {
+        if self.node.kind() != NodeKind::Apex && self.has(RType::NS) {
             self.first(RType::DNAME, FindingKind::DnameAndNs);
         }
     }
 
     fn soa(&mut self) {
-        if self.kind != NodeKind::Apex {
+        if self.node.kind() != NodeKind::Apex {
             return self.first(RType::SOA, FindingKind::SoaBelowApex);
         }
         self.all_but_first(RType::SOA, &FindingKind::SeveralSoas);
-        let Some(&i) = self.data.iter().find(|&&i| self.staged.record(i).rtype == RType::SOA) else {
-            return self.findings.push(FindingKind::NoSoa, self.owner, 0);
+        let Some((rrset, lines)) = self.set(RType::SOA) else {
+            return self.push(FindingKind::NoSoa, 0);
         };
-        let record = self.staged.record(i);
-        let seconds = crate::zone::soa_minimum(self.staged.rdata(record)).min(record.ttl);
+        let minimum = rrset.rdatas().next().map_or(0, crate::zone::soa_minimum);
+        let seconds = minimum.min(rrset.ttl());
         if seconds > NEGATIVE_TTL_USUAL_MAX {
-            self.findings.push(FindingKind::LongNegativeTtl { seconds }, self.owner, record.line);
-        }
-    }
-
-    fn ttls(&mut self) {
-        for set in self.data.chunk_by(|&a, &b| self.staged.record(a).rtype == self.staged.record(b).rtype) {
-            let records = || set.iter().map(|&i| self.staged.record(i));
-            let lowest = records().map(|record| record.ttl).min().unwrap_or(0);
-            if let Some(record) = records().find(|record| record.ttl != lowest) {
-                self.findings.push(FindingKind::TtlsDiffer { rtype: record.rtype, lowest }, self.owner, record.line);
-            }
+            self.push(FindingKind::LongNegativeTtl { seconds }, lines.first().copied().unwrap_or(0));
         }
     }
 
     fn occluded(&mut self) {
-        let Some(Cut { owner: cut, is_dname }) = self.cut.take() else { return };
-        let kept = |rtype| match is_dname {
-            // The owners of NSEC3 records of a signed apex with a DNAME stand below it (RFC 5155 §3).
-            true => rtype == RType::NSEC3,
-            false => matches!(rtype, RType::A | RType::AAAA),
-        };
-        for record in first_of_each_type(self.staged, self.data).filter(|record| !kept(record.rtype)) {
-            let cut = Box::new(cut.clone());
-            let kind = match is_dname {
-                true => FindingKind::DataBelowDname { dname: cut },
-                false => FindingKind::BelowCut { rtype: record.rtype, cut },
+        let Some(cut) = self.node.cut() else { return };
+        let (is_dname, name) = (cut.kind() != NodeKind::Delegation, cut.owner());
+        self.first_of_each_type(|rtype| {
+            let is_kept = match is_dname {
+                // The owners of NSEC3 records of a signed apex with a DNAME stand below it (RFC 5155 §3).
+                true => rtype == RType::NSEC3,
+                false => matches!(rtype, RType::A | RType::AAAA),
             };
-            self.findings.push(kind, self.owner, record.line);
+            let cut = || Box::new(name.to_buf());
+            match (is_kept, is_dname) {
+                (true, _) => None,
+                (false, true) => Some(FindingKind::DataBelowDname { dname: cut() }),
+                (false, false) => Some(FindingKind::BelowCut { rtype, cut: cut() }),
+            }
+        });
+    }
+}
+
+/// Types that may stand at any name of a kind, if no other types do.
+fn is_plain(kind: NodeKind, rtype: RType) -> bool {
+    match kind {
+        NodeKind::Ordinary | NodeKind::EmptyNonTerminal => {
+            !matches!(rtype, RType::NS | RType::SOA | RType::CNAME | RType::DNAME | RType::DS)
         }
+        NodeKind::Delegation => matches!(rtype, RType::NS | RType::DS),
+        NodeKind::Apex | NodeKind::Occluded | NodeKind::Dname => false,
     }
 }
 
-fn first_of_each_type<'a>(staged: &'a StagedRecords, data: &'a [u32]) -> impl Iterator<Item = &'a Staged> {
-    let sets = data.chunk_by(|&a, &b| staged.record(a).rtype == staged.record(b).rtype);
-    sets.map(|set| staged.record(set[0]))
-}
-
-/// Whether records of one owner and type fit into a message.
-pub(crate) fn sizes(staged: &StagedRecords, rtype: RType, set: &[u32], owner: Name<'_>, findings: &mut Findings) {
-    let Some(&first) = set.first() else { return };
-    // The owner is a compression pointer to the question.
-    let size: usize = set.iter().map(|&i| 2 + RECORD_HEADER_SIZE + staged.rdata(staged.record(i)).len()).sum();
-    let question = owner.wire_len() + 4;
-    if size + question > RRSET_SIZE_MAX {
-        findings.push(FindingKind::RRsetTooLarge { rtype, size }, &owner.to_buf(), staged.record(first).line);
-    }
-}
-
-/// Where a record leads: the node to take additional records from, after the checks on it.
+/// Where a record of `node`, read from `line`, leads: the node to take additional records from, after the checks on it.
 pub(crate) fn target<'z>(
-    record: &Staged,
-    record_owner: Name<'_>,
+    rtype: RType,
     node: Node<'z>,
     target: Name<'_>,
     found: InTable<'z>,
+    line: u32,
     findings: &mut Findings,
 ) -> Option<Node<'z>> {
-    let rtype = record.rtype;
     let boxed = || Box::new(target.to_buf());
-    let mut warn = |kind| findings.push(kind, &record_owner.to_buf(), record.line);
+    let mut warn = |kind| findings.push(kind, &node.owner().to_buf(), line);
     let has_address = |node: Node<'_>| node.rrset(RType::A).is_some() || node.rrset(RType::AAAA).is_some();
     // What occluded records say is never served, so it does not matter where they lead.
     if node.kind() == NodeKind::Occluded {

@@ -30,15 +30,18 @@
 mod additional;
 mod answer;
 mod arena;
+mod build;
 pub mod builder;
 pub mod catalog;
 mod check;
 mod cookie;
 pub mod finding;
 mod lookup;
+mod order;
 pub mod policy;
 pub mod respond;
 mod suffixes;
+mod table;
 pub mod transfer;
 pub mod zone;
 

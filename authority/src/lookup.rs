@@ -1,10 +1,10 @@
 //! Finding a name in a zone: one probe for a hit, at most one for each label for a miss.
 
-use hashbrown::HashTable;
 use nss_wire::RType;
 
 use crate::arena::{Node, NodeKind};
 use crate::suffixes::Suffixes;
+use crate::table::Slots;
 
 /// Where a name stands in a zone, as the algorithm of RFC 1034 §4.3.2 sees it.
 #[derive(Clone, Copy)]
@@ -22,8 +22,8 @@ pub(crate) enum Found<'z> {
 }
 
 /// Finds a name at or below the apex; the suffix of `apex_labels` labels is the apex.
-pub(crate) fn find<'z>(arena: &'z [u8], table: &HashTable<u32>, suffixes: &Suffixes, apex_labels: usize) -> Found<'z> {
-    match in_table(arena, table, suffixes, apex_labels) {
+pub(crate) fn find<'z>(tables: Tables<'z>, suffixes: &Suffixes) -> Found<'z> {
+    match in_table(tables, suffixes) {
         InTable::Exact(node) => match node.cut() {
             Some(cut) => below(cut),
             None => Found::Exact(node),
@@ -58,23 +58,29 @@ pub(crate) enum InTable<'z> {
     Below(Node<'z>),
 }
 
+/// Where the nodes of a zone are and what finds them.
+#[derive(Clone, Copy)]
+pub(crate) struct Tables<'z> {
+    pub(crate) arena: &'z [u8],
+    pub(crate) slots: Slots<'z>,
+    pub(crate) apex: u32,
+    pub(crate) apex_labels: usize,
+}
+
 /// Looks a name and its ancestors up, the longest first.
-pub(crate) fn in_table<'z>(
-    arena: &'z [u8],
-    table: &HashTable<u32>,
-    suffixes: &Suffixes,
-    apex_labels: usize,
-) -> InTable<'z> {
+#[inline]
+pub(crate) fn in_table<'z>(tables: Tables<'z>, suffixes: &Suffixes) -> InTable<'z> {
+    let Tables { arena, slots, apex, apex_labels } = tables;
     let labels = suffixes.label_count();
     let probe = |n: usize| {
         let wire = suffixes.wire(n);
-        table.find(suffixes.hash(n), |&offset| Node::at(arena, offset).is_owned_by(wire))
+        slots.find(suffixes.hash(n), |offset| Node::at(arena, offset).is_owned_by(wire))
     };
-    if let Some(&offset) = probe(labels) {
+    if let Some(offset) = probe(labels) {
         return InTable::Exact(Node::at(arena, offset));
     }
     let encloser = (apex_labels + 1..labels).rev().find_map(probe);
-    InTable::Below(Node::at(arena, encloser.copied().unwrap_or(crate::arena::APEX_AT)))
+    InTable::Below(Node::at(arena, encloser.unwrap_or(apex)))
 }
 
 impl<'z> InTable<'z> {

@@ -6,7 +6,7 @@ use core::hash::Hasher;
 use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
 use nss_wire::Name;
-use nss_wire::name::{LABEL_COUNT_MAX, NAME_SIZE_MAX};
+use nss_wire::name::{LABEL_COUNT_MAX, LABEL_SIZE_MAX, NAME_SIZE_MAX};
 
 /// The secret key of the tables; customers choose the names in them and strangers choose what is looked up.
 ///
@@ -59,9 +59,28 @@ impl NameHasher {
 
     /// Of a whole name in any case.
     pub(crate) fn name(&self, name: Name<'_>) -> u64 {
-        let mut suffixes = Suffixes::new();
-        suffixes.set(name, self);
-        suffixes.hash(suffixes.label_count())
+        self.below(self.root(), name, 1)
+    }
+
+    /// Of a name whose last `known_size` octets have the hash `known`.
+    pub(crate) fn below(&self, known: u64, name: Name<'_>, known_size: usize) -> u64 {
+        let wire = name.as_wire();
+        let mut lefts = [0u8; LABEL_COUNT_MAX];
+        let (mut at, mut n) = (0, 0);
+        while at + known_size < wire.len() {
+            lefts[n] = at as u8;
+            n += 1;
+            at += 1 + usize::from(wire[at]);
+        }
+        let mut label = [0; LABEL_SIZE_MAX];
+        lefts[..n].iter().rev().fold(known, |hash, &left| {
+            let start = usize::from(left) + 1;
+            let size = usize::from(wire[start - 1]);
+            let label = &mut label[..size];
+            label.copy_from_slice(&wire[start..start + size]);
+            label.make_ascii_lowercase();
+            self.child(hash, label)
+        })
     }
 }
 
@@ -156,6 +175,9 @@ mod tests {
         assert_eq!(long.wire(0), b"\0");
         assert_eq!((long.label_count(), short.label_count()), (3, 2));
         assert_ne!(long.hash(3), long.hash(2));
+        let (name, hasher): (NameBuf, _) = ("www.A.example".parse().unwrap(), HashSeed::new(7).hasher());
+        assert_eq!(hasher.name(name.as_name()), long.hash(3));
+        assert_eq!(hasher.below(short.hash(1), name.as_name(), b"\x07example\0".len()), long.hash(3));
     }
 
     #[test]

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use nss_wire::message::writer::Owner;
 use nss_wire::message::{Compressor, Flags, Full, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, Rcode, Section, Writer};
 use nss_wire::name::NAME_SIZE_MAX;
-use nss_wire::{Name, RType};
+use nss_wire::{Name, RType, Record};
 
-use crate::arena::RecordPart;
 use crate::zone::Zone;
 
 /// A request for a zone over a stream.
@@ -152,11 +151,9 @@ impl Messages {
                 break;
             }
             let node = zone.node(position);
-            let owner = node.owner();
-            let parts = node.rrsets().flat_map(|rrset| rrset.records().chain(rrset.signatures()));
             let mut written = number;
-            let all = parts.skip(number).try_for_each(|part| {
-                write(&mut writer, zone, owner, part)?;
+            let all = zone.records_of(node).skip(number).try_for_each(|record| {
+                write(&mut writer, record)?;
                 written += 1;
                 Ok::<(), Full>(())
             });
@@ -193,15 +190,13 @@ fn is_current(transfer: &Transfer) -> bool {
     }
 }
 
-/// The SOA record, the first of the apex.
 fn write_soa(writer: &mut Writer<'_>, zone: &Zone) -> Result<(), Full> {
-    let apex = zone.apex_node();
-    let soa = apex.rrsets().next().and_then(|rrset| rrset.records().next()).expect("every zone has a SOA record");
-    write(writer, zone, apex.owner(), soa)
+    write(writer, zone.soa())
 }
 
-fn write(writer: &mut Writer<'_>, zone: &Zone, owner: Name<'_>, part: RecordPart<'_>) -> Result<(), Full> {
-    writer.record(Section::Answer, Owner::Name(owner), part.rtype(), zone.class(), part.ttl(), part.rdata())
+fn write(writer: &mut Writer<'_>, record: Record<'_>) -> Result<(), Full> {
+    let Record { owner, rtype, class, ttl, rdata } = record;
+    writer.record(Section::Answer, Owner::Name(owner), rtype, class, ttl, rdata)
 }
 
 const _: () = assert!(HEADER_SIZE + NAME_SIZE_MAX + 4 < 512, "a refusal fits into the smallest datagram");

@@ -2,63 +2,51 @@
 
 use core::fmt;
 
-use hashbrown::HashTable;
 use nss_wire::{Class, Name, RType, Record};
 
-use crate::arena::{APEX_AT, Node, NodeKind, RRset, RecordPart, read_u32};
-use crate::lookup::{self, Found, InTable};
+use crate::arena::{Node, NodeKind, RRset, read_u32};
+use crate::lookup::{self, Found, InTable, Tables};
 use crate::suffixes::{HashSeed, Suffixes};
+use crate::table::Slots;
 
 /// One version of a zone, checked and ready to answer from.
 ///
 /// [`ZoneBuilder`](crate::ZoneBuilder) makes it and nothing changes it.
 pub struct Zone {
-    /// Nodes and RRsets, then the offsets of the nodes in canonical order.
-    arena: Box<[u8]>,
-    /// Offsets of nodes by the hash of their owners.
-    table: HashTable<u32>,
-    order_at: u32,
-    node_count: usize,
-    record_count: usize,
-    apex_labels: usize,
-    seed: HashSeed,
-    class: Class,
+    parts: Parts,
     serial: u32,
     negative_ttl: u32,
     is_signed: bool,
 }
 
+/// What the builder made.
+pub(crate) struct Parts {
+    /// Nodes and RRsets, then the tables.
+    pub(crate) arena: Box<[u8]>,
+    pub(crate) apex: u32,
+    /// Where the offsets of the nodes in canonical order start.
+    pub(crate) order_at: usize,
+    pub(crate) node_count: usize,
+    /// Where the slots of the hash table start.
+    pub(crate) table_at: usize,
+    pub(crate) slot_count: usize,
+    pub(crate) record_count: usize,
+    pub(crate) apex_labels: usize,
+    pub(crate) class: Class,
+    pub(crate) seed: HashSeed,
+}
+
 impl Zone {
-    /// Puts the parts together that the builder made; the apex has one SOA record.
-    pub(crate) fn assemble(
-        arena: Box<[u8]>,
-        order_at: u32,
-        node_count: usize,
-        table: HashTable<u32>,
-        class: Class,
-        seed: HashSeed,
-        record_count: usize,
-    ) -> Zone {
-        let apex = Node::at(&arena, APEX_AT);
-        let apex_labels = apex.owner().label_count();
-        let soa = soa_of(apex);
-        let (serial, minimum, ttl) = (soa_serial(soa.rdata()), soa_minimum(soa.rdata()), soa.ttl());
+    /// Puts the parts together; the apex has one SOA record.
+    pub(crate) fn assemble(parts: Parts) -> Zone {
+        let apex = Node::at(&parts.arena, parts.apex);
+        let soa = apex.rrset(RType::SOA).expect("the builder makes no zone without a SOA record");
+        let rdata = soa.rdatas().next().unwrap_or_default();
+        let (serial, minimum) = (soa_serial(rdata), soa_minimum(rdata));
         // RFC 2308 §5: a negative answer lives as long as the smaller of the two.
-        let negative_ttl = ttl.min(minimum);
+        let negative_ttl = soa.ttl().min(minimum);
         let is_signed = apex.rrset(RType::DNSKEY).is_some();
-        Zone {
-            arena,
-            table,
-            order_at,
-            node_count,
-            record_count,
-            apex_labels,
-            seed,
-            class,
-            serial,
-            negative_ttl,
-            is_signed,
-        }
+        Zone { parts, serial, negative_ttl, is_signed }
     }
 
     /// The name at the top.
@@ -68,7 +56,7 @@ impl Zone {
 
     /// Nearly always [`Class::IN`].
     pub fn class(&self) -> Class {
-        self.class
+        self.parts.class
     }
 
     /// The serial of the SOA record.
@@ -78,7 +66,8 @@ impl Zone {
 
     /// The SOA record.
     pub fn soa(&self) -> Record<'_> {
-        self.view(self.apex(), soa_of(self.apex_node()))
+        let apex = self.apex_node();
+        self.records_of(apex).next().expect("every zone has a SOA record, the first of its apex")
     }
 
     /// Seconds that a negative answer may be cached: the smaller of the SOA record's TTL and MINIMUM (RFC 2308 §5).
@@ -93,28 +82,34 @@ impl Zone {
 
     /// Records, each counted once.
     pub fn record_count(&self) -> usize {
-        self.record_count
+        self.parts.record_count
     }
 
     /// Names with records, and empty non-terminals.
     pub fn name_count(&self) -> usize {
-        self.node_count
+        self.parts.node_count
     }
 
     /// Octets of memory that the zone takes.
     pub fn memory_size(&self) -> usize {
-        size_of::<Zone>() + self.arena.len() + self.table.allocation_size()
+        size_of::<Zone>() + self.parts.arena.len()
     }
 
     /// All records: the SOA record, then the others by owner in canonical order, by type and by data.
     ///
     /// Signatures follow what they cover.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        (0..self.node_count).flat_map(move |i| {
-            let node = self.node(i);
-            let owner = node.owner();
-            let parts = node.rrsets().flat_map(|rrset| rrset.records().chain(rrset.signatures()));
-            parts.map(move |part| self.view(owner, part))
+        (0..self.parts.node_count).flat_map(move |i| self.records_of(self.node(i)))
+    }
+
+    /// The records of a node.
+    pub(crate) fn records_of<'z>(&self, node: Node<'z>) -> impl Iterator<Item = Record<'z>> + use<'z> {
+        let (owner, class) = (node.owner(), self.parts.class);
+        node.rrsets().flat_map(move |rrset| {
+            let (rtype, ttl, signature_ttl) = (rrset.rtype(), rrset.ttl(), rrset.signature_ttl());
+            let data = rrset.rdatas().map(move |rdata| Record { owner, rtype, class, ttl, rdata });
+            let signature = move |rdata| Record { owner, rtype: RType::RRSIG, class, ttl: signature_ttl, rdata };
+            data.chain(rrset.signatures().map(signature))
         })
     }
 
@@ -133,8 +128,8 @@ impl Zone {
             return None;
         }
         let mut suffixes = Suffixes::new();
-        suffixes.set(owner, &self.seed.hasher());
-        match lookup::in_table(&self.arena, &self.table, &suffixes, self.apex_labels) {
+        suffixes.set(owner, &self.parts.seed.hasher());
+        match lookup::in_table(self.tables(), &suffixes) {
             InTable::Exact(node) => Some(node),
             InTable::Below(_) => None,
         }
@@ -142,45 +137,42 @@ impl Zone {
 
     /// Where a name at or below the apex stands; `suffixes` are hashed with [`Zone::seed`].
     pub(crate) fn find(&self, suffixes: &Suffixes) -> Found<'_> {
-        lookup::find(&self.arena, &self.table, suffixes, self.apex_labels)
+        lookup::find(self.tables(), suffixes)
+    }
+
+    pub(crate) fn tables(&self) -> Tables<'_> {
+        let Parts { arena, apex, table_at, slot_count, apex_labels, .. } = &self.parts;
+        let (slots, _) = arena[*table_at..table_at + 8 * slot_count].as_chunks();
+        Tables { arena, slots: Slots(slots), apex: *apex, apex_labels: *apex_labels }
     }
 
     pub(crate) fn seed(&self) -> HashSeed {
-        self.seed
+        self.parts.seed
     }
 
     pub(crate) fn apex_labels(&self) -> usize {
-        self.apex_labels
+        self.parts.apex_labels
     }
 
     pub(crate) fn apex_node(&self) -> Node<'_> {
-        Node::at(&self.arena, APEX_AT)
+        Node::at(&self.parts.arena, self.parts.apex)
     }
 
     /// The node at an offset that a target holds.
     pub(crate) fn node_at_offset(&self, offset: u32) -> Node<'_> {
-        Node::at(&self.arena, offset)
+        Node::at(&self.parts.arena, offset)
     }
 
     /// The node at a position of the canonical order, less than [`Zone::name_count`].
     pub(crate) fn node(&self, position: usize) -> Node<'_> {
-        Node::at(&self.arena, read_u32(&self.arena, self.order_at as usize + 4 * position))
-    }
-
-    fn view<'z>(&self, owner: Name<'z>, part: RecordPart<'z>) -> Record<'z> {
-        Record { owner, rtype: part.rtype(), class: self.class, ttl: part.ttl(), rdata: part.rdata() }
+        Node::at(&self.parts.arena, read_u32(&self.parts.arena, self.parts.order_at + 4 * position))
     }
 }
 
 impl fmt::Debug for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Zone({} {}, serial {}, {} records)", self.apex(), self.class, self.serial, self.record_count)
+        write!(f, "Zone({} {}, serial {}, {} records)", self.apex(), self.class(), self.serial, self.record_count())
     }
-}
-
-fn soa_of(apex: Node<'_>) -> RecordPart<'_> {
-    let soa = apex.rrset(RType::SOA).and_then(|rrset| rrset.records().next());
-    soa.expect("the builder makes no zone without a SOA record")
 }
 
 /// The SERIAL field of SOA RDATA (RFC 1035 §3.3.13): the first of the five numbers at the end.

@@ -1,0 +1,384 @@
+//! From the nodes of a zone, as they came, to the zone: what depends on other names is decided here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashTable;
+use nss_wire::{Name, NameBuf, RType};
+
+use crate::additional;
+use crate::arena::{NODES_AT, Node, NodeKind, RRsets};
+use crate::builder::{ZONE_SIZE_MAX, ZoneBuilder};
+use crate::check::{self, NodeCheck};
+use crate::finding::{Finding, FindingKind};
+use crate::lookup::{self, Tables};
+use crate::order;
+use crate::suffixes::Suffixes;
+use crate::zone::{Parts, Zone};
+
+/// Nodes that are approached at once: about as many as a core can wait for.
+const AHEAD: usize = 32;
+
+/// Octets of nodes that others have taken the place of are left where they are up to this part of the arena.
+const GAPS_MAX: usize = 16;
+
+/// The end of building a zone.
+pub(crate) struct Build {
+    builder: ZoneBuilder,
+    apex_labels: usize,
+}
+
+/// A node that those after it may stand below.
+struct Ancestor {
+    offset: u32,
+    labels: usize,
+    /// What occludes its descendants.
+    cut: Option<u32>,
+}
+
+impl Build {
+    pub(crate) fn new(builder: ZoneBuilder) -> Build {
+        let apex_labels = builder.apex.as_name().label_count();
+        Build { builder, apex_labels }
+    }
+
+    pub(crate) fn run(mut self) -> Result<(Zone, Vec<Finding>), Vec<Finding>> {
+        let nodes = self.merge();
+        let apex = self.apex();
+        let sorted = order::canonical(self.builder.writer.bytes(), nodes, self.builder.apex.as_name());
+        let order = self.structure(apex, &sorted);
+        drop(sorted);
+        self.check(apex);
+        let Build { builder, apex_labels } = self;
+        let ZoneBuilder { apex: apex_name, class, hasher, mut findings, writer, table, record_count, .. } = builder;
+        let slots = table.finish();
+        if writer.len() + 4 * order.len() + 8 * slots.len() + 16 > ZONE_SIZE_MAX {
+            findings.push(FindingKind::ZoneTooLarge { limit: ZONE_SIZE_MAX }, &apex_name, 0);
+        }
+        let has_errors = findings.has_errors();
+        let found = findings.finish(&apex_name);
+        if has_errors {
+            return Err(found);
+        }
+        let (node_count, slot_count) = (order.len(), slots.len());
+        let (arena, order_at, table_at) = writer.finish(&order, &slots);
+        let seed = hasher.seed();
+        let parts =
+            Parts { arena, apex, order_at, node_count, table_at, slot_count, record_count, apex_labels, class, seed };
+        Ok((Zone::assemble(parts), found))
+    }
+
+    /// Gives each owner one node, and returns their offsets in the order of the arena.
+    fn merge(&mut self) -> Vec<u32> {
+        let nodes = std::mem::take(&mut self.builder.nodes);
+        let again = std::mem::take(&mut self.builder.again);
+        if again.is_empty() {
+            return nodes;
+        }
+        // By the nodes that share an owner with another: which record of the arena is their first.
+        let linked: BTreeSet<u32> = again.iter().map(|&node| self.builder.writer.link(node)).collect();
+        let mut first_records: BTreeMap<u32, usize> = again.iter().chain(&linked).map(|&node| (node, 0)).collect();
+        let (mut record, mut gaps) = (0, 0);
+        self.for_each_node(|_, node| {
+            let end = node.end();
+            if let Some(first) = first_records.get_mut(&node.offset()) {
+                *first = record;
+                gaps += end - node.offset() as usize;
+            }
+            record += node.rrsets().map(check::parts).sum::<usize>();
+            end
+        });
+        // The last node of an owner is the one that no other links to.
+        for newest in again.into_iter().filter(|node| !linked.contains(node)) {
+            self.merge_one(newest, &first_records);
+        }
+        if gaps * GAPS_MAX > self.builder.writer.len() {
+            self.compact();
+        }
+        let mut nodes = Vec::new();
+        self.for_each_node(|_, node| {
+            if !node.is_dead() {
+                nodes.push(node.offset());
+            }
+            node.end()
+        });
+        nodes
+    }
+
+    /// Replaces the nodes of one owner by a node with the records of all of them.
+    fn merge_one(&mut self, newest: u32, first_records: &BTreeMap<u32, usize>) {
+        let mut chain = vec![newest];
+        while let Some(&node) = chain.last()
+            && self.builder.writer.link(node) > 0
+        {
+            chain.push(self.builder.writer.link(node));
+        }
+        let owner = Node::at(self.builder.writer.bytes(), chain[chain.len() - 1]).owner().to_buf();
+        self.builder.begin_again(owner.as_name());
+        for &node in chain.iter().rev() {
+            self.stage(node, first_records[&node]);
+            self.builder.writer.kill(node);
+        }
+        self.builder.odd_ttls.retain(|odd| !chain.contains(&odd.node));
+        let node = self.builder.write_run();
+        let hash = self.builder.hash(owner.as_name());
+        self.builder.table.replace(hash, newest, node);
+    }
+
+    /// Hands the records of a node back to the builder.
+    fn stage(&mut self, node: u32, first_record: usize) {
+        let builder = &mut self.builder;
+        let (mut record, mut staged) = (first_record, Vec::new());
+        for rrset in Node::at(builder.writer.bytes(), node).rrsets() {
+            let odd = builder.odd_ttls.iter().find(|odd| odd.node == node && odd.rtype == rrset.rtype);
+            let odd_line = odd.map(|odd| odd.line);
+            for rdata in rrset.rdatas() {
+                let line = builder.lines[record];
+                staged.push((rrset.rtype, rrset.ttl(), rdata.to_vec(), line, odd_line == Some(line)));
+                record += 1;
+            }
+            for rdata in rrset.signatures() {
+                staged.push((RType::RRSIG, rrset.signature_ttl(), rdata.to_vec(), builder.lines[record], false));
+                record += 1;
+            }
+        }
+        builder.record_count -= staged.len();
+        for (rtype, ttl, rdata, line, is_odd) in staged {
+            builder.stage_again(rtype, ttl, &rdata, line, is_odd);
+        }
+    }
+
+    /// Closes the gaps that merged nodes have left.
+    fn compact(&mut self) {
+        let mut moved = Vec::new();
+        let (mut at, mut to, mut record, mut kept) = (NODES_AT, NODES_AT, 0, 0);
+        let ZoneBuilder { writer, lines, table, odd_ttls, .. } = &mut self.builder;
+        while at < writer.len() {
+            let node = Node::at(writer.bytes(), at as u32);
+            let (end, is_dead) = (node.end(), node.is_dead());
+            let count = node.rrsets().map(check::parts).sum::<usize>();
+            if !is_dead {
+                lines.copy_within(record..record + count, kept);
+                kept += count;
+                moved.push((at as u32, to as u32));
+                writer.move_down(at..end, to);
+                to += end - at;
+            }
+            record += count;
+            at = end;
+        }
+        lines.truncate(kept);
+        writer.truncate(to);
+        // Nodes keep their order, so that each can be found by its old place.
+        let new_place = |old: u32| {
+            let found = moved.binary_search_by_key(&old, |(old, _)| *old);
+            moved[found.expect("only nodes that live are referred to")].1
+        };
+        table.relocate(new_place);
+        for odd in odd_ttls {
+            odd.node = new_place(odd.node);
+        }
+    }
+
+    /// Calls `work` for each node, front to back; it returns where the next one starts.
+    fn for_each_node(&self, mut work: impl FnMut(&Build, Node<'_>) -> usize) {
+        let mut at = NODES_AT;
+        while at < self.builder.writer.len() {
+            at = work(self, Node::at(self.builder.writer.bytes(), at as u32));
+        }
+    }
+
+    /// The node of the apex; one without records if it has none.
+    fn apex(&mut self) -> u32 {
+        let builder = &mut self.builder;
+        let (bytes, name) = (builder.writer.bytes(), builder.apex.as_name());
+        let node = builder.table.slots().find(builder.apex_hash, |offset| Node::at(bytes, offset).owner() == name);
+        node.unwrap_or_else(|| {
+            let node = builder.writer.begin_node(NodeKind::Apex, builder.apex.as_name());
+            builder.table.insert(builder.apex_hash, node);
+            node
+        })
+    }
+
+    /// Decides what each node is, and adds those of empty non-terminals; returns all in canonical order.
+    fn structure(&mut self, apex: u32, sorted: &[u32]) -> Vec<u32> {
+        let mut order = Vec::with_capacity(sorted.len() + 1);
+        let mut ancestors = vec![Ancestor { offset: apex, labels: self.apex_labels, cut: None }];
+        self.builder.writer.set_kind(apex, NodeKind::Apex);
+        ancestors[0].cut = self.cut_at(apex);
+        order.push(apex);
+        for (i, &offset) in sorted.iter().enumerate().filter(|(_, offset)| **offset != apex) {
+            if i % AHEAD == 0 {
+                self.approach(&sorted[i..sorted.len().min(i + AHEAD)]);
+            }
+            let labels = {
+                let bytes = self.builder.writer.bytes();
+                let owner = Node::at(bytes, offset).owner();
+                let is_above = |ancestor: &Ancestor| owner.is_below(Node::at(bytes, ancestor.offset).owner());
+                while ancestors.last().is_some_and(|ancestor| !is_above(ancestor)) {
+                    ancestors.pop();
+                }
+                owner.label_count()
+            };
+            let parent = ancestors.last().expect("all owners are below the apex");
+            if labels > parent.labels + 1 {
+                self.empty_non_terminals(offset, labels, &mut ancestors, &mut order);
+            }
+            let parent = ancestors.last().expect("all owners are below the apex");
+            let kind = self.kind(offset, parent.cut);
+            self.builder.writer.set_kind(offset, kind);
+            self.link(offset, parent);
+            let cut = parent.cut.or_else(|| self.cut_at(offset));
+            ancestors.push(Ancestor { offset, labels, cut });
+            order.push(offset);
+        }
+        order
+    }
+
+    /// Has nodes come into the cache together, rather than one after the other when each is needed.
+    fn approach(&self, nodes: &[u32]) {
+        let bytes = self.builder.writer.bytes();
+        // The compiler must not leave out a sum that nobody wants.
+        std::hint::black_box(nodes.iter().fold(0, |sum, &node| sum ^ bytes[node as usize]));
+    }
+
+    /// Writes the names between the last ancestor and a node, which have no records.
+    fn empty_non_terminals(&mut self, below: u32, labels: usize, ancestors: &mut Vec<Ancestor>, order: &mut Vec<u32>) {
+        let owner = Node::at(self.builder.writer.bytes(), below).owner().to_buf();
+        while let Some(parent) = ancestors.last()
+            && parent.labels + 1 < labels
+        {
+            let count = parent.labels + 1;
+            let name = owner.as_name().suffix(count).expect("the owner has more labels");
+            let kind = if parent.cut.is_some() { NodeKind::Occluded } else { NodeKind::EmptyNonTerminal };
+            let offset = self.builder.writer.begin_node(kind, name);
+            let hash = self.builder.hash(name);
+            self.builder.table.insert(hash, offset);
+            self.link(offset, parent);
+            order.push(offset);
+            ancestors.push(Ancestor { offset, labels: count, cut: parent.cut });
+        }
+    }
+
+    fn kind(&self, offset: u32, outer: Option<u32>) -> NodeKind {
+        if outer.is_some() {
+            return NodeKind::Occluded;
+        }
+        let mut kind = NodeKind::Ordinary;
+        for rrset in Node::at(self.builder.writer.bytes(), offset).rrsets().filter(|rrset| !rrset.is_empty()) {
+            match rrset.rtype {
+                RType::NS => return NodeKind::Delegation,
+                RType::DNAME => kind = NodeKind::Dname,
+                _ => {}
+            }
+        }
+        kind
+    }
+
+    /// Tells a node of its cut, or the parent of a `*` about it.
+    fn link(&mut self, offset: u32, parent: &Ancestor) {
+        let writer = &mut self.builder.writer;
+        match parent.cut {
+            Some(cut) => writer.set_link(offset, cut),
+            None if Node::at(writer.bytes(), offset).owner().is_wildcard() => writer.set_link(parent.offset, offset),
+            None => {}
+        }
+    }
+
+    /// The node itself if it occludes what stands below it.
+    fn cut_at(&self, offset: u32) -> Option<u32> {
+        Node::at(self.builder.writer.bytes(), offset).is_cut().then_some(offset)
+    }
+
+    /// Checks all nodes, and resolves the targets of their records now that all are known.
+    fn check(&mut self, apex: u32) {
+        let odd_ttls = std::mem::take(&mut self.builder.odd_ttls);
+        for odd in odd_ttls {
+            let node = Node::at(self.builder.writer.bytes(), odd.node);
+            let lowest = node.rrset(odd.rtype).map_or(0, |rrset| rrset.ttl());
+            let (kind, owner) = (FindingKind::TtlsDiffer { rtype: odd.rtype, lowest }, node.owner().to_buf());
+            self.builder.findings.push(kind, &owner, odd.line);
+        }
+        let mut targets = Targets { suffixes: Suffixes::new(), seen: HashTable::new(), found: Vec::new() };
+        let (mut record, mut sets) = (0, Vec::new());
+        let mut at = NODES_AT;
+        while at < self.builder.writer.len() {
+            let builder = &mut self.builder;
+            let node = Node::at(builder.writer.bytes(), at as u32);
+            let (offset, is_dead) = (node.offset(), node.is_dead());
+            if !is_dead {
+                NodeCheck { node, lines: &builder.lines, first_record: record, findings: &mut builder.findings }.run();
+            }
+            sets.clear();
+            let mut rrsets = node.rrsets();
+            for rrset in &mut rrsets {
+                if !is_dead && rrset.targets_at().is_some() {
+                    sets.push((rrset.start(), record));
+                }
+                record += check::parts(rrset);
+            }
+            at = rrsets.end();
+            for &(start, record) in &sets {
+                self.targets(&mut targets, apex, offset, start, record);
+            }
+        }
+    }
+
+    /// Resolves the targets of the RRset that starts at `start`.
+    fn targets(&mut self, targets: &mut Targets, apex: u32, node: u32, start: usize, first_record: usize) {
+        let ZoneBuilder { writer, table, lines, findings, hasher, apex_hash, apex: apex_name, .. } = &mut self.builder;
+        let (bytes, apex_name) = (writer.bytes(), apex_name.as_name());
+        let tables = Tables { arena: bytes, slots: table.slots(), apex, apex_labels: self.apex_labels };
+        let owner = Node::at(bytes, node);
+        let rrset = RRsets::at(bytes, start).expect("the RRset was there a moment ago");
+        let Some(mut place) = rrset.targets_at() else { return };
+        let hash = |name: Name<'_>| hasher.below(*apex_hash, name, apex_name.wire_len());
+        targets.seen.clear();
+        targets.found.clear();
+        for (n, rdata) in rrset.rdatas().enumerate() {
+            targets.found.push(0);
+            let Some(target) = additional::target(rrset.rtype, rdata) else { continue };
+            let name = target.name.unwrap_or_else(|| owner.owner());
+            if !name.is_at_or_below(apex_name) || targets.is_repeated(rrset.rtype, name, hash) {
+                continue;
+            }
+            let mut found = Some(owner).filter(|_| target.name.is_none());
+            if found.is_none() {
+                targets.suffixes.set(name, hasher);
+                let there = lookup::in_table(tables, &targets.suffixes);
+                let line = lines.get(first_record + n).copied().unwrap_or(0);
+                found = check::target(rrset.rtype, owner, name, there, line, findings);
+            }
+            let found = found.filter(|node| target.types.iter().any(|&rtype| node.rrset(rtype).is_some()));
+            targets.found[n] = found.map_or(0, Node::offset);
+        }
+        for &found in &targets.found {
+            writer.set_target(place, found);
+            place += 4;
+        }
+    }
+}
+
+/// What is needed to resolve targets.
+struct Targets {
+    suffixes: Suffixes,
+    /// The names that the RRset at hand has led to.
+    seen: HashTable<NameBuf>,
+    /// The nodes that they lead to.
+    found: Vec<u32>,
+}
+
+impl Targets {
+    /// Whether another record of the RRset leads to the name: additional data has each RRset once.
+    fn is_repeated(&mut self, rtype: RType, name: Name<'_>, hash: impl Fn(Name<'_>) -> u64) -> bool {
+        // Two NS records of one name are one record.
+        if rtype == RType::NS {
+            return false;
+        }
+        let own_hash = hash(name);
+        let is_repeated = self.seen.find(own_hash, |other| other.as_name() == name).is_some();
+        if !is_repeated {
+            self.seen.insert_unique(own_hash, name.to_buf(), |name| hash(name.as_name()));
+        }
+        is_repeated
+    }
+}
