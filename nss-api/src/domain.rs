@@ -14,6 +14,7 @@
 //! - The names of our own name servers, and the domains around them, are the operator's: a zone uploaded for one of
 //!   them would take over every hosted domain.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
@@ -171,12 +172,22 @@ const DENIED: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\
 
 fn to_a_labels(text: &str) -> Result<String, DomainError> {
     // Hyphens in the third and fourth place are left alone: real domains have them, and registries judge them.
-    let ascii = Uts46::new()
-        .to_ascii(text.as_bytes(), DENIED, Hyphens::CheckFirstLast, DnsLength::VerifyAllowRootDot)
-        .map_err(|_| DomainError::NotAName)?;
-    let mut text = ascii.into_owned();
+    let to_ascii = |text: &str| {
+        Uts46::new()
+            .to_ascii(text.as_bytes(), DENIED, Hyphens::CheckFirstLast, DnsLength::VerifyAllowRootDot)
+            .map(Cow::into_owned)
+            .map_err(|_| DomainError::NotAName)
+    };
+    let mut text = to_ascii(text)?;
     if text.ends_with('.') {
         text.pop();
+    }
+    // An A-label and its U-label give each other (RFC 5890 §2.3.2.1); what decodes to "xn--…" again does not.
+    if text.contains("xn--") {
+        let (unicode, _) = Uts46::new().to_unicode(text.as_bytes(), DENIED, Hyphens::CheckFirstLast);
+        if to_ascii(&unicode)? != text {
+            return Err(DomainError::NotAName);
+        }
     }
     // UTS 46 lets an underscore through because `DENIED` does; what is left must be plain.
     let plain = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'_' | b'.');
@@ -276,6 +287,8 @@ mod tests {
         }
         refused("xn--.example", DomainError::NotAName);
         refused("xn--zzzzzzzz999999.example", DomainError::NotAName);
+        // Decodes to a label that begins with "xn--" itself.
+        refused("xn--xn---xn-5pth.example", DomainError::NotAName);
         refused("*.example.com", DomainError::NotAName);
         refused("a\\.b.example", DomainError::NotAName);
         refused("", DomainError::Empty);
