@@ -1,39 +1,12 @@
 //! The bodies of the fuzz targets: each takes any octets and asserts what must hold for all of them.
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
+mod packet;
 
-use hickory_proto::op::Message;
-use nss_authority::{Catalog, HashSeed, Outcome, Peer, Policy, Transport};
 use nss_wire::message::Reader;
 use nss_wire::{Name, NameBuf};
 
-/// The zone that [`packet`] asks for, with a wildcard, a cut, a CNAME loop and a DNAME record.
-const ZONE: &str = "$ORIGIN example.\n$TTL 300\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n*.w TXT any\n\
-    sub NS ns.sub\nns.sub A 192.0.2.2\na CNAME b\nb CNAME a\nd DNAME w\n";
-
-/// Any request gets an answer that can be read, of allowed size, or none.
-pub fn packet(request: &[u8]) {
-    let catalog = Arc::new(Catalog::new(HashSeed::new(7)));
-    let apex: NameBuf = "example.".parse().expect("a name");
-    let mut builder = catalog.zone_builder(apex.as_name(), nss_wire::Class::IN);
-    let options = nss_zonefile::Options::for_zone(apex.as_name());
-    for (record, position) in nss_zonefile::read(ZONE.as_bytes(), &options).expect("a zone") {
-        builder.add(record.as_record(), position.line);
-    }
-    catalog.publish(Arc::new(builder.build().expect("a zone").0));
-    let mut view = catalog.view();
-    for (transport, size_max) in [(Transport::Udp, 1232), (Transport::Tcp, 65_535)] {
-        let peer = Peer { transport, address: [192, 0, 2, 53].into() };
-        let mut answer = vec![0; 65_535];
-        let Outcome::Reply(reply) = view.respond(request, &peer, &Policy::default(), &mut answer) else { continue };
-        let answer = &answer[..reply.len];
-        assert!(answer.len() <= size_max, "an answer of {} octets", answer.len());
-        assert!(request[2] & 0x80 == 0 && answer[2] & 0x80 != 0, "only requests are answered, and only with answers");
-        assert_eq!(answer[..2], request[..2]);
-        Message::from_vec(answer).expect("hickory-proto reads the answer");
-    }
-}
+pub use packet::packet;
 
 /// Any text gives records that can be written and read again, and errors within limits.
 pub fn zone_text(text: &[u8]) {
