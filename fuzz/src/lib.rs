@@ -1,12 +1,18 @@
 //! The bodies of the fuzz targets: each takes any octets and asserts what must hold for all of them.
 #![forbid(unsafe_code)]
 
+mod config;
+mod http_params;
 mod packet;
+mod round_trip;
 
 use nss_wire::message::Reader;
 use nss_wire::{Name, NameBuf};
 
+pub use config::config;
+pub use http_params::http_params;
 pub use packet::packet;
+pub use round_trip::round_trip;
 
 /// Any text gives records that can be written and read again, and errors within limits.
 pub fn zone_text(text: &[u8]) {
@@ -48,4 +54,12 @@ pub fn message(octets: &[u8]) {
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets by name.
-pub const TARGETS: [Target; 4] = [("message", message), ("name", name), ("packet", packet), ("zone_text", zone_text)];
+pub const TARGETS: [Target; 7] = [
+    ("config", config),
+    ("http_params", http_params),
+    ("message", message),
+    ("name", name),
+    ("packet", packet),
+    ("round_trip", round_trip),
+    ("zone_text", zone_text),
+];
