@@ -1,7 +1,10 @@
 //! Client connections: how many, how long, and HTTP/1.1 on each.
+//!
+//! When all places are taken, the connection that was quiet the longest makes room: a few hosts that open connections
+//! and say nothing keep nobody out.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
+use std::fmt;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +18,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::rate::Client;
-use crate::stream::ClientStream;
+use crate::stream::{Activity, ClientStream};
 
 /// Octets of a request's header section at most. Browsers send some hundreds, cookies none; also what a connection
 /// costs in memory before its request is known.
@@ -42,9 +45,10 @@ pub(crate) struct ConnectionTimeouts {
     pub(crate) write: Duration,
 }
 
-/// Serves HTTP/1.1 on `stream` until the client, a time limit or `stop` ends it.
+/// Serves HTTP/1.1 on `stream` until the client, a time limit, `stop` or somebody who needs the place ends it.
 pub(crate) async fn serve<A, F>(
     stream: TcpStream,
+    place: &Place,
     timeouts: ConnectionTimeouts,
     mut stop: watch::Receiver<bool>,
     answer: A,
@@ -52,17 +56,19 @@ pub(crate) async fn serve<A, F>(
     A: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<Full<Bytes>>>,
 {
-    let (stream, activity) = ClientStream::new(stream, timeouts.write);
+    let activity = &place.activity;
+    let stream = ClientStream::new(stream, Arc::clone(activity), timeouts.write);
     let service = service_fn(|request| {
         let in_flight = activity.request();
-        let answered = answer(request);
+        let answered = in_flight.is_some().then(|| answer(request));
         async move {
+            let (Some(in_flight), Some(answered)) = (in_flight, answered) else { return Err(Evicted) };
             let response = answered.await;
             // An answer that ends the connection leaves octets of its request unread.
             if !response.headers().contains_key(CONNECTION) {
                 in_flight.settle();
             }
-            Ok::<_, Infallible>(response)
+            Ok(response)
         }
     });
     let connection = http1::Builder::new()
@@ -95,6 +101,7 @@ pub(crate) async fn serve<A, F>(
                 Some(since) => idle.as_mut().reset(since + timeouts.idle),
                 None => idle.as_mut().reset(Instant::now() + timeouts.idle),
             },
+            () = place.wanted.notified() => return,
             // Once its end is announced the connection only finishes the request that runs.
             () = end.as_mut(), if is_ending => return,
             () = ending(&mut stop, lifetime.as_mut()), if !is_ending => {
@@ -115,6 +122,18 @@ async fn ending(stop: &mut watch::Receiver<bool>, lifetime: Pin<&mut Sleep>) {
     }
 }
 
+/// Ends a connection whose request came when somebody else had its place already.
+#[derive(Debug)]
+struct Evicted;
+
+impl fmt::Display for Evicted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection has made room for another")
+    }
+}
+
+impl std::error::Error for Evicted {}
+
 /// Refuses a connection with a few octets that the kernel takes at once, or not at all.
 pub(crate) fn turn_away(stream: &TcpStream, refused: Refused) {
     let (status, text) = match refused {
@@ -130,7 +149,7 @@ pub(crate) fn turn_away(stream: &TcpStream, refused: Refused) {
     let _ = stream.try_write(answer.as_bytes());
 }
 
-/// Counts open connections, all and each client's.
+/// The open connections, all and each client's.
 pub(crate) struct Connections {
     max: usize,
     per_client_max: usize,
@@ -139,15 +158,25 @@ pub(crate) struct Connections {
 
 #[derive(Default)]
 struct Open {
-    total: usize,
+    last_id: u64,
+    places: HashMap<u64, Arc<Place>>,
     /// Holds only clients that have a connection, and so at most `max`.
     per_client: HashMap<Client, usize>,
+}
+
+/// The place of one connection among all.
+pub(crate) struct Place {
+    id: u64,
+    client: Client,
+    activity: Arc<Activity>,
+    /// Told when another connection needs the place.
+    wanted: Notify,
 }
 
 /// Why a connection was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// All clients together have as many as there may be.
+    /// All clients together have as many as there may be, and each has a request that is being answered.
     Full,
     /// This client has as many as one may have.
     FullForClient,
@@ -158,39 +187,62 @@ impl Connections {
         Arc::new(Connections { max, per_client_max, open: Mutex::default() })
     }
 
-    /// Counts one connection more, until the permit is dropped.
+    /// Counts one connection more, until the permit is dropped; at the expense of the quietest one if need be.
     pub(crate) fn admit(self: &Arc<Connections>, address: IpAddr) -> Result<Permit, Refused> {
         let client = Client::from(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.total >= self.max {
-            return Err(Refused::Full);
-        }
-        let own = open.per_client.entry(client).or_default();
-        if *own >= self.per_client_max {
+        if open.per_client.get(&client).is_some_and(|own| *own >= self.per_client_max) {
             return Err(Refused::FullForClient);
         }
-        *own += 1;
-        open.total += 1;
-        Ok(Permit { connections: Arc::clone(self), client })
+        while open.places.len() >= self.max {
+            let quiet = open.places.values().filter_map(|place| Some((place.activity.quiet_since()?, place)));
+            let quietest = quiet.min_by_key(|(since, place)| (*since, place.id)).map(|(_, place)| Arc::clone(place));
+            let quietest = quietest.ok_or(Refused::Full)?;
+            // Otherwise a request has come meanwhile, and it is no candidate any more.
+            if quietest.activity.evict() {
+                open.remove(&quietest);
+                quietest.wanted.notify_one();
+            }
+        }
+        open.last_id += 1;
+        let activity = Arc::new(Activity::new());
+        let place = Arc::new(Place { id: open.last_id, client, activity, wanted: Notify::new() });
+        open.places.insert(place.id, Arc::clone(&place));
+        *open.per_client.entry(client).or_default() += 1;
+        Ok(Permit { connections: Arc::clone(self), place })
+    }
+}
+
+impl Open {
+    /// Frees a place, unless it made room already.
+    fn remove(&mut self, place: &Place) {
+        if self.places.remove(&place.id).is_none() {
+            return;
+        }
+        if let Some(own) = self.per_client.get_mut(&place.client) {
+            *own -= 1;
+            if *own == 0 {
+                self.per_client.remove(&place.client);
+            }
+        }
     }
 }
 
 /// A counted connection.
 pub(crate) struct Permit {
     connections: Arc<Connections>,
-    client: Client,
+    place: Arc<Place>,
+}
+
+impl Permit {
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.total -= 1;
-        if let Some(own) = open.per_client.get_mut(&self.client) {
-            *own -= 1;
-            if *own == 0 {
-                open.per_client.remove(&self.client);
-            }
-        }
+        self.connections.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.place);
     }
 }
 
@@ -207,12 +259,32 @@ mod tests {
         let connections = Connections::new(3, 2);
         let (a, b, c) = (address("192.0.2.1"), address("192.0.2.2"), address("192.0.2.3"));
         let first = connections.admit(a).unwrap();
-        let _second = connections.admit(a).unwrap();
+        let second = connections.admit(a).unwrap();
         assert_eq!(connections.admit(a).err(), Some(Refused::FullForClient));
-        let _third = connections.admit(b).unwrap();
+        let third = connections.admit(b).unwrap();
+        let requests = [&first, &second, &third].map(|permit| permit.place.activity.request().unwrap());
         assert_eq!(connections.admit(c).err(), Some(Refused::Full));
-        drop(first);
+        drop((requests, first));
         assert!(connections.admit(c).is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_quietest_connection_makes_room_and_none_that_is_being_answered() {
+        let connections = Connections::new(3, 3);
+        let permits = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|text| connections.admit(address(text)).unwrap());
+        let _request = permits[0].place.activity.request().unwrap();
+        let newcomer = connections.admit(address("192.0.2.4")).unwrap();
+        permits[1].place.wanted.notified().await;
+        assert!(permits[1].place.activity.request().is_none(), "it is too late for a request");
+        let open = connections.open.lock().unwrap();
+        let mut ids: Vec<u64> = open.places.keys().copied().collect();
+        ids.sort();
+        assert_eq!(ids, [permits[0].place.id, permits[2].place.id, newcomer.place.id]);
+        assert_eq!(open.per_client.len(), 3);
+        drop(open);
+        // Who made room frees no second place when it ends.
+        drop(permits);
+        assert_eq!(connections.open.lock().unwrap().places.len(), 1);
     }
 
     #[test]
@@ -220,6 +292,6 @@ mod tests {
         let connections = Connections::new(3, 2);
         drop(connections.admit(address("2001:db8::1")));
         let open = connections.open.lock().unwrap();
-        assert!(open.total == 0 && open.per_client.is_empty());
+        assert!(open.places.is_empty() && open.per_client.is_empty());
     }
 }

@@ -165,9 +165,10 @@ impl Acceptor {
         let serving = self.serving.clone();
         let (timeouts, stopped) = (self.timeouts, self.stopped.clone());
         tokio::spawn(async move {
+            let place = Arc::clone(permit.place());
             let caller = Caller { address: peer.ip(), _permit: permit, _serving: serving };
             let answer = |request| Arc::clone(&front).answer(request, caller.clone());
-            connection::serve(stream, timeouts, stopped, answer).await;
+            connection::serve(stream, &place, timeouts, stopped, answer).await;
         });
     }
 }

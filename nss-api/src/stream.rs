@@ -40,10 +40,8 @@ enum Closing {
 }
 
 impl ClientStream {
-    pub(crate) fn new(stream: TcpStream, write_timeout: Duration) -> (ClientStream, Arc<Activity>) {
-        let activity = Arc::new(Activity::new());
-        let watched = Arc::clone(&activity);
-        (ClientStream { stream, activity, write_timeout, stalled: None, closing: Closing::Open }, watched)
+    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>, write_timeout: Duration) -> ClientStream {
+        ClientStream { stream, activity, write_timeout, stalled: None, closing: Closing::Open }
     }
 
     /// Turns a write that waits for the client into an error once it has waited too long.
@@ -131,7 +129,7 @@ impl AsyncWrite for ClientStream {
     }
 }
 
-/// What goes on at a connection, as its idle timer needs to know it.
+/// What goes on at a connection, as its idle timer and those who look for a place need to know it.
 pub(crate) struct Activity(Mutex<State>);
 
 struct State {
@@ -143,10 +141,12 @@ struct State {
     last_read: Instant,
     last_write: Instant,
     is_stalled: bool,
+    /// Somebody else has the connection's place.
+    is_evicted: bool,
 }
 
 impl Activity {
-    fn new() -> Activity {
+    pub(crate) fn new() -> Activity {
         let now = Instant::now();
         Activity(Mutex::new(State {
             in_flight: 0,
@@ -155,13 +155,27 @@ impl Activity {
             last_read: now,
             last_write: now,
             is_stalled: false,
+            is_evicted: false,
         }))
     }
 
-    /// A request begins; it lasts until the guard is dropped.
-    pub(crate) fn request(self: &Arc<Activity>) -> InFlight {
-        self.with(|state| state.in_flight += 1);
-        InFlight(Arc::clone(self))
+    /// A request begins; it lasts until the guard is dropped. `None` when the connection has no place any more.
+    pub(crate) fn request(self: &Arc<Activity>) -> Option<InFlight> {
+        self.with(|state| {
+            if state.is_evicted {
+                return None;
+            }
+            state.in_flight += 1;
+            Some(InFlight(Arc::clone(self)))
+        })
+    }
+
+    /// Takes the connection's place away, unless a request is being answered; whether that could be done.
+    pub(crate) fn evict(&self) -> bool {
+        self.with(|state| {
+            state.is_evicted |= state.in_flight == 0;
+            state.is_evicted
+        })
     }
 
     fn is_settled(&self) -> bool {
@@ -176,6 +190,11 @@ impl Activity {
             // Octets after the last answer are a request that has begun: the header timeout counts again.
             (answered && state.last_read <= state.last_write).then_some(state.last_write)
         })
+    }
+
+    /// Since when no octet came or went; `None` while a request is being answered.
+    pub(crate) fn quiet_since(&self) -> Option<Instant> {
+        self.with(|state| (state.in_flight == 0).then_some(state.last_read.max(state.last_write)))
     }
 
     fn read(&self) {

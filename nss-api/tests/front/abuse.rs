@@ -113,9 +113,32 @@ fn connections_are_limited_for_each_client_and_for_all() {
 
     let api = Api::alone("[limits]\nconnections_max = 1\n");
     let mut held = api.connect();
-    held.call("GET", "/", &[], b"").expect(200, &[]);
+    held.send(format!("{UPLOAD_HEAD}Expect: 100-continue\r\nContent-Length: 1\r\n\r\n").as_bytes());
+    assert_eq!(held.reply("POST").status, 100);
     api.connect().reply("GET").expect(503, &["too many connections"]);
-    held.call("GET", "/", &[], b"").expect(200, &[]);
+    held.send(b"\n");
+    held.reply("POST").expect(400, &["no NS records"]);
+}
+
+#[test]
+fn connections_that_say_nothing_keep_nobody_out() {
+    // Without the rule the test would wait for the timeouts and fail.
+    let api = Api::alone("[limits]\nconnections_max = 3\n[timeouts]\nheader_ms = 600_000\nidle_ms = 600_000\n");
+    let silent = api.connect();
+    let mut half = api.connect();
+    half.send(b"GET / HTTP/1.1\r\nHost: ");
+    let mut busy = api.connect();
+    busy.send(format!("{UPLOAD_HEAD}Expect: 100-continue\r\nContent-Length: 1\r\n\r\n").as_bytes());
+    assert_eq!(busy.reply("POST").status, 100);
+    let mut polite = Vec::new();
+    for _ in 0..2 {
+        let mut connection = api.connect();
+        connection.call("GET", "/", &[], b"").expect(200, &[]);
+        polite.push(connection);
+    }
+    assert!(silent.until_closed().is_empty() && half.until_closed().is_empty());
+    busy.send(b"\n");
+    busy.reply("POST").expect(400, &["no NS records"]);
 }
 
 #[test]

@@ -365,7 +365,7 @@ fn octets_that_are_no_utf_8_are_told_where_they_are() {
 #[test]
 fn a_client_that_does_not_take_its_answer_loses_its_connection() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("[limits]\nconnections_max = 1\n[timeouts]\nwrite_ms = 200\n");
+    let api = tree.api("[limits]\nconnections_per_client_max = 1\n[timeouts]\nwrite_ms = 200\n");
     // More than the kernel buffers on both sides.
     let text = zone(1, &format!("; {}\n", "comment ".repeat(8)).repeat(220_000));
     let mut connection = api.connect();
