@@ -25,8 +25,8 @@ fn assert_leads_to_mistake(text: &str, error: &str, keys: &[&str]) {
     // A mistake may be at the end of the text, behind the last line.
     let lines: Vec<&str> = text.split('\n').collect();
     assert!((1..=lines.len()).contains(&line), "line {line} of {}: {error}", lines.len());
-    // The toml crate counts characters, but octets where the text ends within a mistake.
-    let columns = lines[line - 1].len() + 1;
+    // The toml crate counts characters, but octets and the line's end where the text ends within a mistake.
+    let columns = lines[line - 1].len() + 2;
     assert!((1..=columns).contains(&column), "column {column} of {columns}: {error}");
 }
 
