@@ -539,3 +539,59 @@ fn the_number_of_queries_is_bounded() {
         assert!(findings.evidence.steps.len() <= limits.queries_max);
     }
 }
+
+#[test]
+fn the_number_of_name_servers_whose_addresses_are_looked_up_is_bounded() {
+    let mut internet = Internet::default();
+    internet
+        .zone(
+            ".",
+            &["192.0.2.1"],
+            "com. NS ns1.nic.net.
+             com. NS ns2.nic.net.
+             net. NS a.net.
+             a.net. A 192.0.2.21",
+        )
+        .zone("net.", &["192.0.2.21"], "ns1.nic.net. A 192.0.2.11\n ns2.nic.net. A 192.0.2.12")
+        .zone(
+            "com.",
+            &["192.0.2.11", "192.0.2.12"],
+            "example.com. NS ns1.example.net.\n example.com. NS ns2.example.net.",
+        );
+    // Two servers have to agree, and the root gives the addresses of neither.
+    for (lookups_max, expected) in [
+        (2, DELEGATED),
+        (1, "unknown: 1 name server(s) of com. gave a usable answer, 2 have to agree; try again later"),
+        (0, "unknown: no name server of com. gave a usable answer; try again later"),
+    ] {
+        let limits = Limits { lookups_max, ..Limits::default() };
+        let findings = internet.walk("example.com", Config { limits, ..config(&["192.0.2.1"]) });
+        assert_eq!(outcome(&findings), expected, "{lookups_max}\n{}", findings.evidence);
+    }
+}
+
+#[test]
+fn look_ups_for_look_ups_are_nested_only_so_deep() {
+    let mut internet = Internet::default();
+    // Whom to ask about com. is known in one., whom about that in two., and whom about that in three.
+    internet
+        .zone(
+            ".",
+            &["192.0.2.1"],
+            "com. NS ns.one.
+             one. NS ns.two.
+             two. NS ns.three.
+             three. NS a.three.
+             a.three. A 192.0.2.33",
+        )
+        .zone("three.", &["192.0.2.33"], "ns.three. A 192.0.2.32")
+        .zone("two.", &["192.0.2.32"], "ns.two. A 192.0.2.31")
+        .zone("one.", &["192.0.2.31"], "ns.one. A 192.0.2.11")
+        .zone("com.", &["192.0.2.11"], "example.com. NS ns1.example.net.\n example.com. NS ns2.example.net.");
+    let unknown = "unknown: no name server of com. gave a usable answer; try again later";
+    for (lookup_depth_max, expected) in [(3, DELEGATED), (2, unknown), (0, unknown)] {
+        let limits = Limits { lookup_depth_max, ..Limits::default() };
+        let findings = internet.walk("example.com", Config { limits, servers_min: 1, ..config(&["192.0.2.1"]) });
+        assert_eq!(outcome(&findings), expected, "{lookup_depth_max}\n{}", findings.evidence);
+    }
+}
