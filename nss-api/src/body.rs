@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
@@ -143,6 +143,19 @@ impl BodyReader {
 /// Whether the request has a body, or begins one that is empty.
 pub(crate) fn has_body(body: &Incoming) -> bool {
     !body.is_end_stream()
+}
+
+/// Refuses transfer codings beside `chunked`: nobody undoes them here (RFC 9112 §6.1).
+///
+/// # Errors
+///
+/// 501.
+pub(crate) fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.get_all(TRANSFER_ENCODING).iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Ok(());
+    }
+    let detail = "the only Transfer-Encoding known here is chunked; send the body as it is";
+    Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "unknown-transfer-coding", detail))
 }
 
 /// Refuses bodies that are no text as it stands: another media type, another charset, a content coding.

@@ -97,6 +97,7 @@ impl Front {
         let end_if_unread = |problem: Problem| if has_body { problem.end_connection() } else { problem };
         self.rates.admit(Client::from(caller.address)).map_err(|wait| end_if_unread(too_many_requests(wait)))?;
         check_host(&head).map_err(end_if_unread)?;
+        body::check_coding(&head.headers).map_err(Problem::end_connection)?;
         let call = Call::find(&head.method, head.uri.path()).map_err(not_a_call);
         let query = head.uri.query().unwrap_or_default();
         let refused = |error: QueryError| end_if_unread(bad_query(&error));

@@ -2,7 +2,7 @@
 //!
 //! | call | what it does | answers |
 //! | --- | --- | --- |
-//! | `POST /v1/zone?domain=D` | checks and publishes the zone file in the body | 200 400 403 408 409 412 413 415 429 503 507 |
+//! | `POST /v1/zone?domain=D` | checks and publishes the zone file in the body | 200 400 403 408 409 412 413 415 429 501 503 507 |
 //! | `PUT /v1/zones/D` | the same, the domain in the path | the same |
 //! | `GET /v1/zones/D` | the text as uploaded | 200 304 400 404 429 503 |
 //! | `DELETE /v1/zones/D` | withdraws the zone | 200 400 403 404 412 429 503 |

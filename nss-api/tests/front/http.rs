@@ -1,5 +1,8 @@
 //! Requests that are wrong before any zone is looked at: methods, paths, parameters, types.
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
+
 use crate::support::Api;
 
 const UPLOAD: &str = "/v1/zone?domain=example.com";
@@ -179,6 +182,61 @@ fn what_is_no_http_gets_no_more_than_an_error() {
 }
 
 #[test]
+fn no_request_hides_in_the_body_of_another() {
+    let api = Api::alone("");
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (fields, status) in [
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "400"),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "400"),
+        ("Transfer-Encoding: xchunked\r\nContent-Length: 5\r\n", "400"),
+        ("Transfer-Encoding: gzip, chunked\r\n", "501"),
+        ("Transfer-Encoding: chunked, chunked\r\n", "501"),
+    ] {
+        let mut connection = api.connect();
+        connection.send(format!("POST {UPLOAD} HTTP/1.1\r\nHost: x\r\n{fields}\r\n0\r\n\r\n{hidden}").as_bytes());
+        let answer = String::from_utf8(connection.until_closed()).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{fields}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{fields}: {answer}");
+    }
+}
+
+#[test]
+fn a_target_means_the_same_with_and_without_the_servers_name() {
+    let api = Api::alone("");
+    for (target, status) in [("/", 200), ("/nothing", 404), ("/v1/zones/com", 400), ("/healthz", 503)] {
+        assert_eq!(api.call("GET", target, &[], b"").status, status, "{target}");
+        assert_eq!(api.call("GET", &format!("http://dns.example.net{target}"), &[], b"").status, status, "{target}");
+    }
+}
+
+#[test]
+fn escapes_are_undone_once_and_make_no_path_or_parameter() {
+    let api = Api::alone("");
+    for segment in ["..%2f..%2fetc%2fpasswd", "example.com%2Fstatus", "example.com%3Fdry_run", "example%252ecom"] {
+        api.call("GET", &format!("/v1/zones/{segment}"), &[], b"").expect(400, &["not a domain name"]);
+    }
+    api.call("GET", "/v1/zones/example%c0%aecom", &[], b"").expect(400, &["UTF-8"]);
+    api.call("POST", "/v1/zone?domain=example.com&d%6fmain=example.org", &[], b"").expect(400, &["more than once"]);
+    api.call("POST", "/v1/zone?domain=example.com;domain=example.org", &[], b"").expect(400, &["not a domain name"]);
+    api.call("POST", "/v1/zone?domain=example.com%26domain=example.org", &[], b"").expect(400, &["not a domain name"]);
+}
+
+#[test]
+fn an_upload_in_the_words_of_http_1_0_has_a_length_or_no_body() {
+    let api = Api::alone("");
+    for (fields, words) in [
+        ("", "no NS records"),
+        ("Content-Length: 4\r\n", "1 error in the zone file"),
+        ("Transfer-Encoding: chunked\r\n", ""),
+    ] {
+        let mut connection = api.connect();
+        connection.send(format!("POST {UPLOAD} HTTP/1.0\r\n{fields}\r\n@ NS").as_bytes());
+        let answer = String::from_utf8(connection.until_closed()).unwrap();
+        assert!(answer.contains(" 400 Bad Request\r\n") && answer.contains(words), "{fields}: {answer}");
+    }
+}
+
+#[test]
 fn requests_beyond_the_rate_are_told_when_to_come_back() {
     let api = Api::alone("requests_per_second = 5\n");
     let refused = (0..1000).map(|_| api.call("GET", "/", &[], b"")).find(|reply| reply.status != 200).unwrap();
@@ -194,6 +252,41 @@ fn a_name_server_that_is_not_there_is_our_fault_and_passes() {
         let reply = api.call(method, target, &[], b"");
         reply.expect(503, &["cannot be reached"]);
         assert_eq!(reply.header("retry-after"), Some("5"), "{method} {target}");
+    }
+}
+
+#[test]
+fn what_the_name_server_cannot_do_is_told_without_its_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("control.sock");
+    let api = Api::start(&format!("name_servers = [\"ns1.dns.example.net\"]\ncontrol_socket = {socket:?}\n"));
+    let name_server = UnixListener::bind(&socket).unwrap();
+    let problem = |status: u16, code: &str| {
+        let body = format!("{{\"status\":{status},\"title\":\"\",\"code\":\"{code}\",\"detail\":\"/secret/path\"}}");
+        format!("HTTP/1.1 {status} No\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    for (answer, status, retry_after) in [
+        (problem(507, "storage_full"), 507, Some("300")),
+        (problem(503, "storage_failed"), 503, Some("300")),
+        (problem(503, "busy"), 503, Some("5")),
+        (problem(403, "forbidden"), 503, Some("5")),
+        (problem(418, "teapot"), 502, None),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwhat".to_owned(), 502, None),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n{".to_owned(), 503, Some("5")),
+        ("rubbish".to_owned(), 503, Some("5")),
+        (String::new(), 503, Some("5")),
+    ] {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut stream, _) = name_server.accept().unwrap();
+                let request = BufReader::new(stream.try_clone().unwrap()).lines();
+                request.map(Result::unwrap).take_while(|line| !line.is_empty()).for_each(drop);
+                stream.write_all(answer.as_bytes()).unwrap();
+            });
+            let reply = api.call("GET", "/healthz", &[], b"");
+            assert_eq!((reply.status, reply.header("retry-after")), (status, retry_after), "{answer}");
+            assert!(!reply.text().contains("secret"), "{}", reply.text());
+        });
     }
 }
 
