@@ -89,6 +89,44 @@ async fn rubbish_gets_no_answer_and_does_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_broken_request_gets_a_short_error_and_costs_no_more() {
+    let server = TestServer::start("").await;
+    server.put("example.com", &zone(1, "192.0.2.1")).await.unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let header = |counts: [u16; 4]| [&b"\x12\x34\0\0"[..], &counts.map(u16::to_be_bytes).concat()].concat();
+    let question = b"\x07example\x03com\0\0\x01\0\x01";
+    let record = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\0";
+    let opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
+    for (what, counts, rest) in [
+        ("a name that points to itself", [1, 0, 0, 0], b"\xc0\x0c\0\x01\0\x01".to_vec()),
+        (
+            "two that point to each other",
+            [1, 0, 0, 1],
+            [&question[..], b"\xc0\x1f\xc0\x1d\0\x01\0\x01\0\0\0\0\0\0"].concat(),
+        ),
+        (
+            "a name of 256 octets",
+            [1, 0, 0, 0],
+            [&[&[63][..], &[b'a'; 63]].concat().repeat(4)[..], b"\0\0\x01\0\x01"].concat(),
+        ),
+        ("records that are not there", [1, 65535, 65535, 65535], [&question[..], &record.repeat(90)].concat()),
+        ("two OPT records", [1, 0, 0, 2], [&question[..], opt, opt].concat()),
+        ("two questions", [2, 0, 0, 0], question.repeat(2)),
+        ("octets behind the end", [1, 0, 0, 0], [&question[..], b"x"].concat()),
+        ("a question cut off", [1, 0, 0, 0], question[..15].to_vec()),
+    ] {
+        socket.send_to(&[header(counts), rest].concat(), server.v4()).unwrap();
+        let mut buffer = [0; 4096];
+        let len = socket.recv(&mut buffer).unwrap();
+        assert_eq!((&buffer[..2], buffer[2] & 0x80, buffer[3] & 0xf), (&b"\x12\x34"[..], 0x80, 1), "{what}");
+        assert!(len <= 12 + question.len() + opt.len(), "{what}: {len} octets");
+    }
+    assert_eq!(server.server.status().counters.panics, 0);
+    assert_eq!(data(&ask(server.v4(), "www.example.com.", RecordType::A)), ["192.0.2.1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_asks_too_often_gets_truncated_answers_and_is_served_over_tcp() {
     let server = TestServer::start("[rate_limit]\nenabled = true\nresponses_per_second = 2\nslip = 1\n").await;
     server.put("example.com", &zone(1, "192.0.2.1")).await.unwrap();

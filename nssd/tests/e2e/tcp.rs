@@ -43,9 +43,17 @@ async fn a_client_that_is_silent_slow_or_talks_no_dns_is_hung_up_on() {
     // "GE" is the length of a message that never comes.
     http.stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     assert!(http.receive().is_none());
-    let mut short = Tcp::connect(server.v4());
-    short.stream.write_all(b"\0\x01x").unwrap();
-    assert!(short.receive().is_none());
+    // Too short, empty, all but the last octet of the longest, and half-closed within a message.
+    let longest = [&b"\xff\xff"[..], &[0; 65_534]].concat();
+    for octets in [&b"\0\x01x"[..], b"\0\0", b"\0\0\0\0", b"\xff\xff", &longest] {
+        let mut odd = Tcp::connect(server.v4());
+        odd.stream.write_all(octets).unwrap();
+        assert!(odd.receive().is_none());
+    }
+    let mut half_closed = Tcp::connect(server.v4());
+    half_closed.stream.write_all(b"\0\x20\x12").unwrap();
+    half_closed.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert!(half_closed.receive().is_none());
     wait_until("all connections to be closed", || server.server.status().counters.tcp_connections == 0);
 }
 
