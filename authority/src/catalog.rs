@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use hashbrown::HashTable;
 use nss_wire::name::LABEL_COUNT_MAX;
 use nss_wire::{Class, Name};
 
@@ -33,10 +32,10 @@ pub struct Catalog {
     depths_in_use: [AtomicU64; 2],
 }
 
-/// The zones of one part.
-#[derive(Clone, Default)]
+/// The zones of one part, by the hashes of their apexes: open addressing, and never without a free slot.
+#[derive(Default)]
 struct Shard {
-    slots: HashTable<Slot>,
+    slots: Box<[Option<Slot>]>,
 }
 
 #[derive(Clone)]
@@ -77,11 +76,7 @@ impl Catalog {
         let hash = self.hasher.name(zone.apex());
         // Announced before and taken back after: a reader may look in vain, but never overlooks a zone.
         self.enter(labels);
-        let mut replaced = None;
-        self.change(hash, |shard| {
-            replaced = shard.take(hash, zone.apex());
-            shard.slots.insert_unique(hash, Slot { hash, zone: zone.clone() }, |slot| slot.hash);
-        });
+        let replaced = self.change(hash, zone.apex(), Some(&zone));
         if replaced.is_some() {
             self.leave(labels);
         }
@@ -91,8 +86,7 @@ impl Catalog {
     /// Serves the zone no more, and returns it.
     pub fn withdraw(&self, apex: Name<'_>) -> Option<Arc<Zone>> {
         let hash = self.hasher.name(apex);
-        let mut withdrawn = None;
-        self.change(hash, |shard| withdrawn = shard.take(hash, apex));
+        let withdrawn = self.change(hash, apex, None);
         if withdrawn.is_some() {
             self.leave(apex.label_count());
         }
@@ -102,7 +96,9 @@ impl Catalog {
     /// The zone with this apex.
     pub fn get(&self, apex: Name<'_>) -> Option<Arc<Zone>> {
         let hash = self.hasher.name(apex);
-        self.shards[shard_of(hash)].load().find(hash, apex.to_lowercase().as_name().as_wire()).cloned()
+        let shard = self.shards[shard_of(hash)].load();
+        let at = shard.find(hash, apex.to_lowercase().as_name().as_wire())?;
+        shard.zone(at).cloned()
     }
 
     /// How many zones are served.
@@ -118,7 +114,7 @@ impl Catalog {
     /// All zones in no order; zones published or withdrawn meanwhile may be in it or not.
     pub fn zones(&self) -> impl Iterator<Item = Arc<Zone>> {
         self.shards.iter().flat_map(|shard| {
-            let zones: Vec<Arc<Zone>> = shard.load().slots.iter().map(|slot| slot.zone.clone()).collect();
+            let zones: Vec<Arc<Zone>> = shard.load().slots.iter().flatten().map(|slot| slot.zone.clone()).collect();
             zones
         })
     }
@@ -131,16 +127,20 @@ impl Catalog {
         View { catalog: self.clone(), zones: Zones::new(self), scratch: Scratch::new() }
     }
 
-    /// Changes a copy of the part that `hash` belongs to, and swaps it in.
-    fn change(&self, hash: u64, mut change: impl FnMut(&mut Shard)) {
+    /// Swaps in a copy of the part that `hash` belongs to, with `zone` or nothing for `apex`; returns what was there.
+    fn change(&self, hash: u64, apex: Name<'_>, zone: Option<&Arc<Zone>>) -> Option<Arc<Zone>> {
         let i = shard_of(hash);
+        let mut replaced = None;
         // Another writer may be faster; then the change is made again, to a copy of what that one left.
         self.shards[i].rcu(|shard| {
-            let mut shard = Shard::clone(shard);
-            change(&mut shard);
-            shard
+            let is_other = |slot: &&Slot| slot.hash != hash || slot.zone.apex() != apex;
+            let (kept, old): (Vec<&Slot>, Vec<&Slot>) = shard.slots.iter().flatten().partition(is_other);
+            replaced = old.first().map(|slot| slot.zone.clone());
+            let new = zone.map(|zone| Slot { hash, zone: zone.clone() });
+            Shard::new(kept.into_iter().cloned().chain(new).collect())
         });
         self.versions[i].fetch_add(1, Ordering::Release);
+        replaced
     }
 
     fn enter(&self, labels: usize) {
@@ -161,15 +161,47 @@ impl fmt::Debug for Catalog {
 }
 
 impl Shard {
-    fn find(&self, hash: u64, apex: &[u8]) -> Option<&Arc<Zone>> {
-        let slot = self.slots.find(hash, |slot| slot.hash == hash && slot.zone.apex_node().is_owned_by(apex));
-        slot.map(|slot| &slot.zone)
+    fn new(all: Vec<Slot>) -> Shard {
+        let count = if all.is_empty() { 0 } else { all.len() + all.len() / 2 + 1 };
+        let mut slots: Vec<Option<Slot>> = vec![None; count];
+        for slot in all {
+            let mut at = first(slot.hash, count);
+            while slots[at].is_some() {
+                at = next(at, count);
+            }
+            slots[at] = Some(slot);
+        }
+        Shard { slots: slots.into_boxed_slice() }
     }
 
-    fn take(&mut self, hash: u64, apex: Name<'_>) -> Option<Arc<Zone>> {
-        let entry = self.slots.find_entry(hash, |slot| slot.hash == hash && slot.zone.apex() == apex).ok()?;
-        Some(entry.remove().0.zone)
+    /// The slot of the zone whose apex has this hash and lower-case wire form.
+    #[inline]
+    fn find(&self, hash: u64, apex: &[u8]) -> Option<usize> {
+        let mut at = first(hash, self.slots.len());
+        loop {
+            let slot = self.slots.get(at)?.as_ref()?;
+            if slot.hash == hash && slot.zone.apex_node().is_owned_by(apex) {
+                return Some(at);
+            }
+            at = next(at, self.slots.len());
+        }
     }
+
+    #[inline]
+    fn zone(&self, at: usize) -> Option<&Arc<Zone>> {
+        self.slots.get(at)?.as_ref().map(|slot| &slot.zone)
+    }
+}
+
+/// Where the search for a hash starts. The lower half of the hash: the upper one chooses the part.
+#[inline]
+fn first(hash: u64, slots: usize) -> usize {
+    ((u64::from(hash as u32) * slots as u64) >> 32) as usize
+}
+
+#[inline]
+fn next(at: usize, slots: usize) -> usize {
+    if at + 1 == slots { 0 } else { at + 1 }
 }
 
 /// One thread's way to the zones of a catalog, and the memory it answers with.
@@ -209,6 +241,15 @@ pub(crate) struct Zones {
     seen: Box<[Seen]>,
 }
 
+/// Where a zone was found.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// The labels of its apex.
+    pub(crate) labels: usize,
+    part: usize,
+    slot: usize,
+}
+
 /// A part of the catalog and its version.
 struct Seen {
     version: u32,
@@ -220,24 +261,37 @@ impl Zones {
         Zones { seen: (0..SHARD_COUNT).map(|i| catalog.see(i)).collect() }
     }
 
-    /// The labels of the deepest apex among the suffixes of at most `labels` labels.
-    pub(crate) fn deepest(&mut self, catalog: &Catalog, suffixes: &Suffixes, labels: usize) -> Option<usize> {
+    /// The zone with the deepest apex among the suffixes of at most `labels` labels.
+    #[inline]
+    pub(crate) fn deepest(&mut self, catalog: &Catalog, suffixes: &Suffixes, labels: usize) -> Option<Place> {
         let [low, high] = &catalog.depths_in_use;
-        let in_use = u128::from(low.load(Ordering::Acquire)) | u128::from(high.load(Ordering::Acquire)) << 64;
-        (0..=labels).rev().filter(|n| in_use >> n & 1 == 1).find(|&n| {
-            let hash = suffixes.hash(n);
-            self.shard(catalog, shard_of(hash)).find(hash, suffixes.wire(n)).is_some()
-        })
+        let mut depths = low.load(Ordering::Acquire);
+        for labels in (0..=labels).rev() {
+            if labels == 63 {
+                depths = low.load(Ordering::Acquire);
+            } else if labels > 63 {
+                depths = high.load(Ordering::Acquire);
+            }
+            if depths >> (labels % 64) & 1 == 0 {
+                continue;
+            }
+            let hash = suffixes.hash(labels);
+            let part = shard_of(hash);
+            if let Some(slot) = self.shard(catalog, part).find(hash, suffixes.wire(labels)) {
+                return Some(Place { labels, part, slot });
+            }
+        }
+        None
     }
 
-    /// The zone that the last [`Zones::deepest`] has found, of the same version; one that an earlier search has found
-    /// may be gone.
-    pub(crate) fn get(&self, suffixes: &Suffixes, labels: usize) -> Option<&Arc<Zone>> {
-        let hash = suffixes.hash(labels);
-        self.seen[shard_of(hash)].shard.find(hash, suffixes.wire(labels))
+    /// The zone that the last [`Zones::deepest`] has found; a place from an earlier search may be another's by now.
+    #[inline]
+    pub(crate) fn get(&self, place: &Place) -> Option<&Arc<Zone>> {
+        self.seen[place.part].shard.zone(place.slot)
     }
 
     /// A part of the catalog as it is now.
+    #[inline]
     fn shard(&mut self, catalog: &Catalog, i: usize) -> &Shard {
         if catalog.versions[i].load(Ordering::Acquire) != self.seen[i].version {
             self.seen[i] = catalog.see(i);
@@ -258,7 +312,8 @@ impl Catalog {
     }
 }
 
-/// The upper half of the hash: the tables use the lower bits and the topmost seven.
+/// The upper half of the hash.
+#[inline]
 fn shard_of(hash: u64) -> usize {
     (hash >> 32) as usize % SHARD_COUNT
 }

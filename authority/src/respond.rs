@@ -110,24 +110,24 @@ impl View {
             Ok(wanted) => wanted,
             Err(rcode) => return envelope.bare(rcode, out, compressor),
         };
-        let Some(mut depth) = zones.deepest(catalog, suffixes, labels) else {
+        let mut place = zones.deepest(catalog, suffixes, labels);
+        // RFC 4035 §3.1.4.1: DS is the parent's. Without the parent the child says that it has none.
+        if qtype == RType::DS && place.is_some_and(|place| place.labels == labels) {
+            let above = labels.checked_sub(1).and_then(|above| zones.deepest(catalog, suffixes, above));
+            // The child is looked for again because the search for the parent may have seen it change or go.
+            place = above.or_else(|| zones.deepest(catalog, suffixes, labels));
+        }
+        let Some((place, zone)) = place.and_then(|place| Some((place, zones.get(&place)?))) else {
             let rcode = if wanted.is_some() { Rcode::NOTAUTH } else { Rcode::REFUSED };
             return envelope.bare(rcode, out, compressor);
         };
-        // RFC 4035 §3.1.4.1: DS is the parent's. Without the parent the child says that it has none.
-        if qtype == RType::DS && depth == labels {
-            let above = labels.checked_sub(1).and_then(|above| zones.deepest(catalog, suffixes, above));
-            depth = above.unwrap_or(depth);
-        }
-        // The search for the parent may have seen the child being withdrawn.
-        let Some(zone) = zones.get(suffixes, depth) else { return envelope.bare(Rcode::REFUSED, out, compressor) };
         if zone.class() != qclass {
             return envelope.bare(Rcode::REFUSED, out, compressor);
         }
         match (wanted, transport) {
             (None, _) => {}
             // RFC 5936 §2.2.1: a zone is transferred by its apex alone.
-            (Some(_), _) if depth != labels => return envelope.bare(Rcode::NOTAUTH, out, compressor),
+            (Some(_), _) if place.labels != labels => return envelope.bare(Rcode::NOTAUTH, out, compressor),
             (Some(wanted), Transport::Tcp) => {
                 return Outcome::Transfer(Transfer::new(zone.clone(), wanted, request.header, qname, qtype));
             }

@@ -88,11 +88,11 @@ impl NameHasher {
 ///
 /// It is large and meant to be kept and set again for every query.
 pub(crate) struct Suffixes {
-    /// The name in lower case.
-    wire: [u8; NAME_SIZE_MAX],
+    /// The name in lower case; behind it is room, so that eight octets can be folded at once.
+    wire: [u8; NAME_SIZE_MAX.next_multiple_of(8)],
     size: usize,
     label_count: usize,
-    /// Where the suffix of so many labels starts in `wire`.
+    /// Where the labels start in `wire`, from the left; the last is the root label.
     starts: [u8; LABEL_COUNT_MAX + 1],
     hashes: [u64; LABEL_COUNT_MAX + 1],
 }
@@ -101,7 +101,7 @@ impl Suffixes {
     /// The suffixes of the root.
     pub(crate) fn new() -> Suffixes {
         Suffixes {
-            wire: [0; NAME_SIZE_MAX],
+            wire: [0; NAME_SIZE_MAX.next_multiple_of(8)],
             size: 1,
             label_count: 0,
             starts: [0; LABEL_COUNT_MAX + 1],
@@ -113,45 +113,68 @@ impl Suffixes {
     pub(crate) fn set(&mut self, name: Name<'_>, hasher: &NameHasher) {
         let wire = name.as_wire();
         self.size = wire.len();
-        for (folded, octet) in self.wire.iter_mut().zip(wire) {
-            // Length octets are at most 63 and so never a letter.
-            *folded = octet.to_ascii_lowercase();
+        let (words, rest) = wire.as_chunks::<8>();
+        let (folded, _) = self.wire.as_chunks_mut::<8>();
+        for (folded, word) in folded.iter_mut().zip(words) {
+            *folded = to_lowercase(*word);
         }
-        // Label starts from the left, so that the walk from the root can go from the right.
-        let mut lefts = [0; LABEL_COUNT_MAX];
+        if let Some(folded) = folded.get_mut(words.len()) {
+            let mut word = [0; 8];
+            rest.iter().zip(&mut word).for_each(|(octet, word)| *word = *octet);
+            *folded = to_lowercase(word);
+        }
         let (mut at, mut n) = (0, 0);
-        while wire[at] > 0 {
-            lefts[n] = at as u8;
+        loop {
+            self.starts[n] = at as u8;
+            let length = self.wire[at];
+            if length == 0 {
+                break;
+            }
             n += 1;
-            at += 1 + usize::from(wire[at]);
+            at += 1 + usize::from(length);
         }
         self.label_count = n;
-        self.starts[0] = at as u8;
         let mut hash = hasher.root();
         self.hashes[0] = hash;
-        for (i, &left) in lefts[..n].iter().rev().enumerate() {
+        let mut end = at;
+        for (labels, &left) in self.starts[..n].iter().rev().enumerate() {
             let start = usize::from(left);
-            let end = start + 1 + usize::from(self.wire[start]);
             hash = hasher.child(hash, &self.wire[start + 1..end]);
-            self.starts[i + 1] = left;
-            self.hashes[i + 1] = hash;
+            self.hashes[labels + 1] = hash;
+            end = start;
         }
     }
 
     /// Labels of the whole name.
+    #[inline]
     pub(crate) fn label_count(&self) -> usize {
         self.label_count
     }
 
     /// The wire form of the last `labels` labels, in lower case.
+    #[inline]
     pub(crate) fn wire(&self, labels: usize) -> &[u8] {
-        &self.wire[usize::from(self.starts[labels])..self.size]
+        &self.wire[usize::from(self.starts[self.label_count - labels])..self.size]
     }
 
     /// The hash of the last `labels` labels.
+    #[inline]
     pub(crate) fn hash(&self, labels: usize) -> u64 {
         self.hashes[labels]
     }
+}
+
+/// Eight octets with ASCII letters in lower case; length octets are at most 63 and so never a letter.
+#[inline]
+fn to_lowercase(octets: [u8; 8]) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(octets);
+    // With the top bit of each octet left out, so that no sum carries over into the next one.
+    let low = word & !(0x80 * ONES);
+    let at_least_a = low + (0x80 - b'A' as u64) * ONES;
+    let beyond_z = low + (0x80 - b'Z' as u64 - 1) * ONES;
+    let is_capital = at_least_a & !beyond_z & !word & (0x80 * ONES);
+    (word | is_capital >> 2).to_le_bytes()
 }
 
 #[cfg(test)]
@@ -178,6 +201,14 @@ mod tests {
         let (name, hasher): (NameBuf, _) = ("www.A.example".parse().unwrap(), HashSeed::new(7).hasher());
         assert_eq!(hasher.name(name.as_name()), long.hash(3));
         assert_eq!(hasher.below(short.hash(1), name.as_name(), b"\x07example\0".len()), long.hash(3));
+    }
+
+    #[test]
+    fn ascii_letters_alone_are_folded() {
+        for first in 0..=255u8 {
+            let octets: [u8; 8] = std::array::from_fn(|i| first.wrapping_add((37 * i) as u8));
+            assert_eq!(to_lowercase(octets), octets.map(|octet| octet.to_ascii_lowercase()));
+        }
     }
 
     #[test]
