@@ -8,6 +8,10 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
+mod plain;
+
+pub use plain::{BLOCK_SIZE, PlainText};
+
 /// The octets of a name at most, its length octets and the root label included (RFC 1035 §2.3.4).
 pub const NAME_SIZE_MAX: usize = 255;
 
