@@ -44,6 +44,7 @@ mod lexer;
 pub mod limits;
 mod name;
 mod number;
+mod plain;
 mod rdata;
 mod reader;
 mod record;

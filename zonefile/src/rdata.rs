@@ -9,13 +9,13 @@ use crate::number::{decimal, period};
 use crate::record;
 use crate::tokens::{Fault, Lexeme, Parsed, Tokens};
 
-mod address;
+pub(crate) mod address;
 mod encoding;
 mod gateway;
 mod location;
 mod strings;
 mod svcb;
-mod time;
+pub(crate) mod time;
 mod types;
 
 /// The octets that RDATA can have: its length field has 16 bits (RFC 1035 §3.2.1).

@@ -19,8 +19,10 @@ pub(crate) struct Context {
     pub(crate) default_ttl: Option<u32>,
     /// The last TTL that stood in a record.
     pub(crate) last_ttl: Option<u32>,
-    /// The owner of the last record, in wire form; empty before the first.
-    pub(crate) owner: Vec<u8>,
+    /// The owner of the last record; none before the first. Boxed, so that it can change places with another.
+    pub(crate) owner: Option<Box<NameBuf>>,
+    /// Where a name is put together.
+    pub(crate) scratch: Vec<u8>,
 }
 
 /// A record in the making; its owner is the context's.
@@ -77,21 +79,28 @@ impl Context {
     }
 
     fn set_owner_or(&mut self, text: &[u8]) -> Result<(), NameFault> {
-        let Context { origin, owner, .. } = self;
-        owner.clear();
-        name::read(text, origin.as_ref().map(NameBuf::as_name), owner).inspect_err(|fault| {
+        let Context { origin, owner, scratch, .. } = self;
+        scratch.clear();
+        let read = name::read(text, origin.as_ref().map(NameBuf::as_name), scratch);
+        if let Err(fault) = &read {
             // Entries that count on this owner, or on an origin, must not be reported for the want of one.
-            owner.clear();
-            owner.push(0);
+            scratch.clear();
+            scratch.push(0);
             if *fault == NameFault::NoOrigin {
                 *origin = Some(Name::ROOT.to_buf());
             }
-        })
+        }
+        let name = Name::from_wire_exact(scratch).expect("name::read writes names").to_buf();
+        match owner {
+            Some(owner) => **owner = name,
+            None => *owner = Some(Box::new(name)),
+        }
+        read
     }
 
     fn last_owner<'a>(&mut self, tokens: Tokens<'a>) -> Result<Tokens<'a>, nom::Err<Fault>> {
-        if self.owner.is_empty() {
-            self.owner.push(0);
+        if self.owner.is_none() {
+            self.owner = Some(Box::new(Name::ROOT.to_buf()));
             let start = tokens.extent().start;
             return Err(Fault::failure(start, start, ErrorKind::NoOwner));
         }

@@ -18,7 +18,7 @@ pub(super) const IPV4_EXPECTED: &str = "an IPv4 address such as 192.0.2.1";
 pub(super) const IPV6_EXPECTED: &str = "an IPv6 address such as 2001:db8::1";
 
 /// Four decimal numbers up to 255 without leading zeros, which some read as octal.
-pub(super) fn ipv4(text: &[u8]) -> Option<[u8; 4]> {
+pub(crate) fn ipv4(text: &[u8]) -> Option<[u8; 4]> {
     let mut octets = [0; 4];
     let mut at = 0;
     for (i, octet) in octets.iter_mut().enumerate() {
@@ -46,7 +46,7 @@ pub(super) fn ipv4(text: &[u8]) -> Option<[u8; 4]> {
     (at == text.len()).then_some(octets)
 }
 
-pub(super) fn ipv6(text: &[u8]) -> Option<[u8; 16]> {
+pub(crate) fn ipv6(text: &[u8]) -> Option<[u8; 16]> {
     let address: Ipv6Addr = core::str::from_utf8(text).ok()?.parse().ok()?;
     Some(address.octets())
 }

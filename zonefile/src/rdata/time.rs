@@ -9,7 +9,7 @@ use crate::number::decimal;
 pub(super) const EXPECTED: &str = "a time as in 20261231235959 (UTC), or seconds since 1970";
 
 /// Seconds since 1970 modulo 2^32, from `YYYYMMDDHHmmSS` or from up to ten digits (RFC 4034 §3.2).
-pub(super) fn time(text: &[u8]) -> Option<u32> {
+pub(crate) fn time(text: &[u8]) -> Option<u32> {
     if text.len() != 14 {
         return decimal(text, u64::from(u32::MAX)).map(|seconds| seconds as u32);
     }
@@ -26,7 +26,7 @@ pub(super) fn time(text: &[u8]) -> Option<u32> {
     Some((days * 86_400 + hour * 3600 + minute * 60 + second) as u32)
 }
 
-fn days_in(year: u64, month: u64) -> u64 {
+pub(crate) fn days_in(year: u64, month: u64) -> u64 {
     match month {
         2 if is_leap(year) => 29,
         2 => 28,
