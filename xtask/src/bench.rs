@@ -2,6 +2,7 @@
 
 mod dns;
 mod upload;
+mod zonefile;
 
 use clap::Subcommand;
 
@@ -15,6 +16,8 @@ pub(crate) enum Bench {
     Dns(dns::Options),
     /// Time from an upload to the first correct answer, parent check included
     Upload(upload::Options),
+    /// Megabytes per second of CPU time that zone text is read at, beside other readers in Rust
+    Zonefile(zonefile::Options),
 }
 
 /// Measures and prints a table in Markdown.
@@ -22,6 +25,7 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
         Bench::Dns(options) => packages::install_missing().and_then(|()| dns::run(options)),
         Bench::Upload(options) => upload::run(options),
+        Bench::Zonefile(options) => zonefile::run(options),
     }
 }
 
