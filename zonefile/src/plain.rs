@@ -49,7 +49,7 @@ impl Plain {
     /// Reads the entry at `at`, which is a line start; returns the next line start.
     ///
     /// `None` when the line is not plain, longer than `size_max`, or too near to the end of the text.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn read(&mut self, text: &[u8], at: usize, size_max: usize, context: &mut Context) -> Option<usize> {
         let mut line = Line::new(text, at)?;
         let origin = context.origin.as_ref().map(NameBuf::as_name);

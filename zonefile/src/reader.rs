@@ -153,6 +153,7 @@ impl<'t> Reader<'t> {
     /// # Errors
     ///
     /// A mistake in the text, or a limit that it passes. The last error may be [`ErrorKind::TooManyErrors`].
+    #[inline]
     #[expect(clippy::should_implement_trait, reason = "an entry borrows from the reader, which no Iterator allows")]
     pub fn next(&mut self) -> Option<Result<Entry<'_>, Error>> {
         match self.advance()? {

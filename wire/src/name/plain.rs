@@ -22,7 +22,7 @@ impl<'a> PlainText<'a> {
     /// The first `len` octets of `block`; bit `i` of `dots` says that `block[i]` is a dot.
     ///
     /// `None` when a label is empty, or `len` is not from 1 to 63: then no label can be longer than it may.
-    #[inline]
+    #[inline(always)]
     pub fn new(block: &'a [u8; BLOCK_SIZE], len: usize, dots: u64) -> Option<PlainText<'a>> {
         if !(1..=LABEL_SIZE_MAX).contains(&len) {
             return None;
@@ -32,7 +32,7 @@ impl<'a> PlainText<'a> {
     }
 
     /// Whether the text ends in a dot, so that no origin completes it.
-    #[inline]
+    #[inline(always)]
     pub fn is_absolute(self) -> bool {
         self.dots >> (self.len - 1) != 0
     }
@@ -40,7 +40,7 @@ impl<'a> PlainText<'a> {
     /// Writes the labels, of an absolute name the root label too; returns how many octets of `out` they take.
     ///
     /// The octets of `out` behind them have no meaning.
-    #[inline]
+    #[inline(always)]
     pub fn write(self, out: &mut [u8; BLOCK_SIZE + 1]) -> usize {
         // Text and wire form differ only in that one has a dot behind each label and the other a length before it.
         // The end counts as one more dot, which behind a last dot gives the length 0 of the root label.
@@ -69,7 +69,7 @@ impl NameBuf {
     /// Makes this the name that `text` is, completed with `origin` when it is relative.
     ///
     /// `None`, and nothing is changed, when there is no origin or the name would be longer than 255 octets.
-    #[inline]
+    #[inline(always)]
     pub fn assign(&mut self, text: PlainText<'_>, origin: Option<Name<'_>>) -> Option<()> {
         if text.is_absolute() {
             self.len = text.write(self.head()) as u8;
@@ -86,7 +86,7 @@ impl NameBuf {
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn head(&mut self) -> &mut [u8; BLOCK_SIZE + 1] {
         self.wire.first_chunk_mut().expect("a name has room for 255 octets")
     }

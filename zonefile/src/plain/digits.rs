@@ -85,23 +85,23 @@ pub(super) fn ipv4(word: Word<'_>) -> Option<[u8; 4]> {
     if dots == 0 || dots & (dots - 1) != 0 || len > 15 {
         return None;
     }
-    let (mut wrong, mut octets) = (0, [0; 4]);
+    let (mut wrong, mut is_wrong, mut octets) = (0, false, [0; 4]);
     let ends = [(0, first), (first + 1, second), (second + 1, third), (third + 1, len)];
     for (octet, (start, end)) in octets.iter_mut().zip(ends) {
         let size = end - start;
         let text: &[u8; 4] = word.block[start as usize & 15..].first_chunk()?;
         // The digits go to the top, and at least one octet below them becomes zero.
-        let x = (u32::from_le_bytes(*text) ^ 0x3030_3030).unbounded_shl(32 - 8 * size.min(4));
+        let x = (u32::from_le_bytes(*text) ^ 0x3030_3030).wrapping_shl(32u32.wrapping_sub(8 * size));
         let value = (x >> 24) + 10 * (x >> 16 & 0xff) + 100 * (x >> 8 & 0xff);
-        let bad_digit = (x.wrapping_add(0x7676_7676) | x) & 0x8080_8080;
-        // Of two digits the second highest octet holds the first, of three the third highest.
-        let leading = (x >> 8 & 0xffff).unbounded_shr(8 * (3 - size.min(3)));
-        let has_leading_zero = size > 1 && leading & 0xff == 0;
-        wrong |= bad_digit | u32::from(value > 255) | u32::from(has_leading_zero) | u32::from(size.wrapping_sub(1) > 2);
+        wrong |= x.wrapping_add(0x7676_7676) | x;
+        is_wrong |= size.wrapping_sub(1) > 2 || value > 255 || value < LEAST[size as usize % 4];
         *octet = value as u8;
     }
-    (wrong == 0).then_some(octets)
+    (wrong & 0x8080_8080 == 0 && !is_wrong).then_some(octets)
 }
+
+/// The least number that takes so many digits without a leading zero.
+const LEAST: [u32; 4] = [0, 0, 10, 100];
 
 /// Groups of hexadecimal digits with colons between them, and one gap at most (RFC 4291 §2.2); without the form that
 /// ends in an IPv4 address.

@@ -2,7 +2,7 @@
 
 use nss_wire::name::{BLOCK_SIZE, PlainText};
 
-use super::marks::Marks;
+use super::marks::{Marks, blanks};
 
 /// A line that is being read, and a look at 64 octets of it.
 ///
@@ -43,7 +43,7 @@ impl<'a> Line<'a> {
     /// Whether the line starts with a blank; if so, the blanks are passed.
     #[inline(always)]
     pub(super) fn pass_indent(&mut self) -> Option<bool> {
-        if self.marks.blanks & 1 == 0 {
+        if !is_blank(self.window[0]) {
             return Some(false);
         }
         self.pass_blanks(0)?;
@@ -64,7 +64,13 @@ impl<'a> Line<'a> {
             return None;
         }
         let word = Word { block: self.block(), len: len as usize, dots: self.marks.dots >> self.next };
-        self.pass_blanks(self.next + len)?;
+        let end = self.next + len;
+        let is_one_blank = ends >> len & 2 == 0 && end + 1 < u64::BITS;
+        match is_blank(self.window[end as usize % WINDOW_SIZE]) {
+            true if is_one_blank => self.next = end + 1,
+            true => self.pass_blanks(end)?,
+            false => self.next = end,
+        }
         Some(word)
     }
 
@@ -90,21 +96,17 @@ impl<'a> Line<'a> {
             next = 0;
         }
         self.next = next;
-        (self.marks.blanks >> next & 1 == 0).then_some(())
+        (!is_blank(self.window[next as usize])).then_some(())
     }
 
     #[inline(always)]
     fn pass_blanks(&mut self, from: u32) -> Option<()> {
-        let others = !self.marks.blanks >> from;
-        self.next = from + others.trailing_zeros();
-        if others == 0 {
+        self.next = others_from(self.window, from);
+        if self.next >= u64::BITS {
             self.look_from(self.base + from as usize)?;
-            self.next = (!self.marks.blanks).trailing_zeros();
-            if self.next == u64::BITS {
-                return None;
-            }
+            self.next = others_from(self.window, 0);
         }
-        Some(())
+        (self.next < u64::BITS).then_some(())
     }
 
     /// Looks at other octets. By value, so that a line whose octets all are in one block stays in registers.
@@ -113,6 +115,17 @@ impl<'a> Line<'a> {
         *self = look(self.text, at)?;
         Some(())
     }
+}
+
+fn is_blank(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t')
+}
+
+/// The first place from `from` on, which is below 64, where no blank stands; from 64 on when there is none in the block.
+#[inline(never)]
+fn others_from(window: &[u8; WINDOW_SIZE], from: u32) -> u32 {
+    let block = window.first_chunk().expect("a window is two blocks");
+    from + (!blanks(block) >> from).trailing_zeros()
 }
 
 #[cold]

@@ -1,4 +1,4 @@
-//! Where words end, blanks stand and dots stand among 64 octets, found with the CPU's vector instructions.
+//! Where words end and dots stand among 64 octets, found with the CPU's vector instructions.
 
 use nss_wire::name::BLOCK_SIZE;
 use wide::i8x16;
@@ -10,8 +10,6 @@ pub(super) struct Marks {
     ///
     /// Some of that may stand in words (`!`, `#`, and octets from 128 on), but hardly ever does.
     pub(super) ends: u64,
-    /// Space and tab.
-    pub(super) blanks: u64,
     /// Dots, which part the labels of names and the numbers of addresses.
     pub(super) dots: u64,
 }
@@ -19,17 +17,22 @@ pub(super) struct Marks {
 impl Marks {
     #[inline(always)]
     pub(super) fn of(block: &[u8; BLOCK_SIZE]) -> Marks {
-        let mut marks = Marks { ends: 0, blanks: 0, dots: 0 };
+        let mut marks = Marks { ends: 0, dots: 0 };
         for (i, octets) in lanes(block).into_iter().enumerate() {
             let is = |octet: u8| octets.simd_eq(i8x16::splat(octet as i8));
             // One more than DEL and all behind it is a negative number, or zero.
             let outside = (octets + i8x16::splat(1)).simd_lt(i8x16::splat(b')' as i8 + 2));
             marks.ends |= bits(outside | is(b';') | is(b'\\')) << (16 * i);
-            marks.blanks |= bits(is(b' ') | is(b'\t')) << (16 * i);
             marks.dots |= bits(is(b'.')) << (16 * i);
         }
         marks
     }
+}
+
+/// Where spaces and tabs stand.
+#[inline(always)]
+pub(super) fn blanks(block: &[u8; BLOCK_SIZE]) -> u64 {
+    places_of(b' ', block) | places_of(b'\t', block)
 }
 
 /// Where `octet` stands.
@@ -65,9 +68,9 @@ mod tests {
                 block[at] = octet;
                 let bit = |is: bool| u64::from(is) << at;
                 let is_end = octet <= b')' || b";\\".contains(&octet) || octet >= 0x7f;
-                let expected =
-                    Marks { ends: bit(is_end), blanks: bit(octet == b' ' || octet == b'\t'), dots: bit(octet == b'.') };
+                let expected = Marks { ends: bit(is_end), dots: bit(octet == b'.') };
                 assert_eq!(Marks::of(&block), expected, "{octet} at {at}");
+                assert_eq!(blanks(&block), bit(octet == b' ' || octet == b'\t'));
                 assert_eq!(places_of(b'x', &block), !bit(octet != b'x'));
             }
         }
