@@ -40,6 +40,21 @@ pub(crate) struct Extent {
     pub(crate) lines: u32,
     /// Whether the entry starts with a blank, so that it has no owner of its own.
     pub(crate) is_indented: bool,
+    /// Whether the text ended within the entry, so that more text would make another entry of it.
+    pub(crate) cut: Option<Cut>,
+}
+
+/// Where the text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Within a line, no parenthesis being open.
+    Line,
+    /// Behind a CR, which a LF may follow.
+    LineEnd,
+    /// Within what a parenthesis holds together, in a line.
+    Parenthesis,
+    /// The same, at a line start.
+    ParenthesisLine,
 }
 
 /// A mistake that the lexer found; offsets count from the start of the text.
@@ -52,17 +67,23 @@ pub(crate) struct LexFault {
 
 /// Reads the entry at `from`, which has to be a line start, and pushes its tokens.
 ///
-/// Entries of more than `size_max` octets are a fault; at most that many octets are looked at before it is found,
-/// so that the tokens take bounded memory.
+/// Entries of more than `size_max` octets, comments behind the last token left out, are a fault; no token beyond that
+/// size is pushed, so that the tokens take bounded memory.
 pub(crate) fn scan(text: &[u8], from: usize, size_max: u32, tokens: &mut Vec<Token>) -> Scan {
     let entry = &text[from..];
     let Some(&first) = entry.first() else { return Scan::End };
     let mut scanner = Scanner { entry, at: 0, lines: 0, size_max: size_max as usize, open: None, fault: None };
     let is_closed = scanner.run(tokens);
+    let mut is_cut = scanner.at == entry.len();
     if !is_closed {
         let open = scanner.open.expect("only an open parenthesis keeps an entry from its end");
+        if scanner.is_too_long() {
+            // Whatever may come behind it, the parenthesis closes too late.
+            is_cut = false;
+        }
         scanner.lines = 0;
         scanner.at = after_unclosed(entry, open, &mut scanner.lines);
+        is_cut |= scanner.at == entry.len();
         // A mistake within what the parenthesis swallowed says less than the parenthesis itself.
         let kind = match scanner.fault {
             Some((_, _, kind @ ErrorKind::EntryTooLong { .. })) => kind,
@@ -70,7 +91,15 @@ pub(crate) fn scan(text: &[u8], from: usize, size_max: u32, tokens: &mut Vec<Tok
         };
         scanner.fault = Some((open, open + 1, kind));
     }
-    let extent = Extent { next: from + scanner.at, lines: scanner.lines, is_indented: class_of(first) == Class::Blank };
+    let cut = match (is_cut, is_closed, entry.last()) {
+        (false, _, _) | (true, true, Some(b'\n')) => None,
+        (true, _, Some(b'\r')) => Some(Cut::LineEnd),
+        (true, true, _) => Some(Cut::Line),
+        (true, false, Some(b'\n')) => Some(Cut::ParenthesisLine),
+        (true, false, _) => Some(Cut::Parenthesis),
+    };
+    let is_indented = class_of(first) == Class::Blank;
+    let extent = Extent { next: from + scanner.at, lines: scanner.lines, is_indented, cut };
     match scanner.fault {
         None => Scan::Entry(extent),
         Some((start, end, kind)) => Scan::Broken(extent, LexFault { start: from + start, end: from + end, kind }),
@@ -95,7 +124,12 @@ impl Scanner<'_> {
         while let Some(&octet) = self.entry.get(self.at) {
             let start = self.at;
             match class_of(octet) {
-                Class::Blank => self.pass_while(|class| class == Class::Blank),
+                Class::Blank => {
+                    self.pass_while(|class| class == Class::Blank);
+                    if self.is_too_long() {
+                        return self.give_up();
+                    }
+                }
                 Class::Plain | Class::Escape | Class::Control => {
                     self.pass_word();
                     if !self.push(tokens, start, false, last_end) {
@@ -120,6 +154,9 @@ impl Scanner<'_> {
                         Some(_) => self.note(start, start + 1, ErrorKind::NestedParenthesis),
                     }
                     self.at += 1;
+                    if self.is_too_long() {
+                        return self.give_up();
+                    }
                 }
                 Class::Close => {
                     // After a nested parenthesis the first one that closes ends the entry too; nothing is gained by counting.
@@ -127,14 +164,16 @@ impl Scanner<'_> {
                         self.note(start, start + 1, ErrorKind::UnopenedParenthesis);
                     }
                     self.at += 1;
+                    if self.is_too_long() {
+                        return self.give_up();
+                    }
                 }
                 Class::LineEnd => {
                     self.pass_line_end();
                     if self.open.is_none() {
                         return true;
                     }
-                    if self.at > self.size_max {
-                        self.note(start, start, ErrorKind::EntryTooLong { octets_max: self.size_max });
+                    if self.is_too_long() {
                         return self.give_up();
                     }
                 }
@@ -240,10 +279,22 @@ impl Scanner<'_> {
         true
     }
 
-    /// Keeps the first mistake of the entry.
+    /// Keeps the first mistake of the entry; beyond the size limit there is no other than that.
     #[cold]
     fn note(&mut self, start: usize, end: usize, kind: ErrorKind) {
-        self.fault.get_or_insert((start, end, kind));
+        let is_within = start < self.size_max && self.at <= self.size_max;
+        if is_within || matches!(kind, ErrorKind::EntryTooLong { .. }) {
+            self.fault.get_or_insert((start, end, kind));
+        }
+    }
+
+    /// Whether the entry has passed the size limit, which is noted then.
+    fn is_too_long(&mut self) -> bool {
+        let is_too_long = self.at > self.size_max;
+        if is_too_long {
+            self.note(self.size_max, self.size_max, ErrorKind::EntryTooLong { octets_max: self.size_max });
+        }
+        is_too_long
     }
 }
 
@@ -259,17 +310,49 @@ fn after_unclosed(entry: &[u8], open: usize, lines: &mut u32) -> usize {
             break;
         }
         scanner.pass_line_end();
-        let is_inside = match entry.get(scanner.at).copied().map(class_of) {
-            None => false,
-            Some(Class::Plain | Class::Escape | Class::Control | Class::Quote | Class::Open) => false,
-            Some(Class::Blank | Class::LineEnd | Class::Comment | Class::Close) => true,
-        };
+        let is_inside = entry.get(scanner.at).is_some_and(|&octet| is_inside(octet));
         if scanner.at > open && !is_inside {
             break;
         }
     }
     *lines = scanner.lines;
     scanner.at
+}
+
+/// Goes over the rest of an entry that was given up at a cut; returns how many octets and line ends that are, and
+/// where in the entry the text ends again, if it does.
+pub(crate) fn pass_rest(rest: &[u8], cut: Cut) -> (usize, u32, Option<Cut>) {
+    let mut scanner = Scanner { entry: rest, at: 0, lines: 0, size_max: 0, open: None, fault: None };
+    let mut is_line_start = cut == Cut::ParenthesisLine;
+    loop {
+        if is_line_start && cut != Cut::Line {
+            match rest.get(scanner.at) {
+                None => return (scanner.at, scanner.lines, Some(Cut::ParenthesisLine)),
+                Some(&octet) if !is_inside(octet) => return (scanner.at, scanner.lines, None),
+                Some(_) => {}
+            }
+        }
+        let line = &rest[scanner.at..];
+        scanner.at += memchr2(b'\n', b'\r', line).unwrap_or(line.len());
+        // Whether a CR at the end is all of the line end is not known yet.
+        if matches!(&rest[scanner.at..], [] | [b'\r']) {
+            let cut = if cut == Cut::Line { Cut::Line } else { Cut::Parenthesis };
+            return (scanner.at, scanner.lines, Some(cut));
+        }
+        scanner.pass_line_end();
+        if cut == Cut::Line {
+            return (scanner.at, scanner.lines, None);
+        }
+        is_line_start = true;
+    }
+}
+
+/// Whether a line that starts with the octet looks like the inside of parentheses.
+fn is_inside(octet: u8) -> bool {
+    match class_of(octet) {
+        Class::Plain | Class::Escape | Class::Control | Class::Quote | Class::Open => false,
+        Class::Blank | Class::LineEnd | Class::Comment | Class::Close => true,
+    }
 }
 
 /// What an octet means outside quotes.

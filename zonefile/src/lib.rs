@@ -49,6 +49,7 @@ mod rdata;
 mod reader;
 mod record;
 mod report;
+mod stream;
 mod tokens;
 mod writer;
 
@@ -56,4 +57,5 @@ pub use error::{Error, ErrorKind, FieldError};
 pub use limits::Limits;
 pub use reader::{Entry, Inclusion, Options, Position, Reader, read};
 pub use report::Report;
+pub use stream::StreamReader;
 pub use writer::Writer;

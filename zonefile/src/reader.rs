@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use memchr::memchr2_iter;
+use memchr::{memchr2_iter, memrchr2};
 use nss_wire::{Class, Name, NameBuf, RType, Record, RecordBuf};
 
 use crate::directive::Directive;
 use crate::error::{Error, ErrorKind};
 use crate::generate::Generate;
-use crate::lexer::{Scan, Token, scan};
+use crate::lexer::{Cut, Scan, Token, pass_rest, scan};
 use crate::limits::{ERRORS_COUNTED_MAX, Limits, UNCLOSED_MAX};
 use crate::plain::Plain;
 use crate::record::{Context, Draft};
@@ -99,7 +99,6 @@ pub struct Reader<'t> {
 impl<'t> Reader<'t> {
     /// Reads `text`; `$INCLUDE` is an error.
     pub fn new(text: &'t [u8], options: &Options) -> Reader<'t> {
-        let limits = options.limits;
         let context = Context {
             origin: options.origin.clone(),
             class: options.class,
@@ -108,7 +107,8 @@ impl<'t> Reader<'t> {
             owner: None,
             scratch: Vec::new(),
         };
-        let source = Source { text: Cow::Borrowed(text), file: 0, at: 0, line: 1, outer: None };
+        let source = Source::new(Cow::Borrowed(text), 0, None);
+        let limits = options.limits;
         Reader {
             sources: vec![source],
             file_names: Vec::new(),
@@ -125,6 +125,43 @@ impl<'t> Reader<'t> {
             unclosed: 0,
             is_done: false,
         }
+    }
+
+    /// Reads text of which nothing is there yet, and more may come until [`Reader::close`].
+    pub(crate) fn open(options: &Options) -> Reader<'t> {
+        let mut reader = Reader::new(&[], options);
+        reader.sources[0].is_open = true;
+        reader
+    }
+
+    /// Adds to the text, and forgets what was read of it.
+    pub(crate) fn extend(&mut self, octets: &[u8]) {
+        if self.is_done {
+            return;
+        }
+        let source = &mut self.sources[0];
+        // A mistake in a record that is still to be generated is shown in the text of the entry.
+        let generator = self.generator.as_mut().filter(|generator| generator.file == 0);
+        let mut read = generator.as_ref().map_or(source.at, |generator| generator.place.start);
+        if source.base == 0 && read <= MARK_SIZE_MAX {
+            // Columns of the first line count a mark before it.
+            read = 0;
+        }
+        if let Some(generator) = generator {
+            generator.place.start -= read;
+        }
+        source.at -= read;
+        source.base += read;
+        let text = source.text.to_mut();
+        text.drain(..read);
+        text.extend_from_slice(octets);
+    }
+
+    /// Takes the text that is there for all there is.
+    pub(crate) fn close(&mut self) {
+        let source = &mut self.sources[0];
+        source.is_open = false;
+        source.patience = 0;
     }
 
     /// Allows `$INCLUDE`: `supply` returns the text of a file, or why there is none.
@@ -209,7 +246,7 @@ impl<'t> Reader<'t> {
             && self.generator.is_none()
             && self.errors <= u64::from(self.limits.errors_max);
         let source = self.sources.last_mut()?;
-        if !is_wanted || source.at == 0 {
+        if !is_wanted || source.ahead != Ahead::Entry || source.is_waiting() {
             return None;
         }
         let size_max = self.limits.entry_size_max as usize;
@@ -245,6 +282,7 @@ impl<'t> Reader<'t> {
                     return ControlFlow::Break(Some(Err(self.error(mistake))));
                 }
             }
+            Step::Starved => return ControlFlow::Break(None),
             Step::End => return ControlFlow::Break(self.finish(true).map(Err)),
         }
         ControlFlow::Continue(())
@@ -258,6 +296,8 @@ impl<'t> Reader<'t> {
             return None;
         }
         let (line, at) = self.sources.last().map_or((1, 0), |source| (source.line, source.at));
+        // At the start of the line, as of a last line without end not all may be there any more.
+        let at = memrchr2(b'\n', b'\r', &self.text()[..at]).map_or(0, |end| end + 1);
         Some(self.error(Mistake { line, start: at, end: at, kind: ErrorKind::TooManyErrors { more, is_complete } }))
     }
 
@@ -275,25 +315,27 @@ impl<'t> Reader<'t> {
             }
         }
         let Some(source) = self.sources.last_mut() else { return Step::End };
-        if source.at == 0
-            && let Some(step) = source.start()
-        {
+        if let Some(step) = source.start() {
             return step;
         }
         self.tokens.clear();
-        let (start, line) = (source.at, source.line);
-        let extent = match scan(&source.text, start, self.limits.entry_size_max, &mut self.tokens) {
+        let (start, line, size_max) = (source.at, source.line, self.limits.entry_size_max);
+        let scan = scan(&source.text, start, size_max, &mut self.tokens);
+        let (extent, broken) = match scan {
+            Scan::End if source.is_open => return Step::Starved,
             Scan::End => return self.leave(),
-            Scan::Entry(extent) => extent,
-            Scan::Broken(extent, broken) => {
-                source.at = extent.next;
-                source.line = line.saturating_add(extent.lines);
-                let line = line.saturating_add(line_ends(&source.text[start..broken.start]));
-                return Step::Mistake(Mistake { line, start: broken.start, end: broken.end, kind: broken.kind });
-            }
+            Scan::Entry(extent) => (extent, None),
+            Scan::Broken(extent, broken) => (extent, Some(broken)),
         };
+        if source.must_wait(extent.cut, size_max) {
+            return Step::Starved;
+        }
         source.at = extent.next;
         source.line = line.saturating_add(extent.lines);
+        if let Some(broken) = broken {
+            let line = line.saturating_add(line_ends(&source.text[start..broken.start]));
+            return Step::Mistake(Mistake { line, start: broken.start, end: broken.end, kind: broken.kind });
+        }
         if self.tokens.is_empty() {
             return Step::Nothing;
         }
@@ -363,7 +405,7 @@ impl<'t> Reader<'t> {
         self.context.origin = origin.or(self.context.origin.take());
         self.file_names.push(path.into());
         let file = self.file_names.len() as u32;
-        self.sources.push(Source { text, file, at: 0, line: 1, outer: Some(outer) });
+        self.sources.push(Source::new(text, file, Some(outer)));
         Ok(())
     }
 
@@ -383,9 +425,11 @@ impl<'t> Reader<'t> {
     /// Puts together what is told about a mistake in the text that is being read.
     fn error(&self, mistake: Mistake) -> Error {
         let Mistake { line, start, end, kind } = mistake;
-        let (text, file) = self.sources.last().map_or((&[][..], 0), |source| (&*source.text, source.file));
+        let (text, file, base) =
+            self.sources.last().map_or((&[][..], 0, 0), |source| (&*source.text, source.file, source.base));
         let (excerpt, column) = Excerpt::new(text, start..end);
-        Error { kind, file, file_name: self.file_name(file).map(Box::from), line, column, span: start..end, excerpt }
+        let (file_name, span) = (self.file_name(file).map(Box::from), base + start..base + end);
+        Error { kind, file, file_name, line, column, span, excerpt }
     }
 }
 
@@ -419,6 +463,23 @@ struct Source<'t> {
     line: u32,
     /// What holds again behind an included text.
     outer: Option<Outer>,
+    ahead: Ahead,
+    /// Whether more text may come behind this.
+    is_open: bool,
+    /// The octets of the whole text before those that are still here.
+    base: usize,
+    /// The octets that have to be there before the next entry is looked at again, when it was found incomplete.
+    patience: usize,
+}
+
+/// What comes next in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ahead {
+    /// The start, where editors of other systems leave marks.
+    Mark,
+    Entry,
+    /// The rest of an entry that is too long to be waited for; the text ended there.
+    Rest(Cut),
 }
 
 struct Outer {
@@ -426,9 +487,50 @@ struct Outer {
     owner: Option<Box<NameBuf>>,
 }
 
-impl Source<'_> {
-    /// Looks for what editors of other systems write at the start of a file.
+impl<'t> Source<'t> {
+    fn new(text: Cow<'t, [u8]>, file: u32, outer: Option<Outer>) -> Source<'t> {
+        Source { text, file, at: 0, line: 1, outer, ahead: Ahead::Mark, is_open: false, base: 0, patience: 0 }
+    }
+
+    /// What comes before the next entry, if anything does.
     fn start(&mut self) -> Option<Step> {
+        if self.is_waiting() {
+            return Some(Step::Starved);
+        }
+        match self.ahead {
+            Ahead::Entry => None,
+            Ahead::Mark => self.begin(),
+            Ahead::Rest(cut) => self.pass_rest(cut),
+        }
+    }
+
+    /// Passes what has come of the rest of an entry.
+    fn pass_rest(&mut self, cut: Cut) -> Option<Step> {
+        let (size, lines, cut) = pass_rest(&self.text[self.at..], cut);
+        self.at += size;
+        self.line = self.line.saturating_add(lines);
+        match cut {
+            Some(cut) if self.is_open => {
+                self.ahead = Ahead::Rest(cut);
+                return Some(Step::Starved);
+            }
+            // What a text that ends here has left is a line end at most.
+            Some(_) => {
+                self.line = self.line.saturating_add(line_ends(&self.text[self.at..]));
+                self.at = self.text.len();
+            }
+            None => {}
+        }
+        self.ahead = Ahead::Entry;
+        None
+    }
+
+    /// Looks for what editors of other systems write at the start of a file.
+    fn begin(&mut self) -> Option<Step> {
+        if self.is_open && self.text.len() < MARK_SIZE_MAX {
+            return Some(Step::Starved);
+        }
+        self.ahead = Ahead::Entry;
         let (mark, kind) = match &*self.text {
             [0xef, 0xbb, 0xbf, ..] => (3, ErrorKind::ByteOrderMark),
             [0xfe, 0xff, ..] | [0xff, 0xfe, ..] => (2, ErrorKind::Utf16),
@@ -438,7 +540,34 @@ impl Source<'_> {
         self.at = if kind == ErrorKind::Utf16 { self.text.len() } else { mark };
         Some(Step::Mistake(Mistake { line: 1, start: 0, end: mark, kind }))
     }
+
+    /// Whether too little has come since the next entry was found incomplete.
+    #[inline(always)]
+    fn is_waiting(&self) -> bool {
+        self.text.len() - self.at < self.patience
+    }
+
+    /// Whether the entry that the text ends in is to be waited for; if not, what comes of it later is to be passed.
+    fn must_wait(&mut self, cut: Option<Cut>, size_max: u32) -> bool {
+        let (size, size_max) = (self.text.len() - self.at, size_max as usize);
+        self.patience = 0;
+        match cut {
+            Some(cut) if self.is_open => {
+                if size <= size_max || cut == Cut::LineEnd {
+                    // Twice as much is waited for each time, or entries in small pieces would take forever.
+                    self.patience = (2 * size).min(size_max.max(size) + 1);
+                    return true;
+                }
+                self.ahead = Ahead::Rest(cut);
+                false
+            }
+            _ => false,
+        }
+    }
 }
+
+/// The octets of the longest mark at the start of a text.
+const MARK_SIZE_MAX: usize = 3;
 
 /// The records of a `$GENERATE` entry that are still to come.
 struct Generator {
@@ -504,6 +633,8 @@ enum Step {
     /// A record, which is in the draft, and its owner in the context.
     Record(Position),
     Mistake(Mistake),
+    /// There is nothing to be read until more text has come.
+    Starved,
     /// The end of the text.
     End,
 }

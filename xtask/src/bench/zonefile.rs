@@ -9,7 +9,7 @@ use domain::zonefile::inplace::{Entry, Zonefile};
 use hickory_proto::rr::Name as HickoryName;
 use hickory_proto::serialize::txt::Parser;
 use nix::time::{ClockId, clock_gettime};
-use nss_zonefile::Reader;
+use nss_zonefile::{Reader, StreamReader};
 
 use super::median;
 use crate::failure::{Context, Outcome};
@@ -33,11 +33,13 @@ struct Contestant {
     name: &'static str,
     /// It reads this part of the text, from its start on: one in so many octets.
     share: usize,
-    read: fn(&[u8]) -> Outcome<Reading>,
+    read: Read,
     /// Megabytes for each second of CPU time, and nanoseconds for each record.
     rates: Vec<f64>,
     costs: Vec<f64>,
 }
+
+type Read = fn(&[u8]) -> Outcome<Reading>;
 
 /// What was read once, and the seconds of CPU time it took.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +64,7 @@ pub(super) fn run(options: &Options) -> Outcome {
     let mut contestants = [
         contestant("scan for line ends (memchr)", 1, line_ends),
         contestant("nss-zonefile", 1, ours),
+        contestant("nss-zonefile, in pieces of 64 KiB", 1, in_pieces),
         contestant("nss-zonefile by the grammar alone", 4, by_grammar_alone),
         contestant("domain 0.12", 4, domain),
         contestant("hickory-proto 0.26, records kept", 50, hickory),
@@ -146,6 +149,22 @@ fn line_ends(text: &[u8]) -> Outcome<Reading> {
 fn ours(text: &[u8]) -> Outcome<Reading> {
     let options = root();
     timed(text, || count(Reader::new(text, &options)))
+}
+
+fn in_pieces(text: &[u8]) -> Outcome<Reading> {
+    let options = root();
+    timed(text, || {
+        let mut reader = StreamReader::new(&options);
+        let mut count = 0;
+        for piece in text.chunks(1 << 16) {
+            reader.feed(piece);
+            while let Some(result) = reader.next() {
+                black_box(result.context("zone text")?);
+                count += 1;
+            }
+        }
+        Ok(count + self::count(reader.finish())?)
+    })
 }
 
 fn by_grammar_alone(text: &[u8]) -> Outcome<Reading> {
@@ -263,8 +282,8 @@ mod tests {
         let text = delegations(300);
         let lines = line_ends(&text).unwrap().records;
         assert!(lines > 700);
-        let readers: [fn(&[u8]) -> Outcome<Reading>; 3] = [ours, by_grammar_alone, domain];
-        assert_eq!(readers.map(|read| read(&text).unwrap().records), [lines; 3]);
+        let readers: [Read; 4] = [ours, in_pieces, by_grammar_alone, domain];
+        assert_eq!(readers.map(|read| read(&text).unwrap().records), [lines; 4]);
         let signers = text.windows(4).filter(|octets| octets == b"\tDS\t").count() as u64;
         assert!(signers > 10);
         assert_eq!(hickory(&text).unwrap().records, lines - signers);
