@@ -169,7 +169,14 @@ fn both_paths_agree_on_each_octet_at_each_place() {
 #[test]
 fn a_head_that_is_known_is_not_the_start_of_another() {
     for first in ["a 60 IN NS\n", "a 60 IN NS b\n", "a 60 IN NS  b\n", "a IN A 192.0.2.1\n", "a 6\n", "a IN\n"] {
-        for second in ["a 60 IN NSEC b\n", "a 60 IN NS  b\n", "a 60 IN NS\tb\n", "a 60 IN NS;\n", "a IN AAAA ::\n"] {
+        for second in [
+            "a 60 IN NSEC\n",
+            "a 60 IN NSEC b\n",
+            "a 60 IN NS  b\n",
+            "a 60 IN NS\tb\n",
+            "a 60 IN NS;\n",
+            "a IN AAAA ::\n",
+        ] {
             agree(format!("{first}{second}{first}{second}").as_bytes(), &options());
         }
     }
@@ -177,6 +184,85 @@ fn a_head_that_is_known_is_not_the_start_of_another() {
     let text: String = (0..40).map(|i| format!("a {} IN A 192.0.2.{i}\n", i * 7 % 23)).collect();
     agree(text.repeat(2).as_bytes(), &options());
     assert_eq!(plain_lines(&text), 40);
+}
+
+#[test]
+fn both_paths_agree_on_fields_that_are_nearly_right() {
+    let digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    let mut data: Vec<String> = Vec::new();
+    for address in
+        ["192.0.02.1", "00.0.0.0", "192.0.2.256", "192.0.2", "192.0.2.1.", "1.2.3.4.5", ".1.2.3", "1..2.3", "0.0.0.0"]
+    {
+        data.push(format!("A {address}"));
+    }
+    for address in [
+        "::",
+        ":",
+        ":::",
+        "1::2::3",
+        "1:2:3:4:5:6:7::",
+        "::2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7:8:9",
+        "1::2:3:4:5:6:7:8",
+        "12345::",
+        "::g",
+        ":1",
+        "1:",
+    ] {
+        data.push(format!("AAAA {address}"));
+    }
+    for (kind, size) in [(0, 64), (1, 40), (1, 38), (2, 64), (2, 63), (2, 62), (3, 64), (4, 64), (5, 64), (256, 64)] {
+        data.push(format!("DS 1 13 {kind} {}", &digest[..size]));
+        data.push(format!("DS 1 13 {kind} {} {}", &digest[..size - 7], &digest[size - 7..size]));
+        data.push(format!("DS 65536 256 {kind} {}g", &digest[..size - 1]));
+    }
+    for key in [
+        "Zg==",
+        "Zh==",
+        "Zm8=",
+        "Zm9=",
+        "Zm9v",
+        "Zm9",
+        "Zm",
+        "Z",
+        "=",
+        "====",
+        "Zg===",
+        "Zg==Zg==",
+        "Zg== Zg==",
+        "Zm9v=",
+        "Zm8=x",
+        "Zm9v Zm8",
+        "Zm9v- ",
+        "Zg=a",
+    ] {
+        data.push(format!("DNSKEY 257 3 13 {key}"));
+        data.push(format!("DNSKEY 257 3 13 Zm9v{key}"));
+        data.push(format!("RRSIG DS 13 2 3600 20260131000000 20240229235959 1 . {key}"));
+    }
+    for time in [
+        "20260230000000",
+        "20260131240000",
+        "20260131006000",
+        "20260131000060",
+        "19691231235959",
+        "22430101000000",
+        "20261301000000",
+        "2026013100000",
+        "4294967295",
+    ] {
+        data.push(format!("RRSIG DS 13 2 3600 {time} 20240229235959 1 . Zm9v"));
+    }
+    for hash in ["vs0fu07v", "vs0fu07", "vs0fu0", "vs0fu", "vs", "v0", "v", "w", "VS0FU07V", "vs0fu07v="] {
+        data.push(format!("NSEC3 1 0 0 - {hash} A"));
+        data.push(format!("NSEC3 1 0 0 {} {hash}", "abc".get(..hash.len() % 4).unwrap_or("-")));
+    }
+    for list in ["NS NS", "TYPE1", "CAA", "X", "AAAAA", "", "NSEC3PARAM", "NS;", "\"NS\""] {
+        data.push(format!("NSEC . {list}"));
+    }
+    for data in data {
+        agree(format!("a 1 {data}\n  {data}\nb 1 A 192.0.2.1\n").as_bytes(), &options());
+    }
 }
 
 #[test]
