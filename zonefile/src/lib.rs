@@ -32,7 +32,9 @@
 //! ```
 //!
 //! [`Reader`] lends one record at a time out of its own buffers; [`read()`] collects them. The text comes in as
-//! octets, included texts through a closure ([`Reader::with_includes`]); the crate opens no file itself.
+//! octets, included texts through a closure ([`Reader::with_includes`]); the crate opens no file itself. Text that is
+//! too large to be held comes in pieces ([`StreamReader`]). Plain lines are read on a fast path with the CPU's vector
+//! instructions, all others by the grammar; `docs/zone-format.md` says how, and how fast.
 //! [`Writer`] makes text of records again. The grammar, and where name servers differ about it, is written down in
 //! `docs/zone-format.md`.
 #![forbid(unsafe_code)]
