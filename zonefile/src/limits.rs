@@ -5,7 +5,9 @@
 pub struct Limits {
     /// The mistakes that are told before the rest is only counted.
     pub errors_max: u32,
-    /// The octets of one entry with all its lines and comments; never more than 2^31.
+    /// The octets of one entry with all its lines, a comment behind its last token left out; never more than 2^31.
+    ///
+    /// A reader of text in pieces keeps no more of an entry than this.
     pub entry_size_max: u32,
     /// How deep `$INCLUDE` may be nested.
     pub include_depth_max: u32,
