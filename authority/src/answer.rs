@@ -6,6 +6,7 @@ use nss_wire::{Class, Name, NameBuf, RType};
 
 use crate::additional::{self, ADDRESSES};
 use crate::arena::{Node, NodeKind, RRset};
+use crate::denial::{Claim, Proofs};
 use crate::lookup::Found;
 use crate::respond::ReplyKind;
 use crate::suffixes::{NameHasher, Suffixes};
@@ -26,6 +27,8 @@ pub(crate) struct Answer<'a, 'b> {
     pub(crate) chain: &'a mut Vec<NameBuf>,
     /// Whether the asker wants RRSIG records (RFC 3225).
     pub(crate) with_signatures: bool,
+    /// What the proofs are that belong into the answer; empty at first.
+    pub(crate) proofs: &'a mut Proofs,
 }
 
 /// What to do after a step of the algorithm.
@@ -60,42 +63,89 @@ impl<'a> Answer<'a, '_> {
         match self.zone.find(self.suffixes) {
             // RFC 4035 §3.1.4.1: at a cut, DS alone is the parent's.
             Found::Exact(node) if node.kind() == NodeKind::Delegation && qtype != RType::DS => self.referral(node),
-            Found::Exact(node) | Found::Wildcard(node) => self.data(node, qname, qtype),
+            Found::Exact(node) => {
+                let claim = Claim::NoType { labels: self.suffixes.label_count(), node: node.offset() };
+                self.data(node, None, claim, qname, qtype)
+            }
+            Found::Wildcard(node) => {
+                // The parent of the wildcard is the closest encloser (RFC 4592 §3.3.1).
+                let encloser = node.owner().label_count() - 1;
+                let missing = Claim::NoTypeAtWildcard { encloser, wildcard: node.offset() };
+                self.data(node, Some(Claim::Expanded { encloser }), missing, qname, qtype)
+            }
             Found::BelowCut(cut) => self.referral(cut),
             Found::Redirected(node) => self.redirect(node, qname, qtype),
-            Found::Missing => {
+            Found::Missing(encloser) => {
                 // RFC 6604 §3: the code is about the last name of the chain.
                 self.writer.rcode = Rcode::NXDOMAIN;
-                self.negative(ReplyKind::NxDomain)
+                self.negative(ReplyKind::NxDomain, Claim::NoName { encloser: encloser.owner().label_count() })
             }
         }
     }
 
     /// The name exists, or a wildcard stands for it (RFC 1034 §4.3.2 steps 3a and 3c, RFC 4592 §3.3).
-    fn data(&mut self, node: Node<'a>, qname: Name<'_>, qtype: RType) -> Result<Step, Full> {
+    ///
+    /// `expanded` is to be proved where the node's records are used, `missing` where it has none.
+    fn data(
+        &mut self,
+        node: Node<'a>,
+        expanded: Option<Claim>,
+        missing: Claim,
+        qname: Name<'_>,
+        qtype: RType,
+    ) -> Result<Step, Full> {
         match qtype {
-            RType::ANY => return self.any(node),
-            RType::RRSIG => return self.signatures(node),
+            RType::ANY => return self.any(node, expanded, missing),
+            RType::RRSIG => return self.signatures(node, expanded, missing),
             _ => {}
         }
         if let Some(rrset) = node.rrset(qtype) {
             self.necessary(Section::Answer, rrset)?;
+            self.end(expanded)?;
             self.additional(rrset, node);
             return Ok(Step::Done(ReplyKind::Answer));
         }
         match node.rrset(RType::CNAME) {
             Some(rrset) => {
                 self.necessary(Section::Answer, rrset)?;
+                self.prove(expanded);
                 let target = rrset.rdatas().next().and_then(|rdata| Name::from_wire(rdata).ok());
                 let (target, _) = target.expect("the builder checks CNAME records");
-                Ok(self.follow(target, qname))
+                self.follow(target, qname)
             }
-            None => self.negative(ReplyKind::NoData),
+            None => self.negative(ReplyKind::NoData, missing),
         }
     }
 
+    /// Remembers what is to be proved.
+    fn prove(&mut self, claim: impl Into<Option<Claim>>) {
+        if self.with_signatures
+            && let Some(claim) = claim.into()
+        {
+            self.zone.denier().prove(claim, self.suffixes, self.proofs);
+        }
+    }
+
+    /// Ends the answer section, and writes the proofs of what led to it.
+    fn end(&mut self, claim: Option<Claim>) -> Result<(), Full> {
+        self.prove(claim);
+        self.write_proofs()
+    }
+
+    /// Writes all proofs; only in the authority section, since aliases may have led to some of them.
+    fn write_proofs(&mut self) -> Result<(), Full> {
+        let rtype = self.zone.denier().rtype();
+        for i in 0..self.proofs.nodes().len() {
+            let node = self.zone.node_at_offset(self.proofs.nodes()[i]);
+            if let Some(rrset) = node.rrset(rtype) {
+                self.put(Section::Authority, Owner::Name(node.owner()), rrset)?;
+            }
+        }
+        Ok(())
+    }
+
     /// ANY gets one RRset (RFC 8482 §4.1): an alias, or the smallest, so that asking for all has no point.
-    fn any(&mut self, node: Node<'a>) -> Result<Step, Full> {
+    fn any(&mut self, node: Node<'a>, expanded: Option<Claim>, missing: Claim) -> Result<Step, Full> {
         // Records of DNSSEC are last: whoever asks for ANY does not mean them.
         let cost = |rrset: &RRset<'_>| match rrset.rtype() {
             RType::CNAME => (0, 0),
@@ -105,24 +155,27 @@ impl<'a> Answer<'a, '_> {
         match node.rrsets().filter(|rrset| !rrset.is_empty()).min_by_key(cost) {
             Some(rrset) => {
                 self.necessary(Section::Answer, rrset)?;
+                self.end(expanded)?;
                 Ok(Step::Done(ReplyKind::Answer))
             }
-            None => self.signatures(node),
+            None => self.signatures(node, expanded, missing),
         }
     }
 
     /// RRSIG is as costly as ANY and gets the signatures of one RRset (RFC 8482 §7).
-    fn signatures(&mut self, node: Node<'a>) -> Result<Step, Full> {
+    fn signatures(&mut self, node: Node<'a>, expanded: Option<Claim>, missing: Claim) -> Result<Step, Full> {
         let signed = node.rrsets().filter(|rrset| rrset.signature_count() > 0);
         let Some(rrset) = signed.min_by_key(|rrset| rrset.signature_count()) else {
-            return self.negative(ReplyKind::NoData);
+            return self.negative(ReplyKind::NoData, missing);
         };
         let mark = self.writer.mark();
         let written = write_signatures(self.writer, Section::Answer, current(self.chain), self.zone.class(), rrset);
         if written.is_err() {
             self.writer.rollback(mark);
         }
-        written.map(|()| Step::Done(ReplyKind::Answer))
+        written?;
+        self.end(expanded)?;
+        Ok(Step::Done(ReplyKind::Answer))
     }
 
     /// The name stands below the owner of a DNAME record (RFC 6672 §3.2).
@@ -142,6 +195,7 @@ impl<'a> Answer<'a, '_> {
         // The name is below the owner, so all that can go wrong is its length (RFC 6672 §2.2).
         let Ok(moved) = name.with_suffix_replaced(owner, target) else {
             self.writer.rcode = Rcode::YXDOMAIN;
+            self.write_proofs()?;
             return Ok(Step::Done(ReplyKind::Error));
         };
         let (class, ttl) = (self.zone.class(), rrset.ttl());
@@ -149,26 +203,28 @@ impl<'a> Answer<'a, '_> {
         self.writer.record(Section::Answer, current(self.chain), RType::CNAME, class, ttl, cname)?;
         // Whoever asks for the alias itself has it (RFC 1034 §4.3.2 step 3a).
         if matches!(qtype, RType::CNAME | RType::ANY) {
+            self.write_proofs()?;
             return Ok(Step::Done(ReplyKind::Answer));
         }
-        Ok(self.follow(moved.as_name(), qname))
+        self.follow(moved.as_name(), qname)
     }
 
     /// Goes on with the name that an alias leads to, if it is in this zone.
     ///
     /// Other zones may be another owner's, who must not be able to put words into this one's mouth.
-    fn follow(&mut self, target: Name<'_>, qname: Name<'_>) -> Step {
+    fn follow(&mut self, target: Name<'_>, qname: Name<'_>) -> Result<Step, Full> {
         let is_loop = target == qname || self.chain.iter().any(|name| name.as_name() == target);
         if is_loop || self.chain.len() == CHAIN_MAX || !target.is_at_or_below(self.zone.apex()) {
-            return Step::Done(ReplyKind::Answer);
+            self.write_proofs()?;
+            return Ok(Step::Done(ReplyKind::Answer));
         }
         self.chain.push(target.to_buf());
         self.suffixes.set(target, self.hasher);
-        Step::Follow
+        Ok(Step::Follow)
     }
 
     /// NODATA and NXDOMAIN: the SOA record, with the TTL that the answer may be cached for (RFC 2308 §3, §5).
-    fn negative(&mut self, kind: ReplyKind) -> Result<Step, Full> {
+    fn negative(&mut self, kind: ReplyKind, claim: Claim) -> Result<Step, Full> {
         let apex = self.zone.apex_node();
         let rrset = apex.rrset(RType::SOA).expect("every zone has a SOA record");
         let mark = self.writer.mark();
@@ -182,6 +238,7 @@ impl<'a> Answer<'a, '_> {
                 return Err(full);
             }
         }
+        self.end(Some(claim))?;
         Ok(Step::Done(kind))
     }
 
@@ -194,12 +251,13 @@ impl<'a> Answer<'a, '_> {
         let rrset = cut.rrset(RType::NS).expect("a delegation has NS records");
         self.put(Section::Authority, owner, rrset)?;
         // RFC 4035 §3.1.4 is about signed zones; from others nobody can believe DS records.
-        if self.with_signatures
-            && self.zone.is_signed()
-            && let Some(ds) = cut.rrset(RType::DS)
-        {
-            self.put(Section::Authority, owner, ds)?;
+        if self.with_signatures && self.zone.is_signed() {
+            match cut.rrset(RType::DS) {
+                Some(ds) => self.put(Section::Authority, owner, ds)?,
+                None => self.prove(Claim::NoType { labels: cut.owner().label_count(), node: cut.offset() }),
+            }
         }
+        self.write_proofs()?;
         // RFC 9471 §3.1: without all glue of in-domain servers the answer is truncated.
         self.glue(cut, rrset, Glue::InDomain)?;
         // RFC 9471 §3.2: that of sibling servers may be left out.

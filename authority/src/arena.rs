@@ -1,7 +1,7 @@
 //! The octets of a zone: nodes and RRsets behind 32-bit offsets, then the tables that find them.
 //!
 //! ```text
-//! arena   magic (4) | nodes … | order: offset of each node, canonical (4 each) | slots of the hash table (8 each)
+//! arena   magic (4) | nodes … | order: offset of each node, canonical (4 each) | slots of the hash table (8 each) | denial
 //! node    kind (1) | octets of the owner (1) | RRsets (2) | link (4) | owner name | RRsets …
 //! RRset   type (2) | records and flags (2) | TTL (4) | octets of the records (2) | records …
 //!         | with SIGNED:  signatures (2) | their TTL (4) | their octets (2) | signatures …
@@ -446,18 +446,34 @@ impl Writer {
         self.bytes.truncate(end);
     }
 
-    /// The arena, and where its two tables start.
-    pub(crate) fn finish(mut self, order: &[u32], slots: &[Slot]) -> (Box<[u8]>, usize, usize) {
+    /// Where the tables go behind what is written so far.
+    pub(crate) fn tables(&self, nodes: usize, slots: usize) -> TablesAt {
         // Slots do not straddle cache lines if they stand at multiples of their size.
         let order_at = self.bytes.len().next_multiple_of(4);
-        let table_at = (order_at + 4 * order.len()).next_multiple_of(8);
-        self.bytes.reserve_exact(table_at + 8 * slots.len() - self.bytes.len());
+        let table_at = (order_at + 4 * nodes).next_multiple_of(8);
+        TablesAt { order_at, table_at, end: table_at + 8 * slots }
+    }
+
+    /// The arena with its tables and what stands behind them.
+    pub(crate) fn finish(mut self, order: &[u32], slots: &[Slot], denial: &[u8]) -> Box<[u8]> {
+        let TablesAt { order_at, table_at, end } = self.tables(order.len(), slots.len());
+        self.bytes.reserve_exact(end + denial.len() - self.bytes.len());
         self.bytes.resize(order_at, 0);
         order.iter().for_each(|offset| self.bytes.extend_from_slice(&offset.to_le_bytes()));
         self.bytes.resize(table_at, 0);
         self.bytes.extend_from_slice(slots.as_flattened());
-        (self.bytes.into_boxed_slice(), order_at, table_at)
+        self.bytes.extend_from_slice(denial);
+        self.bytes.into_boxed_slice()
     }
+}
+
+/// Where the tables of an arena stand.
+#[derive(Clone, Copy)]
+pub(crate) struct TablesAt {
+    pub(crate) order_at: usize,
+    pub(crate) table_at: usize,
+    /// Where what denies names stands, if there is any.
+    pub(crate) end: usize,
 }
 
 /// An RRset that is being written.

@@ -9,10 +9,12 @@ use crate::additional;
 use crate::arena::{NODES_AT, Node, NodeKind, RRsets};
 use crate::builder::{ZONE_SIZE_MAX, ZoneBuilder};
 use crate::check::{self, NodeCheck};
+use crate::denial;
 use crate::finding::{Finding, FindingKind};
 use crate::lookup::{self, Tables};
 use crate::order;
 use crate::suffixes::Suffixes;
+use crate::table::Slots;
 use crate::zone::{Parts, Zone};
 
 /// Nodes that are approached at once: about as many as a core can wait for.
@@ -50,8 +52,10 @@ impl Build {
         self.check(apex);
         let Build { builder, apex_labels } = self;
         let ZoneBuilder { apex: apex_name, class, hasher, mut findings, writer, table, record_count, .. } = builder;
-        let slots = table.finish();
-        if writer.len() + 4 * order.len() + 8 * slots.len() + 16 > ZONE_SIZE_MAX {
+        let slots = table.finish(|offset| !is_nsec3(Node::at(writer.bytes(), offset)));
+        let tables = writer.tables(order.len(), slots.len());
+        let denial = denial::make(writer.bytes(), apex, &order, Slots(&slots), tables.end, &mut findings);
+        if tables.end + denial.octets.len() > ZONE_SIZE_MAX {
             findings.push(FindingKind::ZoneTooLarge { limit: ZONE_SIZE_MAX }, &apex_name, 0);
         }
         let has_errors = findings.has_errors();
@@ -60,10 +64,20 @@ impl Build {
             return Err(found);
         }
         let (node_count, slot_count) = (order.len(), slots.len());
-        let (arena, order_at, table_at) = writer.finish(&order, &slots);
-        let seed = hasher.seed();
-        let parts =
-            Parts { arena, apex, order_at, node_count, table_at, slot_count, record_count, apex_labels, class, seed };
+        let arena = writer.finish(&order, &slots, &denial.octets);
+        let parts = Parts {
+            arena,
+            apex,
+            order_at: tables.order_at,
+            node_count,
+            table_at: tables.table_at,
+            slot_count,
+            record_count,
+            apex_labels,
+            class,
+            seed: hasher.seed(),
+            denial: denial.denial,
+        };
         Ok((Zone::assemble(parts), found))
     }
 
@@ -356,6 +370,12 @@ impl Build {
             place += 4;
         }
     }
+}
+
+/// Whether a node has nothing but NSEC3 records, whose owners are no names to be asked for (RFC 5155 §7.2.8).
+fn is_nsec3(node: Node<'_>) -> bool {
+    let mut rrsets = node.rrsets().filter(|rrset| !rrset.is_empty()).peekable();
+    rrsets.peek().is_some() && rrsets.all(|rrset| rrset.rtype == RType::NSEC3)
 }
 
 /// What is needed to resolve targets.

@@ -91,6 +91,13 @@ pub enum FindingKind {
         /// The limit.
         limit: usize,
     },
+    /// Error: NSEC3 with more iterations than this server computes for every question.
+    Nsec3Iterations {
+        /// What the zone asks for.
+        iterations: u16,
+        /// What it may ask for.
+        limit: u16,
+    },
     /// Warning: one record twice; it is served once.
     Duplicate(RType),
     /// Warning: the TTLs within an RRset differ; the lowest is used for all.
@@ -172,7 +179,8 @@ impl FindingKind {
             | FindingKind::DataBelowDname { .. }
             | FindingKind::RRsetTooLarge { .. }
             | FindingKind::TooManyRecords { .. }
-            | FindingKind::ZoneTooLarge { .. } => Some(Severity::Error),
+            | FindingKind::ZoneTooLarge { .. }
+            | FindingKind::Nsec3Iterations { .. } => Some(Severity::Error),
             FindingKind::Duplicate(_)
             | FindingKind::TtlsDiffer { .. }
             | FindingKind::TtlOutOfRange { .. }
@@ -205,6 +213,7 @@ impl FindingKind {
             FindingKind::DnameAndNs => "RFC 6672 §2.3",
             FindingKind::RRsetTooLarge { .. } => "RFC 1035 §4.2.2",
             FindingKind::TooManyRecords { .. } | FindingKind::ZoneTooLarge { .. } => "a limit of this server",
+            FindingKind::Nsec3Iterations { .. } => "RFC 9276 §3.1",
             FindingKind::Duplicate(_) => "RFC 2181 §5",
             FindingKind::TtlsDiffer { .. } => "RFC 2181 §5.2",
             FindingKind::TtlOutOfRange { .. } => "RFC 2181 §8",
@@ -271,6 +280,10 @@ impl fmt::Display for FindingKind {
             FindingKind::ZoneTooLarge { limit } => {
                 write!(f, "the zone has more than {limit} octets; split it with delegations")
             }
+            FindingKind::Nsec3Iterations { iterations, limit } => write!(
+                f,
+                "NSEC3 with {iterations} iterations, of which this server computes {limit} at most; sign the zone with none"
+            ),
             FindingKind::Duplicate(rtype) => write!(f, "the {rtype} record stands here twice; remove one of them"),
             FindingKind::TtlsDiffer { rtype, lowest } => {
                 write!(f, "the TTLs of the {rtype} records differ and {lowest} is used; give them one TTL")

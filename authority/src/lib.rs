@@ -35,6 +35,7 @@ pub mod builder;
 pub mod catalog;
 mod check;
 mod cookie;
+pub mod denial;
 pub mod finding;
 mod lookup;
 mod order;

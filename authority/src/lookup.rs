@@ -17,8 +17,8 @@ pub(crate) enum Found<'z> {
     Redirected(Node<'z>),
     /// The name doesn't exist, but its closest encloser has this wildcard (RFC 4592 §3.3.1).
     Wildcard(Node<'z>),
-    /// Neither the name nor a wildcard for it exists.
-    Missing,
+    /// Neither the name nor a wildcard for it exists; this is its closest encloser.
+    Missing(Node<'z>),
 }
 
 /// Finds a name at or below the apex; the suffix of `apex_labels` labels is the apex.
@@ -30,10 +30,10 @@ pub(crate) fn find<'z>(tables: Tables<'z>, suffixes: &Suffixes) -> Found<'z> {
         },
         InTable::Below(encloser) => match encloser.kind() {
             NodeKind::Delegation | NodeKind::Dname => below(encloser),
-            NodeKind::Occluded => encloser.cut().map_or(Found::Missing, below),
+            NodeKind::Occluded => encloser.cut().map_or(Found::Missing(encloser), below),
             NodeKind::Apex if encloser.rrset(RType::DNAME).is_some() => below(encloser),
             NodeKind::Apex | NodeKind::Ordinary | NodeKind::EmptyNonTerminal => {
-                encloser.wildcard().map_or(Found::Missing, Found::Wildcard)
+                encloser.wildcard().map_or(Found::Missing(encloser), Found::Wildcard)
             }
         },
     }

@@ -10,6 +10,7 @@ use nss_wire::{Class, Name, NameBuf, RType};
 use crate::answer::{Answer, CHAIN_MAX};
 use crate::catalog::View;
 use crate::cookie::{self, COOKIE_SIZE, Standing};
+use crate::denial::Proofs;
 use crate::policy::{NSID_SIZE_MAX, Peer, Policy, Transport, UDP_PAYLOAD_SIZE_MIN};
 use crate::suffixes::Suffixes;
 use crate::transfer::{Transfer, Wanted};
@@ -61,11 +62,17 @@ pub(crate) struct Scratch {
     suffixes: Suffixes,
     compressor: Compressor,
     chain: Vec<NameBuf>,
+    proofs: Proofs,
 }
 
 impl Scratch {
     pub(crate) fn new() -> Scratch {
-        Scratch { suffixes: Suffixes::new(), compressor: Compressor::new(), chain: Vec::with_capacity(CHAIN_MAX) }
+        Scratch {
+            suffixes: Suffixes::new(),
+            compressor: Compressor::new(),
+            chain: Vec::with_capacity(CHAIN_MAX),
+            proofs: Proofs::default(),
+        }
     }
 }
 
@@ -102,7 +109,7 @@ impl View {
         transport: Transport,
         out: &mut [u8],
     ) -> Outcome {
-        let View { catalog, zones, scratch: Scratch { suffixes, compressor, chain } } = self;
+        let View { catalog, zones, scratch: Scratch { suffixes, compressor, chain, proofs } } = self;
         let Question { qname, qtype, qclass } = question;
         suffixes.set(qname, catalog.hasher());
         let labels = suffixes.label_count();
@@ -147,8 +154,10 @@ impl View {
         let Some(mut writer) = envelope.open(out, compressor) else { return Outcome::Silent };
         let qtype = if wanted.is_some() { RType::SOA } else { qtype };
         chain.clear();
+        proofs.clear();
         let with_signatures = envelope.wants_signatures();
-        let kind = Answer { zone, hasher, writer: &mut writer, suffixes, chain, with_signatures }.run(qname, qtype);
+        let answer = Answer { zone, hasher, writer: &mut writer, suffixes, chain, with_signatures, proofs };
+        let kind = answer.run(qname, qtype);
         envelope.close(writer, kind)
     }
 }

@@ -52,8 +52,13 @@ impl Table {
         }
     }
 
-    /// The slots, no more of them than wanted.
-    pub(crate) fn finish(mut self) -> Vec<Slot> {
+    /// The slots of the nodes that `is_wanted` agrees to, no more than needed.
+    pub(crate) fn finish(mut self, is_wanted: impl Fn(u32) -> bool) -> Vec<Slot> {
+        self.slots.iter_mut().filter(|entry| **entry != FREE && !is_wanted(offset_of(**entry))).for_each(|entry| {
+            *entry = FREE;
+            self.len -= 1;
+        });
+        // All are put in anew, so that the gaps do no harm.
         self.resize(slots_for(self.len));
         self.slots
     }
@@ -71,7 +76,13 @@ impl Table {
 impl<'t> Slots<'t> {
     /// The offset of the node with this hash that `is_it` agrees to.
     #[inline]
-    pub(crate) fn find(self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find(self, hash: u64, is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        self.place(hash, is_it).map(|at| offset_of(self.0[at]))
+    }
+
+    /// The place of the slot with that node.
+    #[inline]
+    pub(crate) fn place(self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<usize> {
         let tag = tag_of(hash);
         let mut at = first(tag, self.0.len());
         loop {
@@ -80,10 +91,16 @@ impl<'t> Slots<'t> {
                 return None;
             }
             if self::tag(entry) == tag && is_it(offset_of(entry)) {
-                return Some(offset_of(entry));
+                return Some(at);
             }
             at = next(at, self.0.len());
         }
+    }
+
+    /// The places and offsets of all nodes.
+    pub(crate) fn nodes(self) -> impl Iterator<Item = (usize, u32)> {
+        let used = self.0.iter().enumerate().filter(|(_, entry)| **entry != FREE);
+        used.map(|(at, entry)| (at, offset_of(*entry)))
     }
 
     /// Where a search for the hash starts; to have it come into the cache.
@@ -160,7 +177,7 @@ mod tests {
             if count > 2 {
                 table.replace(hash(2), 12, 77_777);
             }
-            let slots = table.finish();
+            let slots = table.finish(|_| true);
             assert_eq!(slots.len(), slots_for(count as usize));
             let find = |i: u32, wanted: u32| Slots(&slots).find(hash(i), |offset| offset == wanted);
             for i in 1..=count {

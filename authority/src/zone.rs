@@ -5,6 +5,7 @@ use core::fmt;
 use nss_wire::{Class, Name, RType, Record};
 
 use crate::arena::{Node, NodeKind, RRset, read_u32};
+use crate::denial::{Denial, Denier};
 use crate::lookup::{self, Found, InTable, Tables};
 use crate::suffixes::{HashSeed, Suffixes};
 use crate::table::Slots;
@@ -34,6 +35,7 @@ pub(crate) struct Parts {
     pub(crate) apex_labels: usize,
     pub(crate) class: Class,
     pub(crate) seed: HashSeed,
+    pub(crate) denial: Denial,
 }
 
 impl Zone {
@@ -138,6 +140,12 @@ impl Zone {
     /// Where a name at or below the apex stands; `suffixes` are hashed with [`Zone::seed`].
     pub(crate) fn find(&self, suffixes: &Suffixes) -> Found<'_> {
         lookup::find(self.tables(), suffixes)
+    }
+
+    /// What proves that something doesn't exist.
+    pub(crate) fn denier(&self) -> Denier<'_> {
+        let Tables { arena, slots, .. } = self.tables();
+        Denier { arena, slots, denial: &self.parts.denial }
     }
 
     pub(crate) fn tables(&self) -> Tables<'_> {

@@ -20,6 +20,8 @@ const TOOLS: &[Tool] = &[
     Tool { program: "kzonecheck", package: "knot-dnssecutils" },
     Tool { program: "named", package: "bind9" },
     Tool { program: "named-compilezone", package: "bind9-utils" },
+    Tool { program: "dnssec-keygen", package: "bind9-utils" },
+    Tool { program: "dnssec-signzone", package: "bind9-utils" },
     Tool { program: "dig", package: "bind9-dnsutils" },
     Tool { program: "dnsperf", package: "dnsperf" },
     Tool { program: "drill", package: "ldnsutils" },

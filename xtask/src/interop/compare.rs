@@ -177,9 +177,11 @@ fn is_referral(answer: &Answer) -> bool {
 
 /// The authority section without the NS RRset of the zone itself, which an authoritative answer may have.
 fn required_authority(answer: &Answer, apex: Name<'_>) -> Section {
-    let optional = |rr: &Rr| answer.authoritative && rr.is(RType::NS) && apex.is_at_or_below(rr.owner.as_name());
+    // With its signatures, whose data starts with the type that they cover (RFC 4034 §3.1).
+    let is_ns = |rr: &Rr| rr.is(RType::NS) || rr.is(RType::RRSIG) && rr.rdata.starts_with(&RType::NS.0.to_be_bytes());
+    let optional = |rr: &Rr| answer.authoritative && is_ns(rr) && apex.is_at_or_below(rr.owner.as_name());
     // A chain that leaves this zone may end in another one, whose NS RRset is as optional.
-    let chained = |rr: &Rr| answer.authoritative && rr.is(RType::NS) && !answer.answer.is_empty();
+    let chained = |rr: &Rr| answer.authoritative && is_ns(rr) && !answer.answer.is_empty();
     answer.authority.iter().filter(|rr| !optional(rr) && !chained(rr)).cloned().collect()
 }
 

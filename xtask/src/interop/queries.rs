@@ -22,10 +22,12 @@ fn query(rng: &mut StdRng, zone: &Zone) -> Query {
     } else {
         *QTYPES.choose(rng).expect("not empty")
     };
-    let edns = rng.random_bool(0.5).then(|| Edns {
+    // Signed zones are there to be asked for their signatures.
+    let (edns, dnssec_ok) = if zone.signing.is_some() { (0.9, 0.8) } else { (0.5, 0.3) };
+    let edns = rng.random_bool(edns).then(|| Edns {
         payload_size: *[0, 512, 700, 1232, 1232, 4096].choose(rng).expect("not empty"),
         version: u8::from(rng.random_bool(0.02)),
-        dnssec_ok: rng.random_bool(0.3),
+        dnssec_ok: rng.random_bool(dnssec_ok),
     });
     Query {
         id: rng.random(),

@@ -16,6 +16,17 @@ pub(crate) struct Zone {
     pub(crate) text: String,
     /// Owners and targets, in no order.
     pub(crate) names: Vec<NameBuf>,
+    /// How the zone is signed before it is served.
+    pub(crate) signing: Option<Signing>,
+}
+
+/// How the names that a zone does not have are denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signing {
+    Nsec,
+    Nsec3,
+    /// NSEC3 that leaves out delegations without DS (RFC 5155 §6).
+    OptOut,
 }
 
 /// Labels of all owners; `*` makes wildcards, the capital letters test that case does not matter.
@@ -48,8 +59,14 @@ pub(crate) fn generate(seed: u64, count: usize) -> Vec<Zone> {
             let cut = cuts.choose(&mut plan.rng).map(|cut| cut.as_name().to_lowercase());
             child = cut.filter(|cut| zones.iter().all(|zone| zone.apex != *cut));
         }
+        let signing = match plan.rng.random_range(0..6) {
+            0 => Some(Signing::Nsec),
+            1 => Some(Signing::Nsec3),
+            2 => Some(Signing::OptOut),
+            _ => None,
+        };
         let name = apex.to_string().trim_end_matches('.').to_ascii_lowercase();
-        zones.push(Zone { name, apex, text: plan.text, names: plan.targets.into_iter().collect() });
+        zones.push(Zone { name, apex, text: plan.text, names: plan.targets.into_iter().collect(), signing });
     }
     zones
 }

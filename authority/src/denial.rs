@@ -1,0 +1,439 @@
+//! Which NSEC or NSEC3 records prove that something does not exist (RFC 4035 §3.1.3, RFC 5155 §7.2).
+//!
+//! What can be known when the zone is built is: the chain in its order, and for each existing name the NSEC3 records that
+//! match or cover the name and the wildcard below it. So a query costs one hash at most, that of the next closer name.
+
+use nss_wire::{Name, NameBuf, RType};
+use sha1::{Digest, Sha1};
+
+use crate::arena::{Node, NodeKind, read_u32};
+use crate::finding::{FindingKind, Findings};
+use crate::suffixes::Suffixes;
+use crate::table::Slots;
+
+/// Additional iterations of the NSEC3 hash that a zone may ask for: each is paid for by the server with every question
+/// for a name that does not exist. RFC 9276 §3.1 wants none; 150 is where other servers draw the line.
+pub const NSEC3_ITERATIONS_MAX: u16 = 150;
+
+/// Octets of an NSEC3 hash; SHA-1 is the only algorithm there is (RFC 5155 §11).
+const HASH_SIZE: usize = 20;
+
+/// How the names of a zone are denied, and where in its arena that stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Denial {
+    /// The zone has no complete way of doing it.
+    #[default]
+    None,
+    /// The nodes with NSEC records in canonical order, four octets each.
+    Nsec { at: usize, count: usize },
+    /// The NSEC3 records in the order of their hashes; then for each slot of the hash table what is known of its name.
+    Nsec3 { at: usize, count: usize, known_at: usize, hash: Nsec3Hash },
+}
+
+/// The parameters of NSEC3 (RFC 5155 §3.1).
+#[derive(Clone, Debug)]
+pub(crate) struct Nsec3Hash {
+    iterations: u16,
+    salt: Box<[u8]>,
+}
+
+impl Nsec3Hash {
+    /// Reads NSEC3PARAM RDATA, or the beginning of NSEC3 RDATA; `None` for algorithms other than SHA-1.
+    fn read(rdata: &[u8]) -> Option<Nsec3Hash> {
+        let &[1, _, high, low, salt_size, ref rest @ ..] = rdata else { return None };
+        let salt = rest.get(..usize::from(salt_size))?.into();
+        Some(Nsec3Hash { iterations: u16::from_be_bytes([high, low]), salt })
+    }
+
+    fn is_same(&self, other: &Nsec3Hash) -> bool {
+        (self.iterations, &self.salt) == (other.iterations, &other.salt)
+    }
+
+    /// The hash of a name in lower case (RFC 5155 §5).
+    fn hash(&self, wire: &[u8]) -> [u8; HASH_SIZE] {
+        let step = |octets: &[u8]| Sha1::new().chain_update(octets).chain_update(&self.salt).finalize();
+        let mut hash = step(wire);
+        for _ in 0..self.iterations {
+            hash = step(&hash);
+        }
+        hash.into()
+    }
+}
+
+/// An NSEC3 record of the chain that was decided on.
+struct Link {
+    hash: [u8; HASH_SIZE],
+    node: u32,
+}
+
+/// What is made of a zone's records.
+pub(crate) struct Made {
+    pub(crate) denial: Denial,
+    /// What `denial` refers to, to stand at the end of the arena.
+    pub(crate) octets: Vec<u8>,
+}
+
+/// Looks through the nodes of a signed zone; offsets in the result count from `at`, where its octets will stand.
+pub(crate) fn make(
+    arena: &[u8],
+    apex: u32,
+    order: &[u32],
+    slots: Slots<'_>,
+    at: usize,
+    findings: &mut Findings,
+) -> Made {
+    let apex = Node::at(arena, apex);
+    if apex.rrset(RType::DNSKEY).is_none() {
+        return Made { denial: Denial::None, octets: Vec::new() };
+    }
+    let parameters = apex.rrset(RType::NSEC3PARAM).into_iter().flat_map(|rrset| rrset.rdatas());
+    for hash in parameters.filter_map(Nsec3Hash::read) {
+        if hash.iterations > NSEC3_ITERATIONS_MAX {
+            let kind = FindingKind::Nsec3Iterations { iterations: hash.iterations, limit: NSEC3_ITERATIONS_MAX };
+            findings.push(kind, &apex.owner().to_buf(), 0);
+            continue;
+        }
+        let chain = chain(arena, order, &hash);
+        if !chain.is_empty() {
+            return nsec3(arena, order, slots, at, hash, &chain);
+        }
+    }
+    let is_linked = |node: &Node<'_>| node.kind() != NodeKind::Occluded && node.rrset(RType::NSEC).is_some();
+    let nodes: Vec<u32> =
+        order.iter().map(|&offset| Node::at(arena, offset)).filter(is_linked).map(Node::offset).collect();
+    if nodes.is_empty() {
+        return Made { denial: Denial::None, octets: Vec::new() };
+    }
+    let octets = nodes.iter().flat_map(|node| node.to_le_bytes()).collect();
+    Made { denial: Denial::Nsec { at, count: nodes.len() }, octets }
+}
+
+/// The NSEC3 records with these parameters by their hashes.
+fn chain(arena: &[u8], order: &[u32], hash: &Nsec3Hash) -> Vec<Link> {
+    let mut chain = Vec::new();
+    for node in order.iter().map(|&offset| Node::at(arena, offset)) {
+        let Some(rrset) = node.rrset(RType::NSEC3) else { continue };
+        let is_ours = |rdata| Nsec3Hash::read(rdata).is_some_and(|other| other.is_same(hash));
+        if let Some(hash) = hash_of_owner(node.owner()).filter(|_| rrset.rdatas().any(is_ours)) {
+            chain.push(Link { hash, node: node.offset() });
+        }
+    }
+    chain.sort_unstable_by_key(|link| link.hash);
+    chain
+}
+
+/// What the first label of an NSEC3 record's owner says: 32 characters of base32hex (RFC 5155 §3).
+fn hash_of_owner(owner: Name<'_>) -> Option<[u8; HASH_SIZE]> {
+    let label = owner.labels().next().filter(|label| label.len() == 32)?;
+    let mut hash = [0; HASH_SIZE];
+    for (five, characters) in hash.chunks_exact_mut(5).zip(label.chunks_exact(8)) {
+        let mut bits = 0u64;
+        for character in characters {
+            let digit = match character.to_ascii_lowercase() {
+                digit @ b'0'..=b'9' => digit - b'0',
+                letter @ b'a'..=b'v' => letter - b'a' + 10,
+                _ => return None,
+            };
+            bits = bits << 5 | u64::from(digit);
+        }
+        five.copy_from_slice(&bits.to_be_bytes()[3..]);
+    }
+    Some(hash)
+}
+
+/// What is known of an existing name: which NSEC3 record matches or covers it, and which the wildcard below it.
+#[derive(Clone, Copy)]
+struct Known {
+    own: u32,
+    wildcard: u32,
+}
+
+/// Set in a member of [`Known`] if the record matches; it covers otherwise.
+const MATCHES: u32 = 1 << 31;
+/// Nothing is known.
+const NOTHING: u32 = MATCHES - 1;
+const KNOWN_SIZE: usize = 8;
+const LINK_SIZE: usize = HASH_SIZE + 4;
+
+fn nsec3(arena: &[u8], order: &[u32], slots: Slots<'_>, at: usize, hash: Nsec3Hash, chain: &[Link]) -> Made {
+    let mut octets = Vec::with_capacity(LINK_SIZE * chain.len() + KNOWN_SIZE * slots.0.len());
+    for link in chain {
+        octets.extend_from_slice(&link.hash);
+        octets.extend_from_slice(&link.node.to_le_bytes());
+    }
+    let links = Links { octets: octets.as_slice() };
+    let mut known = vec![Known { own: NOTHING, wildcard: NOTHING }; slots.0.len()];
+    let hashed: std::collections::HashSet<u32> = order.iter().copied().collect();
+    for (place, node) in slots.nodes().filter(|(_, offset)| hashed.contains(offset)) {
+        let node = Node::at(arena, node);
+        if node.kind() == NodeKind::Occluded {
+            continue;
+        }
+        let owner = node.owner().to_lowercase();
+        known[place].own = links.at(&hash.hash(owner.as_name().as_wire()));
+        if let Some(wildcard) = wildcard_below(owner.as_name()) {
+            known[place].wildcard = links.at(&hash.hash(wildcard.as_name().as_wire()));
+        }
+    }
+    let (count, known_at) = (chain.len(), at + octets.len());
+    for Known { own, wildcard } in known {
+        octets.extend_from_slice(&own.to_le_bytes());
+        octets.extend_from_slice(&wildcard.to_le_bytes());
+    }
+    Made { denial: Denial::Nsec3 { at, count, known_at, hash }, octets }
+}
+
+/// `*` below a name, if there is room for it.
+fn wildcard_below(name: Name<'_>) -> Option<NameBuf> {
+    let wire = name.as_wire();
+    let mut octets = [0; nss_wire::name::NAME_SIZE_MAX];
+    let octets = octets.get_mut(..2 + wire.len())?;
+    octets[..2].copy_from_slice(b"\x01*");
+    octets[2..].copy_from_slice(wire);
+    Name::from_wire_exact(octets).ok().map(|name| name.to_buf())
+}
+
+/// NSEC3 records in the order of their hashes.
+#[derive(Clone, Copy)]
+struct Links<'z> {
+    octets: &'z [u8],
+}
+
+impl Links<'_> {
+    /// Which record matches a hash, then with [`MATCHES`], or covers it.
+    fn at(self, hash: &[u8; HASH_SIZE]) -> u32 {
+        let (links, _) = self.octets.as_chunks::<LINK_SIZE>();
+        let after = links.partition_point(|link| link[..HASH_SIZE] <= hash[..]);
+        // What comes before the first is covered by the last (RFC 5155 §1.3).
+        let Some(before) = after.checked_sub(1) else { return links.len() as u32 - 1 };
+        let matches = if links[before][..HASH_SIZE] == hash[..] { MATCHES } else { 0 };
+        before as u32 | matches
+    }
+
+    fn node(self, at: u32) -> Option<u32> {
+        let start = LINK_SIZE * (at & !MATCHES) as usize + HASH_SIZE;
+        self.octets.get(start..start + 4).map(|octets| read_u32(octets, 0))
+    }
+}
+
+/// What has to be proved about the name that is held by [`Suffixes`].
+#[derive(Clone, Copy)]
+pub(crate) enum Claim {
+    /// Neither it nor a wildcard for it exists; its closest encloser has so many labels.
+    NoName { encloser: usize },
+    /// It exists, and the type does not. Also a cut without DS, which has so many labels.
+    NoType { labels: usize, node: u32 },
+    /// It does not exist and the wildcard for it is used.
+    Expanded { encloser: usize },
+    /// It does not exist and the wildcard for it has not the type.
+    NoTypeAtWildcard { encloser: usize, wildcard: u32 },
+}
+
+/// The nodes whose NSEC or NSEC3 records are the proofs of an answer, each once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proofs {
+    nodes: [u32; Proofs::MAX],
+    len: usize,
+}
+
+impl Proofs {
+    /// One for each alias that a wildcard made, and three for the end of the chain.
+    const MAX: usize = crate::answer::CHAIN_MAX + 4;
+
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    pub(crate) fn nodes(&self) -> &[u32] {
+        &self.nodes[..self.len]
+    }
+
+    fn push(&mut self, node: Option<u32>) {
+        if let Some(node) = node.filter(|node| !self.nodes().contains(node))
+            && let Some(place) = self.nodes.get_mut(self.len)
+        {
+            *place = node;
+            self.len += 1;
+        }
+    }
+}
+
+/// What the records that deny something are found with.
+#[derive(Clone, Copy)]
+pub(crate) struct Denier<'z> {
+    pub(crate) arena: &'z [u8],
+    pub(crate) slots: Slots<'z>,
+    pub(crate) denial: &'z Denial,
+}
+
+impl<'z> Denier<'z> {
+    /// The type of the records that prove something.
+    pub(crate) fn rtype(self) -> RType {
+        match self.denial {
+            Denial::None | Denial::Nsec { .. } => RType::NSEC,
+            Denial::Nsec3 { .. } => RType::NSEC3,
+        }
+    }
+
+    /// Adds the proofs of a claim.
+    pub(crate) fn prove(self, claim: Claim, suffixes: &Suffixes, proofs: &mut Proofs) {
+        match self.denial {
+            Denial::None => {}
+            &Denial::Nsec { at, count } => {
+                let nodes = Nsecs { arena: self.arena, nodes: &self.arena[at..at + 4 * count] };
+                nodes.prove(claim, suffixes, proofs);
+            }
+            Denial::Nsec3 { at, count, known_at, hash } => {
+                let links = Links { octets: &self.arena[*at..at + LINK_SIZE * count] };
+                Nsec3s { denier: self, links, known_at: *known_at, hash }.prove(claim, suffixes, proofs);
+            }
+        }
+    }
+}
+
+/// NSEC records in canonical order.
+struct Nsecs<'z> {
+    arena: &'z [u8],
+    nodes: &'z [u8],
+}
+
+impl Nsecs<'_> {
+    /// RFC 4035 §3.1.3.
+    fn prove(&self, claim: Claim, suffixes: &Suffixes, proofs: &mut Proofs) {
+        let labels = suffixes.label_count();
+        match claim {
+            Claim::NoName { encloser } => {
+                proofs.push(self.at(name(suffixes, labels)));
+                if let Some(wildcard) = wildcard_below(name(suffixes, encloser)) {
+                    proofs.push(self.at(wildcard.as_name()));
+                }
+            }
+            // An empty non-terminal has none of its own; the one before it says that there is something below.
+            Claim::NoType { labels, node } => match Node::at(self.arena, node).rrset(RType::NSEC) {
+                Some(_) => proofs.push(Some(node)),
+                None => proofs.push(self.at(name(suffixes, labels))),
+            },
+            Claim::Expanded { .. } => proofs.push(self.at(name(suffixes, labels))),
+            Claim::NoTypeAtWildcard { wildcard, .. } => {
+                proofs.push(Some(wildcard));
+                proofs.push(self.at(name(suffixes, labels)));
+            }
+        }
+    }
+
+    /// The node whose NSEC record matches or covers a name.
+    fn at(&self, name: Name<'_>) -> Option<u32> {
+        let (nodes, _) = self.nodes.as_chunks::<4>();
+        let after = nodes.partition_point(|node| Node::at(self.arena, read_u32(node, 0)).owner() <= name);
+        nodes.get(after.checked_sub(1)?).map(|node| read_u32(node, 0))
+    }
+}
+
+fn name(suffixes: &Suffixes, labels: usize) -> Name<'_> {
+    Name::from_wire(suffixes.wire(labels)).expect("the suffix of a name is a name").0
+}
+
+struct Nsec3s<'z, 'd> {
+    denier: Denier<'z>,
+    links: Links<'z>,
+    known_at: usize,
+    hash: &'d Nsec3Hash,
+}
+
+impl Nsec3s<'_, '_> {
+    /// RFC 5155 §7.2.
+    fn prove(&self, claim: Claim, suffixes: &Suffixes, proofs: &mut Proofs) {
+        match claim {
+            Claim::NoName { encloser } => {
+                let encloser = self.encloser(encloser, suffixes, proofs);
+                proofs.push(self.links.node(self.known(suffixes, encloser).wildcard));
+            }
+            Claim::NoType { labels, .. } => {
+                let own = self.known(suffixes, labels).own;
+                if own & MATCHES > 0 {
+                    proofs.push(self.links.node(own));
+                } else if labels > 0 {
+                    // Opt-out: the name is not in the chain (RFC 5155 §7.2.4).
+                    self.encloser(labels - 1, suffixes, proofs);
+                }
+            }
+            Claim::Expanded { encloser } => proofs.push(self.covering(encloser + 1, suffixes)),
+            Claim::NoTypeAtWildcard { encloser, .. } => {
+                let encloser = self.encloser(encloser, suffixes, proofs);
+                proofs.push(self.links.node(self.known(suffixes, encloser).wildcard));
+            }
+        }
+    }
+
+    /// The closest encloser proof (RFC 5155 §7.2.1); returns the labels of the encloser that has a matching record.
+    ///
+    /// That is not the closest encloser itself where opt-out leaves empty non-terminals out of the chain.
+    fn encloser(&self, labels: usize, suffixes: &Suffixes, proofs: &mut Proofs) -> usize {
+        let mut encloser = labels;
+        loop {
+            let own = self.known(suffixes, encloser).own;
+            if own & MATCHES > 0 {
+                proofs.push(self.links.node(own));
+                break;
+            }
+            match encloser.checked_sub(1) {
+                Some(above) => encloser = above,
+                None => return labels,
+            }
+        }
+        proofs.push(self.covering(encloser + 1, suffixes));
+        encloser
+    }
+
+    /// The node whose NSEC3 record covers a suffix.
+    fn covering(&self, labels: usize, suffixes: &Suffixes) -> Option<u32> {
+        let known = self.known(suffixes, labels).own;
+        let at = if known == NOTHING { self.links.at(&self.hash.hash(suffixes.wire(labels))) } else { known };
+        self.links.node(at)
+    }
+
+    fn known(&self, suffixes: &Suffixes, labels: usize) -> Known {
+        let Denier { arena, slots, .. } = self.denier;
+        let wire = suffixes.wire(labels);
+        let place = slots.place(suffixes.hash(labels), |offset| Node::at(arena, offset).is_owned_by(wire));
+        let Some(place) = place else { return Known { own: NOTHING, wildcard: NOTHING } };
+        let at = self.known_at + KNOWN_SIZE * place;
+        Known { own: read_u32(arena, at), wildcard: read_u32(arena, at + 4) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_5155_appendix_a_names_are_hashed_with_salt_and_iterations() {
+        let hash = Nsec3Hash { iterations: 12, salt: [0xaa, 0xbb, 0xcc, 0xdd].into() };
+        for (name, label) in [
+            ("example.", "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom"),
+            ("a.example.", "35mthgpgcu1qg68fab165klnsnk3dpvl"),
+            ("*.w.example.", "r53bq7cc2uvmubfu5ocmm6pers9tk9en"),
+            ("x.y.w.example.", "2vptu5timamqttgl4luu9kg21e0aor3s"),
+        ] {
+            let name: NameBuf = name.parse().unwrap();
+            let owner: NameBuf = format!("{label}.example.").parse().unwrap();
+            assert_eq!(hash_of_owner(owner.as_name()), Some(hash.hash(name.as_name().as_wire())), "{name}");
+        }
+        let other: NameBuf = "0p9mhaveqvm6t7vbl5lop2u3t2rp3tow.example.".parse().unwrap();
+        assert_eq!(hash_of_owner(other.as_name()), None);
+    }
+
+    #[test]
+    fn a_hash_is_matched_or_covered_by_the_one_before_it_around_the_end() {
+        let mut octets = Vec::new();
+        for (first, node) in [(10u8, 4u32), (20, 5), (30, 6)] {
+            octets.extend_from_slice(&[first; HASH_SIZE]);
+            octets.extend_from_slice(&node.to_le_bytes());
+        }
+        let links = Links { octets: &octets };
+        for (first, at, node) in [(10, MATCHES, 4), (11, 0, 4), (20, 1 | MATCHES, 5), (31, 2, 6), (9, 2, 6)] {
+            let found = links.at(&[first; HASH_SIZE]);
+            assert_eq!((found, links.node(found)), (at, Some(node)), "{first}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What does not exist, and the NSEC or NSEC3 records that prove it: the zones and answers of RFC 4035 and RFC 5155.
+//!
+//! The next names and signatures in the records are made up: a server passes them on without a look at them.
+
+mod story;
+
+use nss_authority::{FindingKind, Severity};
+use nss_wire::RType;
+use nss_wire::message::{EdnsFlags, Reader, Section};
+use story::Story;
+
+/// RFC 4035 appendix A and RFC 5155 appendix A, without what denies names.
+const EXAMPLE: &str = r"
+    example.         SOA    ns1.example. bugs.x.w.example. 1081539377 3600 300 3600000 3600
+    example.         NS     ns1.example.
+    example.         NS     ns2.example.
+    example.         MX     1 xx.example.
+    example.         DNSKEY \# 5 0101030d00
+    a.example.       NS     ns1.a.example.
+    a.example.       NS     ns2.a.example.
+    a.example.       DS     57855 5 1 00000000000000000000000000000000000000ff
+    ns1.a.example.   A      192.0.2.5
+    ns2.a.example.   A      192.0.2.6
+    ai.example.      A      192.0.2.9
+    b.example.       NS     ns1.b.example.
+    ns1.b.example.   A      192.0.2.7
+    ns1.example.     A      192.0.2.1
+    ns2.example.     A      192.0.2.2
+    *.w.example.     MX     1 ai.example.
+    x.w.example.     MX     1 xx.example.
+    x.y.w.example.   MX     1 xx.example.
+    xx.example.      A      192.0.2.10
+";
+
+fn nsec() -> String {
+    let owners = [
+        "example",
+        "a.example",
+        "ai.example",
+        "b.example",
+        "ns1.example",
+        "ns2.example",
+        "*.w.example",
+        "x.w.example",
+        "x.y.w.example",
+        "xx.example",
+    ];
+    let records = owners.map(|owner| format!(r"{owner}. NSEC \# 1 00"));
+    format!("{EXAMPLE}\n{}", records.join("\n"))
+}
+
+/// Owners of the records with salt aabbccdd and 12 iterations; b.example is opted out.
+const NSEC3_OWNERS: [&str; 11] = [
+    "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom",
+    "2t7b4g4vsa5smi47k61mv5bv1a22bojr",
+    "2vptu5timamqttgl4luu9kg21e0aor3s",
+    "35mthgpgcu1qg68fab165klnsnk3dpvl",
+    "b4um86eghhds6nea196smvmlo4ors995",
+    "gjeqe526plbf1g8mklp59enfd789njgi",
+    "ji6neoaepv8b5o6k4ev33abha8ht9fgc",
+    "k8udemvp1j2f7eg6jebps17vp3n8i58h",
+    "q04jkcevqvmu85r014c7dkba38o0ji5r",
+    "r53bq7cc2uvmubfu5ocmm6pers9tk9en",
+    "t644ebqk9bibcna874givr6joj62mlhv",
+];
+
+fn nsec3() -> String {
+    let rdata = format!("0101000c04aabbccdd14{}", "00".repeat(20));
+    let records = NSEC3_OWNERS.map(|owner| format!(r"{owner}.example. NSEC3 \# 30 {rdata}"));
+    format!("{EXAMPLE}\nexample. NSEC3PARAM \\# 9 0100000c04aabbccdd\n{}", records.join("\n"))
+}
+
+/// Asks with DO; the code, then the owners of the records that deny, `.example.` left out and `@` for the apex.
+#[track_caller]
+fn check(zone: &str, question: &str, expected: &str) {
+    let mut story = Story::new(&[zone]).with_edns(1232, EdnsFlags::DO);
+    let (name, rtype) = question.split_once(' ').unwrap();
+    let (reply, octets) = story.ask(&story::query(&name.parse().unwrap(), rtype.parse().unwrap(), story.edns));
+    let mut reader = Reader::new(&octets).unwrap();
+    let mut denials = Vec::new();
+    while let Some(record) = reader.record().unwrap() {
+        if matches!(record.rtype, RType::NSEC | RType::NSEC3) {
+            assert_eq!(record.section, Section::Authority, "{question}");
+            let owner = record.owner.to_buf().to_string().to_lowercase();
+            denials.push(owner.strip_suffix(".example.").unwrap_or("@").to_owned());
+        }
+    }
+    denials.sort();
+    let found = format!("{} {}", reply.rcode, denials.join(" "));
+    assert_eq!(found.trim_end(), expected, "{question}");
+    // Whoever does not ask for them does not get them.
+    story.edns = None;
+    let (_, octets) = story.ask(&story::query(&name.parse().unwrap(), rtype.parse().unwrap(), None));
+    let mut reader = Reader::new(&octets).unwrap();
+    while let Some(record) = reader.record().unwrap() {
+        assert!(!matches!(record.rtype, RType::NSEC | RType::NSEC3), "{question}");
+    }
+}
+
+#[test]
+fn rfc_4035_appendix_b_2_a_name_error_denies_the_name_and_the_wildcard() {
+    check(&nsec(), "ml.example. A", "NXDOMAIN @ b");
+    check(&nsec(), "aa.example. A", "NXDOMAIN @ a");
+    check(&nsec(), "zz.example. A", "NXDOMAIN @ xx");
+    // Below the last existing name both are denied by one record, which is there once.
+    check(&nsec(), "a.b.c.xx.example. A", "NXDOMAIN xx");
+}
+
+#[test]
+fn rfc_4035_appendix_b_3_no_data_shows_what_the_name_has() {
+    check(&nsec(), "ns1.example. MX", "NOERROR ns1");
+    // An empty non-terminal has no record; the one before it shows that there is something below.
+    check(&nsec(), "y.w.example. A", "NOERROR x.w");
+}
+
+#[test]
+fn rfc_4035_appendix_b_4_and_5_a_referral_has_ds_or_denies_it() {
+    check(&nsec(), "mc.a.example. MX", "NOERROR");
+    check(&nsec(), "mc.b.example. MX", "NOERROR b");
+    check(&nsec(), "b.example. DS", "NOERROR b");
+}
+
+#[test]
+fn rfc_4035_appendix_b_6_and_7_a_wildcard_denies_the_name_itself() {
+    check(&nsec(), "a.z.w.example. MX", "NOERROR x.y.w");
+    check(&nsec(), "a.z.w.example. AAAA", "NOERROR *.w x.y.w");
+    check(&nsec(), "*.w.example. MX", "NOERROR");
+}
+
+#[test]
+fn rfc_4035_appendix_b_8_a_child_denies_its_own_ds() {
+    check(&nsec(), "example. DS", "NOERROR @");
+}
+
+#[test]
+fn rfc_5155_appendix_b_1_a_name_error_has_encloser_next_closer_and_wildcard() {
+    let proof =
+        "NXDOMAIN 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom 35mthgpgcu1qg68fab165klnsnk3dpvl b4um86eghhds6nea196smvmlo4ors995";
+    check(&nsec3(), "a.c.x.w.example. A", proof);
+    check(&nsec3(), "a.c.X.w.EXAMPLE. A", proof);
+}
+
+#[test]
+fn rfc_5155_appendix_b_2_no_data_shows_what_the_name_has() {
+    check(&nsec3(), "ns1.example. MX", "NOERROR 2t7b4g4vsa5smi47k61mv5bv1a22bojr");
+    check(&nsec3(), "y.w.example. A", "NOERROR ji6neoaepv8b5o6k4ev33abha8ht9fgc");
+}
+
+#[test]
+fn rfc_5155_appendix_b_3_a_referral_out_of_the_chain_has_the_closest_provable_encloser() {
+    // The RFC's delegation without DS is c.example; b.example falls into another gap.
+    let zone = nsec3() + "\nc.example. NS ns1.c.example.\nns1.c.example. A 192.0.2.7";
+    let proof = "NOERROR 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom 35mthgpgcu1qg68fab165klnsnk3dpvl";
+    check(&zone, "mc.c.example. MX", proof);
+    check(&zone, "c.example. DS", proof);
+    check(&zone, "mc.a.example. MX", "NOERROR");
+}
+
+#[test]
+fn rfc_5155_appendix_b_4_and_5_a_wildcard_denies_the_next_closer_name() {
+    check(&nsec3(), "a.z.w.example. MX", "NOERROR q04jkcevqvmu85r014c7dkba38o0ji5r");
+    check(
+        &nsec3(),
+        "a.z.w.example. AAAA",
+        "NOERROR k8udemvp1j2f7eg6jebps17vp3n8i58h q04jkcevqvmu85r014c7dkba38o0ji5r r53bq7cc2uvmubfu5ocmm6pers9tk9en",
+    );
+}
+
+#[test]
+fn rfc_5155_appendix_b_6_a_child_denies_its_own_ds() {
+    check(&nsec3(), "example. DS", "NOERROR 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom");
+}
+
+#[test]
+fn rfc_5155_section_7_2_8_the_owner_of_an_nsec3_record_is_no_name() {
+    let name = format!("{}.example.", NSEC3_OWNERS[0]);
+    let mut story = Story::new(&[&nsec3()]);
+    for rtype in ["NSEC3", "A", "ANY"] {
+        story.check(&format!("{name} {rtype}"), "NXDOMAIN aa\nauthority example. 3600 SOA");
+    }
+    // A transfer has it nevertheless.
+    let (zone, _) = story::build(&nsec3()).unwrap();
+    assert_eq!(zone.records().filter(|record| record.rtype == RType::NSEC3).count(), 11);
+}
+
+#[test]
+fn a_chain_of_aliases_that_wildcards_made_denies_each_of_them() {
+    let zone = nsec()
+        + "\n*.one.example. CNAME x.two.example.\n*.two.example. CNAME x.three.example.
+        *.one.example. NSEC \\# 1 00\n*.two.example. NSEC \\# 1 00";
+    check(&zone, "x.one.example. A", "NXDOMAIN *.one *.two @");
+}
+
+#[test]
+fn a_zone_without_dnskey_is_not_signed_whatever_else_it_has() {
+    let zone = nsec().replace("DNSKEY", "TYPE65280");
+    check(&zone, "ml.example. A", "NXDOMAIN");
+}
+
+#[test]
+fn rfc_9276_section_3_1_iterations_are_limited() {
+    let with = |iterations: u16| story::build(&nsec3().replace("000c04", &format!("{iterations:04x}04")));
+    assert!(with(150).is_ok());
+    let findings = with(151).unwrap_err();
+    assert_eq!((findings.len(), findings[0].severity), (1, Severity::Error));
+    assert!(matches!(findings[0].kind, FindingKind::Nsec3Iterations { iterations: 151, limit: 150 }));
+}
