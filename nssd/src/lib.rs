@@ -2,7 +2,8 @@
 //! `nss-authority`.
 //!
 //! With only the feature `control` this crate is the types and the client of the daemon's control socket,
-//! for programs that drive it; the feature `daemon`, on by default, is the daemon itself.
+//! for programs that drive it; the feature `daemon`, on by default, is the daemon itself. The feature `mmsg` is
+//! the batch socket calls alone, for programs that measure it.
 //!
 //! ```no_run
 //! use nssd::control::{Client, PutOptions};
@@ -33,8 +34,8 @@ mod counters;
 mod datagram;
 #[cfg(feature = "daemon")]
 mod files;
-#[cfg(all(feature = "daemon", target_os = "linux"))]
-mod mmsg;
+#[cfg(all(feature = "mmsg", target_os = "linux"))]
+pub mod mmsg;
 #[cfg(feature = "daemon")]
 pub mod prefix;
 #[cfg(feature = "daemon")]

@@ -2,10 +2,37 @@
 //!
 //! A [`Batch`] owns its buffers for life. All pointers that the kernel gets are made anew for each call from those
 //! buffers and live no longer than the call, so that a batch can be moved between calls.
+//!
+//! A server receives a batch, answers each [`Exchange`] of it and sends the batch; a client hands queries to
+//! [`send_connected`] and receives the replies as a batch.
+//!
+//! ```
+//! use std::io::IoSlice;
+//! use std::net::UdpSocket;
+//!
+//! use nssd::mmsg::{Batch, send_connected};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let server = UdpSocket::bind("127.0.0.1:0")?;
+//! let client = UdpSocket::bind("127.0.0.1:0")?;
+//! client.connect(server.local_addr()?)?;
+//! send_connected(&client, &[IoSlice::new(b"ping")])?;
+//!
+//! let mut batch = Batch::new(512);
+//! assert_eq!(batch.receive(&server)?, 1);
+//! let exchange = batch.exchange(0).expect("one came");
+//! exchange.reply[..4].copy_from_slice(b"pong");
+//! exchange.answer(4);
+//! batch.send(&server);
+//!
+//! assert_eq!(client.recv(&mut [0; 16])?, 4);
+//! # Ok(())
+//! # }
+//! ```
 #![expect(unsafe_code, reason = "no safe interface batches datagrams and sets the source of each reply")]
 #![allow(clippy::unnecessary_cast, reason = "musl and glibc differ in the types of lengths in message headers")]
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem::{MaybeUninit, size_of, zeroed};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -15,14 +42,14 @@ use libc::{c_int, c_uint, cmsghdr, iovec, mmsghdr, sockaddr_in, sockaddr_in6, so
 
 /// Datagrams in a batch at most. More gains nothing measurable; with 64 the buffers of a batch stay within a core's
 /// L2 cache.
-pub(crate) const BATCH_SIZE: usize = 64;
+pub const BATCH_SIZE: usize = 64;
 
 /// Octets of a request at most. A query is a name and an OPT record; what is longer than this is cut off and dropped.
-pub(crate) const REQUEST_SIZE_MAX: usize = 4096;
+pub const REQUEST_SIZE_MAX: usize = 4096;
 
 /// Up to [`BATCH_SIZE`] requests and the replies to them.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub struct Batch {
     requests: Box<[[u8; REQUEST_SIZE_MAX]]>,
     replies: Box<[u8]>,
     reply_size_max: usize,
@@ -61,7 +88,7 @@ struct Aligned<T>(T);
 
 impl Batch {
     /// An empty batch whose replies have at most `reply_size_max` octets.
-    pub(crate) fn new(reply_size_max: usize) -> Batch {
+    pub fn new(reply_size_max: usize) -> Batch {
         let slot = Slot {
             // SAFETY: a sockaddr_storage is made of integers only, for which zeros are values.
             address: unsafe { zeroed() },
@@ -85,7 +112,7 @@ impl Batch {
     /// # Errors
     ///
     /// What `recvmmsg` says; `WouldBlock` when the socket's receive timeout has passed.
-    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+    pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         self.received = 0;
         let mut vectors = [const { EMPTY_VECTOR }; BATCH_SIZE];
         let mut headers = [const { MaybeUninit::<mmsghdr>::uninit() }; BATCH_SIZE];
@@ -97,7 +124,7 @@ impl Batch {
             header.write(message(
                 (&raw mut slot.address).cast(),
                 size_of::<sockaddr_storage>() as socklen_t,
-                vector,
+                &raw mut *vector,
                 slot.control.0.as_mut_ptr(),
                 slot.control.0.len(),
             ));
@@ -138,7 +165,7 @@ impl Batch {
 
     /// The `i`-th request that the last [`Batch::receive`] brought, with room for its reply; `None` when there is
     /// no such request, or none that can be answered.
-    pub(crate) fn exchange(&mut self, i: usize) -> Option<Exchange<'_>> {
+    pub fn exchange(&mut self, i: usize) -> Option<Exchange<'_>> {
         let slot = self.slots[..self.received].get_mut(i)?;
         let peer = slot.peer()?;
         let request = self.requests.get(i)?.get(..slot.request_len)?;
@@ -147,7 +174,7 @@ impl Batch {
     }
 
     /// Sends all replies, each from the address that its request came to.
-    pub(crate) fn send(&mut self, socket: &UdpSocket) -> Sent {
+    pub fn send(&mut self, socket: &UdpSocket) -> Sent {
         let mut vectors = [const { EMPTY_VECTOR }; BATCH_SIZE];
         let mut headers = [const { MaybeUninit::<mmsghdr>::uninit() }; BATCH_SIZE];
         let mut n = 0;
@@ -159,7 +186,7 @@ impl Batch {
             headers[n].write(message(
                 (&raw mut slot.address).cast(),
                 slot.address_len,
-                &mut vectors[n],
+                &raw mut vectors[n],
                 slot.control.0.as_mut_ptr(),
                 slot.control_len,
             ));
@@ -221,7 +248,7 @@ impl Slot {
     /// so that only a link-local address, which means nothing without its interface, keeps it.
     fn let_the_route_choose_the_interface(&mut self) {
         let mut nothing = EMPTY_VECTOR;
-        let header = message(null_mut(), 0, &mut nothing, self.control.0.as_mut_ptr(), self.control_len).msg_hdr;
+        let header = message(null_mut(), 0, &raw mut nothing, self.control.0.as_mut_ptr(), self.control_len).msg_hdr;
         // SAFETY: only `msg_control` and `msg_controllen` are read; they describe the buffer of this slot, which
         // the kernel has filled up to `control_len`. The result is null or points to a whole cmsghdr in it.
         let control = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
@@ -269,30 +296,50 @@ impl Slot {
 
 /// One request and the room for its reply.
 #[derive(Debug)]
-pub(crate) struct Exchange<'a> {
+pub struct Exchange<'a> {
     /// The datagram; empty when it was longer than [`REQUEST_SIZE_MAX`].
-    pub(crate) request: &'a [u8],
+    pub request: &'a [u8],
     /// Who sent it.
-    pub(crate) peer: SocketAddr,
+    pub peer: SocketAddr,
     /// Where the reply is written to.
-    pub(crate) reply: &'a mut [u8],
+    pub reply: &'a mut [u8],
     reply_len: &'a mut usize,
 }
 
 impl Exchange<'_> {
     /// Has the first `len` octets of the room sent as the reply.
-    pub(crate) fn answer(self, len: usize) {
+    pub fn answer(self, len: usize) {
         *self.reply_len = len.min(self.reply.len());
     }
 }
 
 /// What became of the replies of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sent {
+pub struct Sent {
     /// Replies handed to the network.
-    pub(crate) replies: u64,
+    pub replies: u64,
     /// Replies that the network refused.
-    pub(crate) errors: u64,
+    pub errors: u64,
+}
+
+/// Sends datagrams to the peer that `socket` is connected to, the first [`BATCH_SIZE`] of them; returns how many went.
+///
+/// # Errors
+///
+/// What `sendmmsg` says of the first one; `WouldBlock` when a non-blocking socket has no room for it.
+pub fn send_connected(socket: &UdpSocket, datagrams: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut headers = [const { MaybeUninit::<mmsghdr>::uninit() }; BATCH_SIZE];
+    let n = datagrams.len().min(BATCH_SIZE);
+    for (header, datagram) in headers.iter_mut().zip(datagrams) {
+        // An IoSlice has the layout of an iovec, as its documentation promises. The kernel only reads what it points to.
+        let vector = std::ptr::from_ref(datagram).cast_mut().cast::<iovec>();
+        header.write(message(null_mut(), 0, vector, null_mut(), 0));
+    }
+    // SAFETY: the loop above initialised the first `n` headers. Each points to one of `datagrams`, which is an iovec of
+    // octets that are borrowed for the call, and to neither an address nor control messages; sendmmsg writes to nothing
+    // but the length in each header. The descriptor is open as long as `socket` is borrowed.
+    let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr().cast(), n as c_uint, 0) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
 /// What the system call options of a UDP socket that serves DNS are, beyond what safe code can set.
@@ -300,7 +347,7 @@ pub(crate) struct Sent {
 /// # Errors
 ///
 /// What `setsockopt` says.
-pub(crate) fn prepare(socket: &UdpSocket) -> io::Result<()> {
+pub fn prepare(socket: &UdpSocket) -> io::Result<()> {
     let local = socket.local_addr()?;
     let on: c_int = 1;
     match local {
@@ -337,7 +384,7 @@ const EMPTY_VECTOR: iovec = iovec { iov_base: null_mut(), iov_len: 0 };
 fn message(
     address: *mut libc::c_void,
     address_len: socklen_t,
-    vector: &mut iovec,
+    vector: *mut iovec,
     control: *mut u8,
     control_len: usize,
 ) -> mmsghdr {
@@ -457,6 +504,27 @@ mod tests {
         unsafe { (*(&raw mut batch.slots[last].address).cast::<sockaddr_in>()).sin_port = 0 };
         let expected = batch.received as u64 - 1;
         assert_eq!(batch.send(&server), Sent { replies: expected, errors: 1 });
+    }
+
+    #[test]
+    fn a_connected_socket_sends_a_batch_to_its_peer_in_order() {
+        let (server, client) = (server("127.0.0.1:0"), client("127.0.0.1:0"));
+        client.connect(server.local_addr().unwrap()).unwrap();
+        let texts: Vec<String> = (0..BATCH_SIZE + 1).map(|i| format!("query {i}")).collect();
+        let datagrams: Vec<_> = texts.iter().map(|text| IoSlice::new(text.as_bytes())).collect();
+        assert_eq!(send_connected(&client, &datagrams).unwrap(), BATCH_SIZE);
+        for text in &texts[..BATCH_SIZE] {
+            let mut buffer = [0; 64];
+            let (len, from) = server.recv_from(&mut buffer).unwrap();
+            assert_eq!((&buffer[..len], from), (text.as_bytes(), client.local_addr().unwrap()));
+        }
+        assert_eq!(send_connected(&client, &[]).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_socket_without_a_peer_sends_nothing() {
+        let error = send_connected(&client("127.0.0.1:0"), &[IoSlice::new(b"query")]).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EDESTADDRREQ));
     }
 
     #[test]
