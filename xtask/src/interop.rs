@@ -11,7 +11,7 @@ mod zones;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, Rr};
 use answer::{Reply, Section};
 use clap::Args;
 use compare::{Aspect, Explanation, Verdict, judge, unwitnessed};

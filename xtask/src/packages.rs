@@ -22,6 +22,7 @@ const TOOLS: &[Tool] = &[
     Tool { program: "named-compilezone", package: "bind9-utils" },
     Tool { program: "dnssec-keygen", package: "bind9-utils" },
     Tool { program: "dnssec-signzone", package: "bind9-utils" },
+    Tool { program: "dnsmasq", package: "dnsmasq-base" },
     Tool { program: "dig", package: "bind9-dnsutils" },
     Tool { program: "dnsperf", package: "dnsperf" },
     Tool { program: "drill", package: "ldnsutils" },

@@ -62,25 +62,38 @@ pub(crate) struct Daemons {
 impl Daemons {
     /// Builds both and asks cargo where it put them.
     pub(crate) fn build(profile: Profile) -> Outcome<Daemons> {
-        let mut command = cargo();
-        command.args(["build", "--locked", "--message-format=json-render-diagnostics", "--package", "nssd"]);
-        command.args(["--package", "nss-api", "--bins"]);
-        match profile {
-            Profile::Dev => {}
-            Profile::Release => {
-                command.arg("--release");
-            }
-        }
-        command.stderr(Stdio::inherit());
-        let messages = output(&mut command)?;
-        let find = |name: &str| {
-            String::from_utf8_lossy(&messages)
-                .lines()
-                .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-                .filter(|message| message["target"]["name"] == name)
-                .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-                .ok_or_else(|| Failure::new(format!("cargo built no executable named {name}")))
-        };
-        Ok(Daemons { nssd: find("nssd")?, nss_api: find("nss-api")? })
+        let messages = build(&["nssd", "nss-api"], profile)?;
+        Ok(Daemons { nssd: executable(&messages, "nssd")?, nss_api: executable(&messages, "nss-api")? })
     }
+}
+
+/// Builds the program of a package and asks cargo where it put it.
+pub(crate) fn build_program(package: &str, profile: Profile) -> Outcome<PathBuf> {
+    executable(&build(&[package], profile)?, package)
+}
+
+/// Builds packages; what cargo tells about it, one JSON object a line.
+fn build(packages: &[&str], profile: Profile) -> Outcome<String> {
+    let mut command = cargo();
+    command.args(["build", "--locked", "--message-format=json-render-diagnostics", "--bins"]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    match profile {
+        Profile::Dev => {}
+        Profile::Release => {
+            command.arg("--release");
+        }
+    }
+    command.stderr(Stdio::inherit());
+    Ok(String::from_utf8_lossy(&output(&mut command)?).into_owned())
+}
+
+fn executable(messages: &str, name: &str) -> Outcome<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .ok_or_else(|| Failure::new(format!("cargo built no executable named {name}")))
 }

@@ -10,7 +10,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("nss-registrar-check", &["nss-wire"]),
     ("nssd", &["nss-wire", "nss-zonefile", "nss-authority"]),
     ("nss-api", &["nss-wire", "nss-zonefile", "nss-authority", "nss-registrar-check", "nssd"]),
-    ("xtask", &["nss-wire", "nss-zonefile"]),
+    ("xtask", &["nss-wire", "nss-zonefile", "nssd"]),
     ("nss-fuzz", &["nss-wire", "nss-zonefile", "nss-authority", "nss-api", "nssd"]),
 ];
 
@@ -56,7 +56,7 @@ pub(super) fn edges(tree: &Tree) -> Vec<Complaint> {
             // The fuzz targets read the daemon's configuration, too, and nothing is made of them.
             let is_program = dependency.kind == DependencyKind::Normal && package.name != "nss-fuzz";
             if name == "nssd" && is_program && daemon {
-                complaints.push(Complaint(format!("{} must use nssd's `control` feature alone", package.name)));
+                complaints.push(Complaint(format!("{} must use nssd without its `daemon` feature", package.name)));
             }
         }
     }
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_front_gets_the_control_types_without_the_daemon() {
-        assert_complains(&edges(&tree("nss-api", "nssd", DependencyKind::Normal)), "control");
+        assert_complains(&edges(&tree("nss-api", "nssd", DependencyKind::Normal)), "daemon");
     }
 
     #[test]
