@@ -18,7 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
 const PURE: &[(&str, &[&str])] = &[
     ("nss-wire", &[]),
     ("nss-zonefile", &["nom", "memchr", "wide"]),
-    ("nss-authority", &["arc-swap", "hashbrown", "foldhash", "siphasher"]),
+    ("nss-authority", &["arc-swap", "hashbrown", "foldhash", "sha1", "siphasher"]),
 ];
 
 fn allowed<'t>(table: &[(&str, &'t [&'t str])], name: &str) -> Option<&'t [&'t str]> {
