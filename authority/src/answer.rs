@@ -226,7 +226,7 @@ impl<'a> Answer<'a, '_> {
     /// NODATA and NXDOMAIN: the SOA record, with the TTL that the answer may be cached for (RFC 2308 §3, §5).
     fn negative(&mut self, kind: ReplyKind, claim: Claim) -> Result<Step, Full> {
         let apex = self.zone.apex_node();
-        let rrset = apex.rrset(RType::SOA).expect("every zone has a SOA record");
+        let rrset = self.zone.soa_rrset();
         let mark = self.writer.mark();
         let (owner, class, ttl) = (Owner::Name(apex.owner()), self.zone.class(), self.zone.negative_ttl());
         self.writer.rrset(Section::Authority, owner, RType::SOA, class, ttl, rrset.rdatas())?;

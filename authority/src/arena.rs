@@ -148,7 +148,7 @@ impl<'z> Node<'z> {
 
     #[inline]
     pub(crate) fn rrset(self, rtype: RType) -> Option<RRset<'z>> {
-        self.rrsets().find(|rrset| rrset.rtype == rtype)
+        self.rrsets().skip_to(|other| other == rtype)
     }
 
     /// Whether it occludes what stands below it.
@@ -185,33 +185,34 @@ impl<'z> Iterator for RRsets<'z> {
 
     #[inline]
     fn next(&mut self) -> Option<RRset<'z>> {
-        self.left = self.left.checked_sub(1)?;
-        let header: &[u8; RRSET_HEADER_SIZE] = self.arena[self.at..].first_chunk()?;
-        let &[t, t2, c, c2, ttl, ttl2, ttl3, ttl4, s, s2] = header;
-        let (rtype, counted) = (RType(u16::from_le_bytes([t, t2])), u16::from_le_bytes([c, c2]));
-        let (count, ttl) = (counted & COUNT_BITS, u32::from_le_bytes([ttl, ttl2, ttl3, ttl4]));
-        let size = usize::from(u16::from_le_bytes([s, s2]));
-        let start = self.at;
-        let (records, mut rest) = self.arena[start + RRSET_HEADER_SIZE..].split_at(size);
-        self.at += RRSET_HEADER_SIZE + size;
-        let mut signatures = Signatures::default();
-        if counted & SIGNED > 0 {
-            let size = usize::from(read_u16(rest, 6));
-            signatures = Signatures {
-                count: read_u16(rest, 0),
-                ttl: read_u32(rest, 2),
-                records: &rest[SIGNATURES_HEADER_SIZE..SIGNATURES_HEADER_SIZE + size],
-            };
-            rest = &rest[SIGNATURES_HEADER_SIZE + size..];
-            self.at += SIGNATURES_HEADER_SIZE + size;
-        }
-        let targets_size = if counted & TARGETS > 0 { 4 * usize::from(count) } else { 0 };
-        self.at += targets_size;
-        Some(RRset { rtype, count, ttl, records, signatures, targets: &rest[..targets_size], start })
+        self.skip_to(|_| true)
     }
 }
 
 impl<'z> RRsets<'z> {
+    /// The next RRset whose type is wanted; of those before it no more is read than their sizes.
+    #[inline]
+    fn skip_to(&mut self, is_wanted: impl Fn(RType) -> bool) -> Option<RRset<'z>> {
+        while self.left > 0 {
+            self.left -= 1;
+            let start = self.at;
+            let header = Header::read(self.arena.get(start..)?)?;
+            let records_at = start + RRSET_HEADER_SIZE;
+            let mut end = records_at + header.size;
+            if header.counted & SIGNED > 0 {
+                end += SIGNATURES_HEADER_SIZE + usize::from(read_u16(self.arena, end + 6));
+            }
+            if header.counted & TARGETS > 0 {
+                end += 4 * usize::from(header.counted & COUNT_BITS);
+            }
+            self.at = end;
+            if is_wanted(header.rtype) {
+                return self.arena.get(start..end).map(|octets| RRset::read(&header, octets, start));
+            }
+        }
+        None
+    }
+
     /// Where the next RRset starts; after the last, where the node ends.
     pub(crate) fn end(&self) -> usize {
         self.at
@@ -236,6 +237,28 @@ pub struct RRset<'z> {
     start: usize,
 }
 
+/// The beginning of an RRset.
+struct Header {
+    rtype: RType,
+    counted: u16,
+    ttl: u32,
+    /// Octets of the records.
+    size: usize,
+}
+
+impl Header {
+    #[inline]
+    fn read(octets: &[u8]) -> Option<Header> {
+        let &[t, t2, c, c2, ttl, ttl2, ttl3, ttl4, s, s2] = octets.first_chunk::<RRSET_HEADER_SIZE>()?;
+        Some(Header {
+            rtype: RType(u16::from_le_bytes([t, t2])),
+            counted: u16::from_le_bytes([c, c2]),
+            ttl: u32::from_le_bytes([ttl, ttl2, ttl3, ttl4]),
+            size: usize::from(u16::from_le_bytes([s, s2])),
+        })
+    }
+}
+
 #[derive(Clone, Copy, Default)]
 struct Signatures<'z> {
     count: u16,
@@ -244,6 +267,21 @@ struct Signatures<'z> {
 }
 
 impl<'z> RRset<'z> {
+    /// Reads an RRset, of which `octets` are all.
+    #[inline]
+    fn read(header: &Header, octets: &'z [u8], start: usize) -> RRset<'z> {
+        let (records, mut rest) = octets[RRSET_HEADER_SIZE..].split_at(header.size);
+        let mut signatures = Signatures::default();
+        if header.counted & SIGNED > 0 {
+            let (count, ttl, size) = (read_u16(rest, 0), read_u32(rest, 2), usize::from(read_u16(rest, 6)));
+            let (records, behind) = rest[SIGNATURES_HEADER_SIZE..].split_at(size);
+            signatures = Signatures { count, ttl, records };
+            rest = behind;
+        }
+        let (rtype, ttl, count) = (header.rtype, header.ttl, header.counted & COUNT_BITS);
+        RRset { rtype, count, ttl, records, signatures, targets: rest, start }
+    }
+
     /// The type of the records; RRSIG for signatures that cover nothing.
     pub fn rtype(self) -> RType {
         self.rtype

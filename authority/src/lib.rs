@@ -36,6 +36,7 @@ pub mod catalog;
 mod check;
 mod cookie;
 pub mod denial;
+mod fast;
 pub mod finding;
 mod lookup;
 mod order;

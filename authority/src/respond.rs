@@ -11,6 +11,7 @@ use crate::answer::{Answer, CHAIN_MAX};
 use crate::catalog::View;
 use crate::cookie::{self, COOKIE_SIZE, Standing};
 use crate::denial::Proofs;
+use crate::fast::{Frame, PlainQuery};
 use crate::policy::{NSID_SIZE_MAX, Peer, Policy, Transport, UDP_PAYLOAD_SIZE_MIN};
 use crate::suffixes::Suffixes;
 use crate::transfer::{Transfer, Wanted};
@@ -83,9 +84,21 @@ impl View {
     ///
     /// Neither allocates, locks, waits nor panics, whatever the request.
     pub fn respond(&mut self, request: &[u8], peer: &Peer, policy: &Policy, out: &mut [u8]) -> Outcome {
+        if out.len() < usize::from(UDP_PAYLOAD_SIZE_MIN) {
+            return Outcome::Silent;
+        }
+        if let Some(query) = PlainQuery::read(request) {
+            let envelope = Envelope::plain(&query, peer, policy);
+            return self.answer(query.question, query.header(), None, &envelope, peer.transport, out);
+        }
+        self.respond_to_any(request, peer, policy, out)
+    }
+
+    /// Answers a request of any kind, the plain ones included.
+    fn respond_to_any(&mut self, request: &[u8], peer: &Peer, policy: &Policy, out: &mut [u8]) -> Outcome {
         let Ok(reader) = Reader::new(request) else { return Outcome::Silent };
         // An answer to an answer could go on for ever between two servers.
-        if reader.header().flags.contains(Flags::QR) || out.len() < usize::from(UDP_PAYLOAD_SIZE_MIN) {
+        if reader.header().flags.contains(Flags::QR) {
             return Outcome::Silent;
         }
         let request = Request::read(reader);
@@ -97,14 +110,15 @@ impl View {
         if let Some(tsig) = &request.tsig {
             return envelope.unknown_key(tsig, policy.now, out, &mut self.scratch.compressor);
         }
-        self.answer(question, &request, &envelope, peer.transport, out)
+        self.answer(question, request.header, request.ixfr_serial, &envelope, peer.transport, out)
     }
 
     /// Finds the zone for a question and answers from it.
     fn answer(
         &mut self,
         question: Question<'_>,
-        request: &Request<'_>,
+        header: Header,
+        ixfr_serial: Option<u32>,
         envelope: &Envelope<'_>,
         transport: Transport,
         out: &mut [u8],
@@ -113,7 +127,7 @@ impl View {
         let Question { qname, qtype, qclass } = question;
         suffixes.set(qname, catalog.hasher());
         let labels = suffixes.label_count();
-        let wanted = match Wanted::new(qtype, request.ixfr_serial) {
+        let wanted = match Wanted::new(qtype, ixfr_serial) {
             Ok(wanted) => wanted,
             Err(rcode) => return envelope.bare(rcode, out, compressor),
         };
@@ -136,7 +150,7 @@ impl View {
             // RFC 5936 §2.2.1: a zone is transferred by its apex alone.
             (Some(_), _) if place.labels != labels => return envelope.bare(Rcode::NOTAUTH, out, compressor),
             (Some(wanted), Transport::Tcp) => {
-                return Outcome::Transfer(Transfer::new(zone.clone(), wanted, request.header, qname, qtype));
+                return Outcome::Transfer(Transfer::new(zone.clone(), wanted, header, qname, qtype));
             }
             // RFC 5936 §4.2: AXFR is for streams only.
             (Some(Wanted::Whole), Transport::Udp) => return envelope.bare(Rcode::FORMERR, out, compressor),
@@ -145,6 +159,9 @@ impl View {
         }
         let own_hasher;
         let hasher = if zone.seed() == catalog.seed() {
+            if let Some(reply) = envelope.frame().and_then(|frame| frame.answer(zone, suffixes, qtype, out)) {
+                return Outcome::Reply(reply);
+            }
             catalog.hasher()
         } else {
             own_hasher = zone.seed().hasher();
@@ -272,13 +289,7 @@ enum Cookie {
 
 impl<'a> Envelope<'a> {
     fn new(request: &Request<'a>, peer: &Peer, policy: &'a Policy) -> Envelope<'a> {
-        let header = request.header;
-        let payload_size = policy.udp_payload_size_max.max(UDP_PAYLOAD_SIZE_MIN);
-        let edns = request.edns;
-        let udp_size = match edns {
-            Some(edns) => edns.udp_payload_size.max(UDP_PAYLOAD_SIZE_MIN).min(payload_size),
-            None => UDP_PAYLOAD_SIZE_MIN,
-        };
+        let (header, edns) = (request.header, request.edns);
         let option = |code| edns.and_then(|edns| edns.option(code));
         let cookie = match (&policy.cookies, option(OptionCode::COOKIE)) {
             (Some(secrets), Some(option)) => match cookie::exchange(option, peer.address, secrets, policy.now) {
@@ -290,19 +301,44 @@ impl<'a> Envelope<'a> {
         let nsid = option(OptionCode::NSID).and(policy.nsid.as_deref());
         Envelope {
             id: header.id,
-            // RA, AD, CD and Z are clear: no recursion here, and nothing to validate (RFC 4035 §3.1.6).
-            flags: Flags(header.flags.0 & (OPCODE_BITS | Flags::RD.0)).with(Flags::QR),
+            flags: reply_flags(header.flags),
             question_octets: request.question_octets,
-            size_max: match peer.transport {
-                Transport::Udp => usize::from(udp_size),
-                Transport::Tcp => MESSAGE_SIZE_MAX,
-            },
-            payload_size,
-            // RFC 3225 §3: DO is copied.
-            edns: edns.map(|edns| EdnsFlags(edns.flags.0 & EdnsFlags::DO.0)),
+            size_max: size_max(edns.map(|edns| edns.udp_payload_size), peer.transport, policy),
+            payload_size: payload_size(policy),
+            edns: edns.map(|edns| reply_edns_flags(edns.flags)),
             nsid: nsid.map(|nsid| &nsid[..nsid.len().min(NSID_SIZE_MAX)]),
             cookie,
         }
+    }
+
+    /// The envelope of a query that [`Envelope::new`] would have more work with.
+    #[inline]
+    fn plain(query: &PlainQuery<'a>, peer: &Peer, policy: &Policy) -> Envelope<'a> {
+        let edns = query.edns.map(|edns| (edns.udp_payload_size, edns.flags));
+        let size_max = size_max(edns.map(|(size, _)| size), peer.transport, policy);
+        Envelope {
+            id: query.id,
+            flags: reply_flags(query.flags),
+            question_octets: query.question_octets,
+            size_max,
+            payload_size: payload_size(policy),
+            edns: edns.map(|(_, flags)| reply_edns_flags(flags)),
+            nsid: None,
+            cookie: Cookie::Absent,
+        }
+    }
+
+    /// What the fast way needs to know; `None` if there is more to say than it can.
+    #[inline]
+    fn frame(&self) -> Option<Frame<'a>> {
+        let (Cookie::Absent, None) = (self.cookie, self.nsid) else { return None };
+        Some(Frame {
+            id: self.id,
+            flags: self.flags,
+            question_octets: self.question_octets,
+            size_max: self.size_max,
+            edns: self.edns.map(|flags| (self.payload_size, flags)),
+        })
     }
 
     fn wants_signatures(&self) -> bool {
@@ -383,6 +419,33 @@ impl<'a> Envelope<'a> {
         // Names too long for a small datagram: NOTAUTH alone says enough.
         let _ = writer.record(Section::Additional, owner.as_name(), RType::TSIG, Class::ANY, 0, &rdata[..size]);
         self.finish(writer, ReplyKind::Error)
+    }
+}
+
+/// RA, AD, CD and Z are clear: no recursion here, and nothing to validate (RFC 4035 §3.1.6).
+#[inline]
+fn reply_flags(flags: Flags) -> Flags {
+    Flags(flags.0 & (OPCODE_BITS | Flags::RD.0)).with(Flags::QR)
+}
+
+/// RFC 3225 §3: DO is copied.
+#[inline]
+fn reply_edns_flags(flags: EdnsFlags) -> EdnsFlags {
+    EdnsFlags(flags.0 & EdnsFlags::DO.0)
+}
+
+#[inline]
+fn payload_size(policy: &Policy) -> u16 {
+    policy.udp_payload_size_max.max(UDP_PAYLOAD_SIZE_MIN)
+}
+
+/// Octets of an answer at most; `announced` is the payload size in the OPT record of the request.
+#[inline]
+fn size_max(announced: Option<u16>, transport: Transport, policy: &Policy) -> usize {
+    match (transport, announced) {
+        (Transport::Tcp, _) => MESSAGE_SIZE_MAX,
+        (Transport::Udp, Some(size)) => usize::from(size.max(UDP_PAYLOAD_SIZE_MIN).min(payload_size(policy))),
+        (Transport::Udp, None) => usize::from(UDP_PAYLOAD_SIZE_MIN),
     }
 }
 

@@ -72,6 +72,12 @@ impl Zone {
         self.records_of(apex).next().expect("every zone has a SOA record, the first of its apex")
     }
 
+    /// The SOA record and its signatures.
+    #[inline]
+    pub(crate) fn soa_rrset(&self) -> RRset<'_> {
+        self.apex_node().rrset(RType::SOA).expect("every zone has a SOA record")
+    }
+
     /// Seconds that a negative answer may be cached: the smaller of the SOA record's TTL and MINIMUM (RFC 2308 §5).
     pub fn negative_ttl(&self) -> u32 {
         self.negative_ttl

@@ -238,7 +238,7 @@ impl Walk<'_> {
     fn negative(&mut self) -> Option<Name> {
         let apex = &self.zone.apex;
         let minimum = self.zone.at(apex).find_map(|record| match record.data {
-            Data::Soa { minimum } => Some(minimum),
+            Data::Soa { minimum, .. } => Some(minimum),
             _ => None,
         });
         let mut soa = self.rrset(apex, RType::SOA, apex);

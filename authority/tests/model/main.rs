@@ -72,6 +72,12 @@ fn target() -> impl Strategy<Value = Target> {
     prop_oneof![6 => labels(2).prop_map(Ok), 1 => select(OUT).prop_map(|text| Err(Name::new(text)))]
 }
 
+/// One of the names in a SOA record: mostly just below the apex, where questions are asked, too.
+fn soa_name() -> impl Strategy<Value = Name> {
+    const NAMES: &[&[&str]] = &[&["ns"], &["NS"], &["host"], &["a"], &["ns", "b"], &[], &["ns", "out", "test", OUTSIDE]];
+    select(NAMES).prop_map(|labels| Name(labels.iter().map(|label| (*label).to_owned()).collect()))
+}
+
 /// Records that the zones get as far as they have a place for them.
 fn records() -> impl Strategy<Value = (Vec<String>, u32, Vec<u8>, Target, usize)> {
     let ttl = select(&[3600, 3600, 3600, 60][..]);
@@ -102,13 +108,13 @@ fn data(kind: usize, n: u8, target: Name) -> Data {
 }
 
 fn zone() -> impl Strategy<Value = Zone> {
-    let soa = (select(&[60, 3600][..]), select(&[30, 300, 7200][..]), any::<bool>());
+    let soa = (select(&[60, 3600][..]), select(&[30, 300, 7200][..]), any::<bool>(), soa_name(), soa_name());
     (Just(Name::new("")), soa, prop::collection::vec(records(), 0..16)).prop_map(|(apex, soa, wishes)| {
-        let (ttl, minimum, is_signed) = soa;
+        let (ttl, minimum, is_signed, server, mailbox) = soa;
         let record = |data| Record { owner: apex.clone(), ttl, data };
         let mut zone = Zone {
             apex: apex.clone(),
-            records: vec![record(Data::Soa { minimum }), record(Data::Ns(Name::new("ns.out.test.")))],
+            records: vec![record(Data::Soa { minimum, server, mailbox }), record(Data::Ns(Name::new("ns.out.test.")))],
         };
         if is_signed {
             zone.records.extend([record(Data::Dnskey), record(Data::Rrsig(RType::SOA, 1))]);
@@ -155,6 +161,9 @@ fn placed(apex: &Name, zone: Zone) -> Zone {
             // The first name server of the apex is the one record whose target is given in full.
             Data::Ns(target) if i == 1 => Data::Ns(target),
             Data::Ns(target) => Data::Ns(below(&target)),
+            Data::Soa { minimum, server, mailbox } => {
+                Data::Soa { minimum, server: below(&server), mailbox: below(&mailbox) }
+            }
             Data::Cname(target) => Data::Cname(below(&target)),
             Data::Dname(target) => Data::Dname(below(&target)),
             Data::Mx(n, target) => Data::Mx(n, below(&target)),
@@ -251,7 +260,11 @@ proptest! {
         questions in prop::collection::vec(asked(), 1..32),
     ) {
         let catalog = publish(&zones);
-        let mut view = catalog.view();
+        // Zones of another seed are answered from by the general way alone.
+        let general = Arc::new(Catalog::new(HashSeed::new(1)));
+        catalog.zones().for_each(|zone| drop(general.publish(zone)));
+        let (mut view, mut general) = (catalog.view(), general.view());
+        let mut general_out = vec![0; 65535];
         let policy = Policy { udp_payload_size_max: 4096, ..Policy::default() };
         let mut out = vec![0; 65535];
         for (question, manner) in questions.iter().flat_map(|question| MANNERS.iter().map(move |m| (question, m))) {
@@ -259,8 +272,13 @@ proptest! {
             let wants_signatures = manner.edns.is_some_and(|(_, is_do)| is_do);
             let expected: Expected = answer::respond(&zones, &qname, qtype, wants_signatures);
             let peer = Peer { transport: manner.transport, address: [192, 0, 2, 53].into() };
-            let outcome = view.respond(&request(&qname, qtype, manner.edns), &peer, &policy, &mut out);
+            let request = request(&qname, qtype, manner.edns);
+            let outcome = view.respond(&request, &peer, &policy, &mut out);
             let Outcome::Reply(reply) = outcome else { panic!("{outcome:?}") };
+            let Outcome::Reply(other) = general.respond(&request, &peer, &policy, &mut general_out) else { panic!() };
+            prop_assert_eq!(
+                (reply, &out[..reply.len]), (other, &general_out[..other.len]), "{} {} {:?}", qname, qtype, manner
+            );
             let reply = Reply::read(&out[..reply.len], reply.rcode);
             let what_is_wrong = reply.differs_from(&expected, &qname, manner);
             prop_assert!(

@@ -83,6 +83,8 @@ impl fmt::Debug for Record {
 pub(crate) enum Data {
     Soa {
         minimum: u32,
+        server: Name,
+        mailbox: Name,
     },
     A(u8),
     Aaaa(u8),
@@ -125,8 +127,8 @@ impl Data {
 
     pub(crate) fn wire(&self) -> Vec<u8> {
         match self {
-            Data::Soa { minimum } => {
-                let names = [Name::new("ns.out.test").wire(), Name::new("host.out.test").wire()].concat();
+            Data::Soa { minimum, server, mailbox } => {
+                let names = [server.wire(), mailbox.wire()].concat();
                 [&names[..], &[0, 0, 0, 1, 0, 0, 2, 0, 0, 0, 1, 0, 0, 9, 0, 0], &minimum.to_be_bytes()].concat()
             }
             Data::A(n) => vec![192, 0, 2, *n],

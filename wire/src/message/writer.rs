@@ -106,6 +106,11 @@ impl<'b> Writer<'b> {
         })
     }
 
+    /// Whether names in the RDATA of a type are compressed: those of types that RFC 1035 knew (RFC 3597 §4).
+    pub fn compresses(rtype: RType) -> bool {
+        CompressibleNames::of(rtype).count > 0
+    }
+
     /// Octets written so far, the header included.
     pub fn len(&self) -> usize {
         self.at
