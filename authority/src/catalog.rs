@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use nss_wire::name::LABEL_COUNT_MAX;
@@ -30,6 +30,8 @@ pub struct Catalog {
     depths: Box<[AtomicU32; LABEL_COUNT_MAX + 1]>,
     /// A bit for each depth that has a zone, low half first.
     depths_in_use: [AtomicU64; 2],
+    /// Octets of memory that all zones take.
+    memory_size: AtomicUsize,
 }
 
 /// The zones of one part, by the hashes of their apexes: open addressing, and never without a free slot.
@@ -54,6 +56,7 @@ impl Catalog {
             versions: (0..SHARD_COUNT).map(|_| AtomicU32::new(0)).collect(),
             depths: Box::new(std::array::from_fn(|_| AtomicU32::new(0))),
             depths_in_use: [AtomicU64::new(0), AtomicU64::new(0)],
+            memory_size: AtomicUsize::new(0),
         }
     }
 
@@ -106,6 +109,11 @@ impl Catalog {
         self.depths.iter().map(|count| count.load(Ordering::Relaxed) as usize).sum()
     }
 
+    /// Octets of memory that the zones in service take.
+    pub fn memory_size(&self) -> usize {
+        self.memory_size.load(Ordering::Relaxed)
+    }
+
     /// Whether no zone is served.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -140,6 +148,8 @@ impl Catalog {
             Shard::new(kept.into_iter().cloned().chain(new).collect())
         });
         self.versions[i].fetch_add(1, Ordering::Release);
+        self.memory_size.fetch_add(zone.map_or(0, |zone| zone.memory_size()), Ordering::Relaxed);
+        self.memory_size.fetch_sub(replaced.as_ref().map_or(0, |zone| zone.memory_size()), Ordering::Relaxed);
         replaced
     }
 
@@ -290,6 +300,31 @@ impl Zones {
         self.seen[place.part].shard.zone(place.slot)
     }
 
+    /// Where the zone of that hash stands, as it was seen last; whether it is the right one is for others to see.
+    #[inline]
+    pub(crate) fn with_hash(&self, hash: u64) -> Option<(usize, usize)> {
+        let part = shard_of(hash);
+        let slots = &self.seen[part].shard.slots;
+        let mut at = first(hash, slots.len());
+        while slots.get(at)?.as_ref()?.hash != hash {
+            at = next(at, slots.len());
+        }
+        Some((part, at))
+    }
+
+    /// The zone at such a place.
+    #[inline]
+    pub(crate) fn at(&self, (part, slot): (usize, usize)) -> Option<&Zone> {
+        self.seen[part].shard.zone(slot).map(|zone| &**zone)
+    }
+
+    /// The hash in the slot where the search for a hash starts, of the catalog as it is now.
+    #[inline]
+    pub(crate) fn first_of(&mut self, catalog: &Catalog, hash: u64) -> u64 {
+        let slots = &self.shard(catalog, shard_of(hash)).slots;
+        slots.get(first(hash, slots.len())).and_then(Option::as_ref).map_or(0, |slot| slot.hash)
+    }
+
     /// A part of the catalog as it is now.
     #[inline]
     fn shard(&mut self, catalog: &Catalog, i: usize) -> &Shard {
@@ -301,6 +336,12 @@ impl Zones {
 }
 
 impl Catalog {
+    /// A bit for each number of labels that an apex has, or had.
+    pub(crate) fn depths(&self) -> u128 {
+        let [low, high] = &self.depths_in_use;
+        u128::from(low.load(Ordering::Relaxed)) | u128::from(high.load(Ordering::Relaxed)) << 64
+    }
+
     pub(crate) fn hasher(&self) -> &NameHasher {
         &self.hasher
     }

@@ -134,14 +134,7 @@ impl Frame<'_> {
     }
 
     /// An answer with the SOA record alone.
-    fn negative(
-        &self,
-        zone: &Zone,
-        soa: RRset<'_>,
-        rcode: Rcode,
-        kind: ReplyKind,
-        out: &mut [u8],
-    ) -> Option<Reply> {
+    fn negative(&self, zone: &Zone, soa: RRset<'_>, rcode: Rcode, kind: ReplyKind, out: &mut [u8]) -> Option<Reply> {
         let soa = soa.rdatas().next()?;
         let apex = zone.apex_node().owner_octets();
         let (mname, rest) = one_label_below(soa, apex)?;
@@ -149,9 +142,8 @@ impl Frame<'_> {
         // The apex ends the name in the question. If there is more to point to, the writer knows.
         let above = self.question_octets.len().checked_sub(4 + apex.len())?;
         let (above, apex_at) = (&self.question_octets[..above], HEADER_SIZE + above);
-        let is_known = |label: &[u8]| {
-            above.len().checked_sub(label.len()).is_some_and(|start| is_same(&above[start..], label))
-        };
+        let is_known =
+            |label: &[u8]| above.len().checked_sub(label.len()).is_some_and(|start| is_same(&above[start..], label));
         if is_same(mname, rname) || is_known(mname) || is_known(rname) {
             return None;
         }

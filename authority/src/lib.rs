@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod additional;
+pub mod ahead;
 mod answer;
 mod arena;
 mod build;

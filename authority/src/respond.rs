@@ -7,6 +7,7 @@ use nss_wire::message::{
 use nss_wire::name::NAME_SIZE_MAX;
 use nss_wire::{Class, Name, NameBuf, RType};
 
+use crate::ahead::{AHEAD_MAX, Ahead};
 use crate::answer::{Answer, CHAIN_MAX};
 use crate::catalog::View;
 use crate::cookie::{self, COOKIE_SIZE, Standing};
@@ -60,10 +61,11 @@ pub enum ReplyKind {
 
 /// The memory that a view answers with; made once.
 pub(crate) struct Scratch {
-    suffixes: Suffixes,
+    pub(crate) suffixes: Suffixes,
     compressor: Compressor,
     chain: Vec<NameBuf>,
     proofs: Proofs,
+    pub(crate) ahead: Box<[Ahead; AHEAD_MAX]>,
 }
 
 impl Scratch {
@@ -73,6 +75,7 @@ impl Scratch {
             compressor: Compressor::new(),
             chain: Vec::with_capacity(CHAIN_MAX),
             proofs: Proofs::default(),
+            ahead: Box::new([Ahead::default(); AHEAD_MAX]),
         }
     }
 }
@@ -123,7 +126,7 @@ impl View {
         transport: Transport,
         out: &mut [u8],
     ) -> Outcome {
-        let View { catalog, zones, scratch: Scratch { suffixes, compressor, chain, proofs } } = self;
+        let View { catalog, zones, scratch: Scratch { suffixes, compressor, chain, proofs, .. } } = self;
         let Question { qname, qtype, qclass } = question;
         suffixes.set(qname, catalog.hasher());
         let labels = suffixes.label_count();

@@ -14,6 +14,9 @@ pub(crate) trait Answer {
     /// Called before each batch, so that what needs a system call is done once for all its queries.
     fn begin_batch(&mut self);
 
+    /// Prepares for the queries of a batch.
+    fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>);
+
     /// Answers one query over UDP.
     fn answer_udp(&mut self, request: &[u8], client: IpAddr, reply: &mut [u8]) -> Answered;
 
@@ -66,6 +69,10 @@ impl Answer for Authority {
             self.view.refresh();
             self.refreshed_at = self.policy.now;
         }
+    }
+
+    fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>) {
+        self.view.approach(requests);
     }
 
     fn answer_udp(&mut self, request: &[u8], client: IpAddr, reply: &mut [u8]) -> Answered {

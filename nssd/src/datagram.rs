@@ -47,6 +47,11 @@ impl Batch {
         Some(Exchange { request: &self.request[..len], peer, reply: &mut self.reply, reply_len: &mut self.reply_len })
     }
 
+    /// The request that the last [`Batch::receive`] brought.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &[u8]> {
+        self.received.iter().map(|(len, _)| &self.request[..*len])
+    }
+
     /// Sends the reply.
     pub(crate) fn send(&mut self, socket: &UdpSocket) -> Sent {
         let Some((_, peer)) = self.received.take().filter(|_| self.reply_len > 0) else { return Sent::default() };
@@ -106,6 +111,7 @@ mod tests {
         client.send_to(b"ping", server.local_addr().unwrap()).unwrap();
         let mut batch = Batch::new(512);
         assert_eq!(batch.receive(&server).unwrap(), 1);
+        assert_eq!(batch.requests().collect::<Vec<_>>(), [b"ping"]);
         let exchange = batch.exchange(0).unwrap();
         assert_eq!((exchange.request, exchange.peer), (&b"ping"[..], client.local_addr().unwrap()));
         exchange.reply[..4].copy_from_slice(b"pong");

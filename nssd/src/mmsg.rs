@@ -173,6 +173,12 @@ impl Batch {
         Some(Exchange { request, peer, reply, reply_len: &mut slot.reply_len })
     }
 
+    /// The requests that the last [`Batch::receive`] brought.
+    pub fn requests(&self) -> impl Iterator<Item = &[u8]> {
+        let slots = self.slots[..self.received].iter();
+        slots.zip(&self.requests).map(|(slot, request)| request.get(..slot.request_len).unwrap_or_default())
+    }
+
     /// Sends all replies, each from the address that its request came to.
     pub fn send(&mut self, socket: &UdpSocket) -> Sent {
         let mut vectors = [const { EMPTY_VECTOR }; BATCH_SIZE];

@@ -126,10 +126,15 @@ impl<A: Answer + Send + 'static> Worker<A> {
     /// Answers a batch. A query that makes the code panic costs itself and nothing else.
     fn work(&mut self, batch: &mut Batch, received: usize, now_ms: u32) {
         let mut next = 0;
+        let mut is_new = true;
         while next < received {
             // Unwind safe: `next` has moved on before the panic, the reply is not sent, and the rest starts afresh
             // below.
             let result = catch_unwind(AssertUnwindSafe(|| {
+                // A batch of one or two has little to wait for at once.
+                if std::mem::take(&mut is_new) && received >= APPROACH_MIN {
+                    self.answer.approach(batch.requests());
+                }
                 while next < received {
                     let exchange = batch.exchange(next);
                     next += 1;
@@ -173,6 +178,9 @@ impl<A: Answer + Send + 'static> Worker<A> {
         }
     }
 }
+
+/// Queries in a batch from which on it pays to look at all of them before the first is answered.
+const APPROACH_MIN: usize = 3;
 
 /// Wakes a worker that waits on `socket`, so that it sees that it has to stop.
 pub(crate) fn wake(socket: &UdpSocket) {
@@ -234,6 +242,10 @@ mod tests {
 
     impl Answer for Echo {
         fn begin_batch(&mut self) {}
+
+        fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>) {
+            assert!(requests.count() > 0);
+        }
 
         fn answer_udp(&mut self, request: &[u8], _: IpAddr, reply: &mut [u8]) -> Answered {
             assert_ne!(request, b"panic", "on purpose");

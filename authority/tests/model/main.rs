@@ -74,7 +74,8 @@ fn target() -> impl Strategy<Value = Target> {
 
 /// One of the names in a SOA record: mostly just below the apex, where questions are asked, too.
 fn soa_name() -> impl Strategy<Value = Name> {
-    const NAMES: &[&[&str]] = &[&["ns"], &["NS"], &["host"], &["a"], &["ns", "b"], &[], &["ns", "out", "test", OUTSIDE]];
+    const NAMES: &[&[&str]] =
+        &[&["ns"], &["NS"], &["host"], &["a"], &["ns", "b"], &[], &["ns", "out", "test", OUTSIDE]];
     select(NAMES).prop_map(|labels| Name(labels.iter().map(|label| (*label).to_owned()).collect()))
 }
 
