@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use nss_authority::HashSeed;
-use nss_wire::NameBuf;
+use nss_wire::{Name, NameBuf};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::check::{self, Accepted, Include};
@@ -23,7 +23,7 @@ use crate::zones::Zones;
 /// What was read at the last reload.
 #[derive(Debug)]
 pub(crate) struct ZoneFiles {
-    known: Mutex<BTreeMap<NameBuf, Known>>,
+    known: Mutex<BTreeMap<Apex, Known>>,
     seed: HashSeed,
     /// Key of the digests, so that nobody can make two texts that count as one.
     digest_key: [u64; 2],
@@ -31,14 +31,30 @@ pub(crate) struct ZoneFiles {
     is_stopping: AtomicBool,
 }
 
+/// The name of a zone as there are many of them: in lower-case wire form, and no longer than that.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Apex(Box<[u8]>);
+
+impl Apex {
+    fn new(name: &NameBuf) -> Apex {
+        Apex(name.as_name().to_lowercase().as_name().as_wire().into())
+    }
+
+    fn name(&self) -> NameBuf {
+        Name::from_wire_exact(&self.0).expect("an apex is made of a name").to_buf()
+    }
+}
+
 /// What is known of one zone file.
 #[derive(Debug)]
 struct Known {
-    path: PathBuf,
-    /// Every file that was read for it, itself first.
-    inputs: Vec<Input>,
+    path: Box<Path>,
+    /// Of its text as it was read; `None` if it could not be.
+    digest: Option<u128>,
+    /// The files that it includes.
+    included: Box<[Input]>,
     /// Why it makes no zone.
-    broken: Option<String>,
+    broken: Option<Box<str>>,
 }
 
 /// One file as it was read.
@@ -51,7 +67,7 @@ struct Input {
 /// Where the zones should come from, by the configuration and the directories as they are now.
 #[derive(Debug, Default)]
 struct Wanted {
-    files: BTreeMap<NameBuf, PathBuf>,
+    files: BTreeMap<Apex, Box<Path>>,
     /// Directories that could not be read: what came from them stays.
     unreadable: Vec<PathBuf>,
     broken: Vec<BrokenZone>,
@@ -88,7 +104,7 @@ impl ZoneFiles {
                 gone.push(apex);
             }
         }
-        for apex in gone {
+        for apex in gone.iter().map(Apex::name) {
             match zones.withdraw_file(apex.clone()) {
                 Ok(()) => {
                     tracing::info!(zone = %apex, "the zone's file is gone; zone withdrawn");
@@ -125,21 +141,22 @@ impl ZoneFiles {
     fn reload_one(
         &self,
         zones: &Arc<Zones>,
-        apex: &NameBuf,
-        path: PathBuf,
+        apex: &Apex,
+        path: Box<Path>,
         before: Option<Known>,
         report: &Mutex<ReloadReport>,
     ) -> Known {
         if let Some(before) = before
             && before.path == path
-            && !before.inputs.is_empty()
-            && before.inputs.iter().all(|input| self.is_unchanged(input))
+            && before.digest.is_some_and(|digest| self.is_unchanged(&path, digest))
+            && before.included.iter().all(|input| self.is_unchanged(&input.path, input.digest))
         {
             known_stays(zones, report, apex, &before);
             return before;
         }
-        let mut inputs = Vec::new();
-        let result = self.load(apex, &path, &mut inputs).and_then(|accepted| {
+        let apex = apex.name();
+        let (mut digest, mut included) = (None, Vec::new());
+        let result = self.load(&apex, &path, &mut digest, &mut included).and_then(|accepted| {
             zones.put_file(apex.clone(), &path, accepted).map_err(|problem: Problem| problem.to_string())
         });
         let broken = match result {
@@ -158,28 +175,34 @@ impl ZoneFiles {
                     Ok(broken) => lock(report).broken.push(broken),
                     Err(problem) => lock(report).notes.push(format!("{apex}: {problem}")),
                 }
-                Some(reason)
+                Some(reason.into())
             }
         };
-        Known { path, inputs, broken }
+        Known { path, digest, included: included.into(), broken }
     }
 
-    fn load(&self, apex: &NameBuf, path: &Path, inputs: &mut Vec<Input>) -> Result<Accepted, String> {
+    fn load(
+        &self,
+        apex: &NameBuf,
+        path: &Path,
+        digest: &mut Option<u128>,
+        included: &mut Vec<Input>,
+    ) -> Result<Accepted, String> {
         let text = read_bounded(path).map_err(|error| format!("cannot be read: {error}"))?;
-        inputs.push(Input { path: path.to_owned(), digest: self.digest(&text) });
+        *digest = Some(self.digest(&text));
         let directory = path.parent().unwrap_or(Path::new(""));
         let mut read = |name: &str| {
             let path = directory.join(name);
             let text = read_bounded(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            inputs.push(Input { digest: self.digest(&text), path });
+            included.push(Input { digest: self.digest(&text), path });
             Ok(text)
         };
         let include = Include::Read(&mut read);
         check::check_with(apex.as_name(), &text, include, Some(self.seed)).map_err(|rejected| rejected.summary())
     }
 
-    fn is_unchanged(&self, input: &Input) -> bool {
-        read_bounded(&input.path).is_ok_and(|text| self.digest(&text) == input.digest)
+    fn is_unchanged(&self, path: &Path, digest: u128) -> bool {
+        read_bounded(path).is_ok_and(|text| self.digest(&text) == digest)
     }
 
     fn digest(&self, text: &[u8]) -> u128 {
@@ -201,7 +224,7 @@ impl Wanted {
             }
         }
         for zone in &config.zones {
-            if let Some(other) = wanted.files.insert(zone.name.clone(), zone.file.clone()) {
+            if let Some(other) = wanted.files.insert(Apex::new(&zone.name), zone.file.as_path().into()) {
                 wanted.notes.push(format!(
                     "{} is read from {} and not from {}: a [[zone]] goes before a [[zone_directory]]",
                     zone.name,
@@ -227,12 +250,13 @@ impl Wanted {
                 continue;
             }
             match apex.parse::<NameBuf>() {
-                Ok(apex) => {
+                Ok(name) => {
+                    let apex = Apex::new(&name);
                     if let Some(other) = self.files.get(&apex) {
-                        let note = format!("{apex} is read from {} and not from {}", other.display(), path.display());
+                        let note = format!("{name} is read from {} and not from {}", other.display(), path.display());
                         self.notes.push(note);
                     } else {
-                        self.files.insert(apex, path);
+                        self.files.insert(apex, path.into());
                     }
                 }
                 Err(error) => self.broken.push(BrokenZone {
@@ -247,14 +271,14 @@ impl Wanted {
     }
 }
 
-fn known_stays(zones: &Zones, report: &Mutex<ReloadReport>, apex: &NameBuf, known: &Known) {
+fn known_stays(zones: &Zones, report: &Mutex<ReloadReport>, apex: &Apex, known: &Known) {
     match &known.broken {
         None => lock(report).unchanged += 1,
         Some(reason) => lock(report).broken.push(BrokenZone {
-            zone: apex.to_string(),
+            zone: apex.name().to_string(),
             source: Source::File(known.path.display().to_string()),
-            still_served: zones.status(apex.as_name()).is_ok(),
-            reason: reason.clone(),
+            still_served: zones.status(apex.name().as_name()).is_ok(),
+            reason: reason.to_string(),
         }),
     }
 }
