@@ -249,6 +249,11 @@ impl<'t> Reader<'t> {
         if !is_wanted || source.ahead != Ahead::Entry || source.is_waiting() {
             return None;
         }
+        // Blank lines, of which a text that is made to be costly has millions.
+        while source.text.get(source.at) == Some(&b'\n') {
+            source.at += 1;
+            source.line = source.line.saturating_add(1);
+        }
         let size_max = self.limits.entry_size_max as usize;
         source.at = self.plain.read(&source.text, source.at, size_max, &mut self.context)?;
         let line = source.line;
