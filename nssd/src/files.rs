@@ -3,7 +3,7 @@
 //! They are read at the start and at each reload. A file that no longer makes a zone keeps the zone that is served;
 //! a file that is gone withdraws it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::hash::Hasher;
 use std::io::{self, Read};
@@ -17,8 +17,8 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::check::{self, Accepted, Include};
 use crate::config::Config;
-use crate::control::{BrokenZone, Change, Problem, ReloadReport, Source};
-use crate::zones::Zones;
+use crate::control::{BrokenZone, Change, ReloadReport, Source, ZoneStatus};
+use crate::zones::{Pending, Zones};
 
 /// What was read at the last reload.
 #[derive(Debug)]
@@ -119,13 +119,23 @@ impl ZoneFiles {
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
+                    // Zones are read while those before them are published: a thread that waited for each would
+                    // mostly sleep and wake.
+                    let mut begun = VecDeque::with_capacity(BEGUN_MAX);
+                    let end = |begun: Begun| {
+                        let (apex, known) = begun.end(zones, &report);
+                        lock(&results).insert(apex, known);
+                    };
                     while !self.is_stopping.load(Relaxed)
                         && let Some((apex, path)) = lock(&queue).next()
                     {
                         let before = lock(&kept).remove(&apex);
-                        let known = self.reload_one(zones, &apex, path, before, &report);
-                        lock(&results).insert(apex, known);
+                        begun.push_back(self.begin_one(zones, apex, path, before));
+                        if begun.len() == BEGUN_MAX {
+                            begun.pop_front().map(end);
+                        }
                     }
+                    begun.into_iter().for_each(end);
                 });
             }
         });
@@ -138,47 +148,21 @@ impl ZoneFiles {
         report
     }
 
-    fn reload_one(
-        &self,
-        zones: &Arc<Zones>,
-        apex: &Apex,
-        path: Box<Path>,
-        before: Option<Known>,
-        report: &Mutex<ReloadReport>,
-    ) -> Known {
+    /// Reads one file, if it has changed, and begins to publish its zone.
+    fn begin_one(&self, zones: &Zones, apex: Apex, path: Box<Path>, before: Option<Known>) -> Begun {
         if let Some(before) = before
             && before.path == path
             && before.digest.is_some_and(|digest| self.is_unchanged(&path, digest))
             && before.included.iter().all(|input| self.is_unchanged(&input.path, input.digest))
         {
-            known_stays(zones, report, apex, &before);
-            return before;
+            return Begun { apex, known: before, published: None };
         }
-        let apex = apex.name();
+        let name = apex.name();
         let (mut digest, mut included) = (None, Vec::new());
-        let result = self.load(&apex, &path, &mut digest, &mut included).and_then(|accepted| {
-            zones.put_file(apex.clone(), &path, accepted).map_err(|problem: Problem| problem.to_string())
-        });
-        let broken = match result {
-            Ok(status) => {
-                let (file, serial, records) = (path.display(), status.serial, status.records);
-                tracing::info!(zone = %apex, %file, serial, records, "zone read from its file");
-                let mut report = lock(report);
-                let list = if status.change == Change::Created { &mut report.created } else { &mut report.replaced };
-                list.push(status.zone);
-                None
-            }
-            Err(reason) => {
-                let file = path.display();
-                tracing::error!(zone = %apex, %file, %reason, "a zone file makes no zone; the one before stays");
-                match zones.put_broken_file(apex.clone(), &path, &reason) {
-                    Ok(broken) => lock(report).broken.push(broken),
-                    Err(problem) => lock(report).notes.push(format!("{apex}: {problem}")),
-                }
-                Some(reason.into())
-            }
-        };
-        Known { path, digest, included: included.into(), broken }
+        let loaded = self.load(&name, &path, &mut digest, &mut included);
+        let published = loaded.map(|accepted| zones.put_file(name, &path, accepted));
+        let known = Known { path, digest, included: included.into(), broken: None };
+        Begun { apex, known, published: Some(published) }
     }
 
     fn load(
@@ -209,6 +193,44 @@ impl ZoneFiles {
         let mut hasher = SipHasher13::new_with_keys(self.digest_key[0], self.digest_key[1]);
         hasher.write(text);
         hasher.finish128().as_u128()
+    }
+}
+
+/// A file that was looked at.
+struct Begun {
+    apex: Apex,
+    known: Known,
+    /// Its zone on the way, or why it makes none; `None` if the file is as it was.
+    published: Option<Result<Pending<ZoneStatus>, String>>,
+}
+
+impl Begun {
+    /// Waits for what became of it, and reports it.
+    fn end(self, zones: &Zones, report: &Mutex<ReloadReport>) -> (Apex, Known) {
+        let Begun { apex, mut known, published } = self;
+        let Some(published) = published else {
+            known_stays(zones, report, &apex, &known);
+            return (apex, known);
+        };
+        let (name, file) = (apex.name(), known.path.display());
+        match published.and_then(|pending| pending.wait().map_err(|problem| problem.to_string())) {
+            Ok(status) => {
+                let (serial, records) = (status.serial, status.records);
+                tracing::info!(zone = %name, %file, serial, records, "zone read from its file");
+                let mut report = lock(report);
+                let list = if status.change == Change::Created { &mut report.created } else { &mut report.replaced };
+                list.push(status.zone);
+            }
+            Err(reason) => {
+                tracing::error!(zone = %name, %file, %reason, "a zone file makes no zone; the one before stays");
+                match zones.put_broken_file(name.clone(), &known.path, &reason) {
+                    Ok(broken) => lock(report).broken.push(broken),
+                    Err(problem) => lock(report).notes.push(format!("{name}: {problem}")),
+                }
+                known.broken = Some(reason.into());
+            }
+        }
+        (apex, known)
     }
 }
 
@@ -286,6 +308,9 @@ fn known_stays(zones: &Zones, report: &Mutex<ReloadReport>, apex: &Apex, known: 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
+
+/// Files of one thread whose zones are being published; as many hide the time that this takes.
+const BEGUN_MAX: usize = 64;
 
 const ZONE_SUFFIX: &str = ".zone";
 

@@ -182,10 +182,12 @@ impl Zones {
         }
     }
 
-    /// Serves a zone from the operator's file, instead of an upload if there is one. Blocks.
-    pub(crate) fn put_file(&self, apex: NameBuf, path: &Path, accepted: Accepted) -> Result<ZoneStatus, Problem> {
+    /// Serves a zone from the operator's file, instead of an upload if there is one.
+    ///
+    /// Blocks only while too many changes wait; what became of this one is for [`Pending::wait`] to say.
+    pub(crate) fn put_file(&self, apex: NameBuf, path: &Path, accepted: Accepted) -> Pending<ZoneStatus> {
         let path = path.to_string_lossy().into();
-        self.submit_blocking(|reply| Job::PutFile { apex, path, accepted: Box::new(accepted), reply })
+        self.begin(|reply| Job::PutFile { apex, path, accepted: Box::new(accepted), reply })
     }
 
     /// Notes that the operator's file makes no zone; what is served stays. Blocks.
@@ -206,9 +208,14 @@ impl Zones {
     }
 
     fn submit_blocking<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Problem> {
+        self.begin(job).wait()
+    }
+
+    fn begin<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Pending<T> {
         let (reply, answer) = oneshot::channel();
-        self.queue.blocking_send(job(reply)).map_err(|_| dropped())?;
-        answer.blocking_recv().unwrap_or_else(|_| Err(dropped()))
+        // A job that could not be queued is dropped, and with it the sender that the answer would come from.
+        let _ = self.queue.blocking_send(job(reply));
+        Pending { answer }
     }
 
     /// Builds and serves all stored zones.
@@ -312,6 +319,19 @@ fn key(apex: Name<'_>) -> String {
 
 fn not_found(apex: Name<'_>) -> Problem {
     Problem::new(ProblemCode::NotFound, format!("{apex} is not hosted here"))
+}
+
+/// A change that was asked for, and that may not be done yet.
+#[derive(Debug)]
+pub(crate) struct Pending<T> {
+    answer: oneshot::Receiver<Result<T, Problem>>,
+}
+
+impl<T> Pending<T> {
+    /// Blocks until the change is visible, or was refused.
+    pub(crate) fn wait(self) -> Result<T, Problem> {
+        self.answer.blocking_recv().unwrap_or_else(|_| Err(dropped()))
+    }
 }
 
 fn dropped() -> Problem {
@@ -438,7 +458,7 @@ mod tests {
                     Event::Delete => runtime.block_on(zones.delete(apex.clone(), Precondition::None)).map(drop),
                     Event::FileAppears(serial) => {
                         let accepted = zones.check(&apex, text(serial).as_bytes()).unwrap();
-                        zones.put_file(apex.clone(), file, accepted).map(drop)
+                        zones.put_file(apex.clone(), file, accepted).wait().map(drop)
                     }
                     Event::FileBreaks => zones.put_broken_file(apex.clone(), file, "it is broken").map(drop),
                     Event::FileGoes => zones.withdraw_file(apex.clone()),
