@@ -77,6 +77,8 @@ const QUESTIONS: &str = "
     one.example. A, one.example. ANY, into.example. A, www.old.example. A, x.loop.example. A, chain.example. A,
     example. ANY, example. NS, example. MX, example. SOA, mail.example. RRSIG, _sip.example. SRV, web.example. HTTPS,
     tel.example. NAPTR, many.example. A, many.example. TXT, many.example. MX, child.example. SOA, other.test. A, . NS,
+    no.nsec.test. A, x.wild.nsec.test. TXT, x.wild.nsec.test. A, x.cut.nsec.test. A, ent.nsec.test. A, cut.nsec.test. DS,
+    no.nsec3.test. A, x.wild.nsec3.test. TXT, x.wild.nsec3.test. A, x.cut.nsec3.test. A, ent.nsec3.test. A,
     example. AXFR, example. IXFR, no.example. AXFR, example. MAILB, example. OPT, example. TYPE65280
 ";
 
@@ -117,7 +119,24 @@ fn counted() -> Counted {
     let child = "child.example. SOA ns.other. host.other. 1 2 3 4 5\nchild.example. NS ns.other.";
     // Built with another seed than the catalog has.
     let stranger = "far.test. SOA ns.other. host.other. 1 2 3 4 5\nfar.test. NS ns.other.";
-    let story = Story::new(&[&zone, child]);
+    // With either way of denying names.
+    let signed = |apex: &str| {
+        format!(
+            "
+        {apex} SOA ns.other. host.other. 1 2 3 4 5
+        {apex} NS ns.other.
+        {apex} DNSKEY \\# 5 0101030d00
+        *.wild.{apex} TXT x
+        cut.{apex} NS ns.other.
+        a.ent.{apex} A 192.0.2.1
+    "
+        )
+    };
+    let nsec = signed("nsec.test.") + "nsec.test. NSEC \\# 1 00\n*.wild.nsec.test. NSEC \\# 1 00";
+    let nsec3 = signed("nsec3.test.")
+        + "nsec3.test. NSEC3PARAM \\# 5 0100000000
+        0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.nsec3.test. NSEC3 \\# 7 01010000000100";
+    let story = Story::new(&[&zone, child, &nsec, &nsec3]);
     let records = story::records(stranger);
     let apex = records[0].1.owner.clone();
     let mut builder = nss_authority::ZoneBuilder::new(apex.as_name(), nss_wire::Class::IN).with_seed(HashSeed::new(9));
