@@ -37,7 +37,9 @@ pub mod record;
 pub mod rtype;
 
 pub mod rdata;
+pub mod rule;
 
 pub use name::{Name, NameBuf, NameBuilder, NameError};
 pub use record::{Record, RecordBuf};
 pub use rtype::{Class, RType};
+pub use rule::{Code, Rule, Severity};

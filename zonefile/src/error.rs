@@ -5,13 +5,16 @@ use core::ops::Range;
 
 use nss_wire::rdata::Mnemonics;
 use nss_wire::rdata::RdataError;
-use nss_wire::{Class, NameError, RType};
+use nss_wire::{Class, NameError, RType, Rule};
 
+use crate::diagnostic::{Diagnostic, Label};
+use crate::explain;
 use crate::report::{Excerpt, Report};
+use crate::rules;
 
 /// One mistake in a zone file: what it is and where.
 ///
-/// `Display` gives one line, [`Error::report`] several with the text and a mark below the mistake.
+/// `Display` gives one line, [`Error::diagnostic`] several with the text and a mark below the mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Error {
@@ -31,9 +34,59 @@ pub struct Error {
 }
 
 impl Error {
-    /// The mistake as several lines for people: message, line of the file, mark, and what to write instead.
-    pub fn report(&self) -> Report<'_> {
-        Report { error: self }
+    /// The rule that is broken: that of the kind, or a narrower one where the text shows what was meant.
+    pub fn rule(&self) -> &'static Rule {
+        explain::narrower(&self.kind, &self.excerpt).map_or_else(|| self.kind.rule(), |narrower| narrower.rule)
+    }
+
+    /// All there is to say: the code, the message, the line of the file with a mark, and what to write instead.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let place = Label {
+            file: self.file,
+            file_name: self.file_name.clone(),
+            line: self.line,
+            column: self.column,
+            span: self.span.clone(),
+            excerpt: self.excerpt.clone(),
+            note: String::new(),
+        };
+        let narrower = explain::narrower(&self.kind, &self.excerpt);
+        let (rule, message, help) = match narrower {
+            Some(it) => (it.rule, it.message, Some(it.help)),
+            None => {
+                let help = explain::help(&self.kind, &self.excerpt);
+                (self.kind.rule(), self.message(), help.or_else(|| self.kind.help().map(str::to_owned)))
+            }
+        };
+        Diagnostic {
+            rule,
+            severity: rule.severity,
+            message,
+            reference: match explain::reference(&self.kind) {
+                own if rule.reference.is_empty() || *rule == rules::BAD_ADDRESS => own,
+                _ => rule.reference,
+            },
+            place: Some(place),
+            related: Vec::new(),
+            help,
+        }
+    }
+
+    /// The same for people: several lines with the text and a mark below the mistake.
+    pub fn report(&self) -> Report {
+        self.diagnostic().report()
+    }
+
+    /// What is wrong, without the place: `MX preference: expected a number from 0 to 65535, found "ten"`.
+    pub fn message(&self) -> String {
+        let found = self.excerpt.marked();
+        if found.is_empty() || !self.kind.is_about_a_token() {
+            self.kind.to_string()
+        } else if found.starts_with('"') {
+            format!("{}, found {found}", self.kind)
+        } else {
+            format!("{}, found \"{found}\"", self.kind)
+        }
     }
 }
 
@@ -43,12 +96,7 @@ impl fmt::Display for Error {
         if let Some(name) = &self.file_name {
             write!(f, "{}, ", name.escape_debug())?;
         }
-        write!(f, "line {}, column {}: {}", self.line, self.column, self.kind)?;
-        match self.excerpt.marked() {
-            found if found.is_empty() || !self.kind.is_about_a_token() => Ok(()),
-            found if found.starts_with('"') => write!(f, ", found {found}"),
-            found => write!(f, ", found \"{found}\""),
-        }
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.message())
     }
 }
 
@@ -250,6 +298,56 @@ pub enum FieldError {
 }
 
 impl ErrorKind {
+    /// The rule that is broken.
+    pub fn rule(&self) -> &'static Rule {
+        match self {
+            ErrorKind::ByteOrderMark => &rules::BYTE_ORDER_MARK,
+            ErrorKind::Utf16 => &rules::UTF_16,
+            ErrorKind::ControlCharacter { .. } => &rules::CONTROL_CHARACTER,
+            ErrorKind::UnclosedQuote => &rules::UNCLOSED_QUOTE,
+            ErrorKind::UnclosedParenthesis => &rules::UNCLOSED_PARENTHESIS,
+            ErrorKind::UnopenedParenthesis => &rules::UNOPENED_PARENTHESIS,
+            ErrorKind::NestedParenthesis => &rules::NESTED_PARENTHESIS,
+            ErrorKind::EscapedLineEnd => &rules::TRAILING_BACKSLASH,
+            ErrorKind::EntryTooLong { .. } => &rules::ENTRY_TOO_LONG,
+            ErrorKind::NoOwner => &rules::NO_OWNER,
+            ErrorKind::NoOrigin => &rules::NO_ORIGIN,
+            ErrorKind::Name(_) => &rules::BAD_NAME,
+            ErrorKind::Quoted => &rules::UNEXPECTED_QUOTES,
+            ErrorKind::MissingType => &rules::MISSING_TYPE,
+            ErrorKind::UnknownType => &rules::UNKNOWN_TYPE,
+            ErrorKind::MetaType(_) => &rules::META_TYPE,
+            ErrorKind::TtlTwice => &rules::TTL_TWICE,
+            ErrorKind::ClassTwice => &rules::CLASS_TWICE,
+            ErrorKind::ClassMismatch { .. } => &rules::OTHER_CLASS,
+            ErrorKind::BadTtl => &rules::BAD_TTL,
+            ErrorKind::TtlTooLarge => &rules::TTL_TOO_LARGE,
+            ErrorKind::NoTtl => &rules::NO_TTL,
+            ErrorKind::MissingField { .. } => &rules::MISSING_FIELD,
+            ErrorKind::ExtraField { .. } => &rules::EXTRA_FIELD,
+            ErrorKind::Field { error, .. } => error.rule(),
+            ErrorKind::Rdata { .. } => &rules::BAD_RDATA,
+            ErrorKind::GenericRdata { .. } => &rules::BAD_GENERIC_RDATA,
+            ErrorKind::RdataTooLong => &rules::RDATA_TOO_LONG,
+            ErrorKind::GenericExpected { .. } => &rules::GENERIC_EXPECTED,
+            ErrorKind::GenericLength { .. } => &rules::GENERIC_LENGTH,
+            ErrorKind::UnknownDirective => &rules::UNKNOWN_DIRECTIVE,
+            ErrorKind::MissingArgument { .. } => &rules::MISSING_ARGUMENT,
+            ErrorKind::ExtraArgument { .. } => &rules::EXTRA_ARGUMENT,
+            ErrorKind::IncludeRefused => &rules::INCLUDE_REFUSED,
+            ErrorKind::IncludeFailed(_) => &rules::INCLUDE_FAILED,
+            ErrorKind::IncludeDepth { .. } => &rules::INCLUDE_DEPTH,
+            ErrorKind::IncludeCount { .. } => &rules::INCLUDE_COUNT,
+            ErrorKind::GenerateRange => &rules::GENERATE_RANGE,
+            ErrorKind::GenerateModifier => &rules::GENERATE_MODIFIER,
+            ErrorKind::GenerateValue => &rules::GENERATE_VALUE,
+            ErrorKind::GenerateCount { .. } => &rules::GENERATE_COUNT,
+            ErrorKind::Generated { kind, .. } => kind.rule(),
+            ErrorKind::UnexpectedToken => &rules::UNEXPECTED_TOKEN,
+            ErrorKind::TooManyErrors { .. } => &rules::TOO_MANY_ERRORS,
+        }
+    }
+
     /// What to write instead, where the message does not say so already.
     pub fn help(&self) -> Option<&'static str> {
         Some(match self {
@@ -431,6 +529,20 @@ impl fmt::Display for ErrorKind {
 }
 
 impl FieldError {
+    fn rule(&self) -> &'static Rule {
+        match self {
+            FieldError::Number { .. } => &rules::BAD_NUMBER,
+            FieldError::Name(_) => &rules::BAD_NAME,
+            FieldError::NoOrigin => &rules::NO_ORIGIN,
+            FieldError::Quoted => &rules::UNEXPECTED_QUOTES,
+            FieldError::Escape => &rules::BAD_ESCAPE,
+            FieldError::StringTooLong => &rules::STRING_TOO_LONG,
+            FieldError::Code(_) => &rules::BAD_MNEMONIC,
+            FieldError::Form { expected } if expected.starts_with("an IPv") => &rules::BAD_ADDRESS,
+            FieldError::Form { .. } => &rules::BAD_FIELD,
+        }
+    }
+
     fn help(&self) -> Option<&'static str> {
         Some(match self {
             FieldError::NoOrigin => "end the name in a dot, or write $ORIGIN and the zone's name before it",

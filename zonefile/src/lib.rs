@@ -24,10 +24,13 @@
 //! assert_eq!(
 //!     errors[0].report().to_string(),
 //!     "\
-//! line 6, column 11: AAAA address: expected an IPv6 address such as 2001:db8::1, found \"2001:db8::g\"
+//! error[Z0050]: AAAA address: expected an IPv6 address such as 2001:db8::1, found \"2001:db8::g\"
+//!  --> line 6, column 11
 //!   |
 //! 6 | www  AAAA 2001:db8::g
-//!   |           ^^^^^^^^^^^"
+//!   |           ^^^^^^^^^^^
+//!   = note: see RFC 3596 §2.4
+//! "
 //! );
 //! ```
 //!
@@ -35,15 +38,21 @@
 //! octets, included texts through a closure ([`Reader::with_includes`]); the crate opens no file itself. Text that is
 //! too large to be held comes in pieces ([`StreamReader`]). Plain lines are read on a fast path with the CPU's vector
 //! instructions, all others by the grammar; `docs/zone-format.md` says how, and how fast.
-//! [`Writer`] makes text of records again. The grammar, and where name servers differ about it, is written down in
-//! `docs/zone-format.md`.
+//!
+//! [`Linter`] finds what can be read and was hardly meant, [`Writer`] makes text of records again. Every mistake has a
+//! code, see [`rules`] and `docs/diagnostics.md`. The grammar, and where name servers differ about it, is written down
+//! in `docs/zone-format.md`.
 #![forbid(unsafe_code)]
 
+mod diagnostic;
 mod directive;
 mod error;
+mod explain;
 mod generate;
 mod lexer;
 pub mod limits;
+mod lines;
+mod lint;
 mod name;
 mod number;
 mod plain;
@@ -51,13 +60,18 @@ mod rdata;
 mod reader;
 mod record;
 mod report;
+pub mod rules;
 mod stream;
+mod syntax;
 mod tokens;
 mod writer;
 
+pub use diagnostic::{Diagnostic, Label};
 pub use error::{Error, ErrorKind, FieldError};
 pub use limits::Limits;
+pub use lines::{Lines, Part};
+pub use lint::{LINTS_MAX, LintOptions, Linter, Lints};
 pub use reader::{Entry, Inclusion, Options, Position, Reader, read};
-pub use report::Report;
+pub use report::{Colours, Report};
 pub use stream::StreamReader;
 pub use writer::Writer;

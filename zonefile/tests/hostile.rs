@@ -1,7 +1,7 @@
 //! Whatever a text holds, reading it ends, within the limits, and points into the text.
 
 use nss_wire::NameBuf;
-use nss_zonefile::{ErrorKind, Limits, Options, Reader};
+use nss_zonefile::{Diagnostic, ErrorKind, Limits, Lines, LintOptions, Linter, Options, Part, Reader};
 use proptest::prelude::*;
 
 /// A zone with something of everything, to be broken.
@@ -39,9 +39,21 @@ fn survive(text: &[u8]) {
         _ => Ok(included.as_slice().into()),
     });
     let mut errors = 0;
+    let apex: NameBuf = "example".parse().unwrap();
+    let mut linter = Linter::new(apex.as_name(), LintOptions { now: Some(0) });
+    let mut places = Lines::new(text);
     while let Some(result) = reader.next() {
         match result {
             Ok(entry) => {
+                // Whatever stands in a line, there is something to point at.
+                if entry.position.file == 0 {
+                    linter.record(entry.record, entry.position, &mut places);
+                    for part in [Part::Owner, Part::Ttl, Part::Type, Part::Data, Part::Field(0), Part::Field(9)] {
+                        let label = places.label(entry.position.line, part).expect("a record stands in the line");
+                        assert!(label.span.start < label.span.end && label.span.end <= text.len(), "{label:?}");
+                        assert_eq!(label.line as usize, 1 + lines(&text[..label.span.start]), "{label:?}");
+                    }
+                }
                 let record = entry.record;
                 assert!(nss_wire::rdata::check(record.rtype, record.rdata).is_ok(), "{record}");
                 assert!(record.ttl <= nss_wire::record::TTL_MAX && record.rdata.len() <= 65_535);
@@ -64,6 +76,13 @@ fn survive(text: &[u8]) {
         }
     }
     assert!(reader.next().is_none(), "a reader that has ended goes on");
+    linter.text(&places);
+    linter.finish().diagnostics.iter().for_each(is_fit_for_a_terminal);
+}
+
+fn is_fit_for_a_terminal(diagnostic: &Diagnostic) {
+    let report = diagnostic.to_string();
+    assert!(report.chars().all(|it| it == '\n' || !it.is_control()), "{report:?}");
 }
 
 /// Line ends in `text`: LF, CR LF, or CR alone.

@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
 /// The crates without input and output, and the foreign crates they may use.
 const PURE: &[(&str, &[&str])] = &[
     ("nss-wire", &[]),
-    ("nss-zonefile", &["nom", "memchr", "wide"]),
+    ("nss-zonefile", &["nom", "memchr", "serde", "wide"]),
     ("nss-authority", &["arc-swap", "hashbrown", "foldhash", "sha1", "siphasher"]),
 ];
 
