@@ -27,6 +27,15 @@ const GAPS_MAX: usize = 16;
 pub(crate) struct Build {
     builder: ZoneBuilder,
     apex_labels: usize,
+    shadows: Vec<Shadow>,
+}
+
+/// An empty non-terminal beside a wildcard, which does not cover it.
+struct Shadow {
+    /// The first node with records below it, which is why it exists.
+    below: u32,
+    name: u32,
+    wildcard: u32,
 }
 
 /// A node that those after it may stand below.
@@ -40,7 +49,7 @@ struct Ancestor {
 impl Build {
     pub(crate) fn new(builder: ZoneBuilder) -> Build {
         let apex_labels = builder.apex.as_name().label_count();
-        Build { builder, apex_labels }
+        Build { builder, apex_labels, shadows: Vec::new() }
     }
 
     pub(crate) fn run(mut self) -> Result<(Zone, Vec<Finding>), Vec<Finding>> {
@@ -50,7 +59,7 @@ impl Build {
         let order = self.structure(apex, &sorted);
         drop(sorted);
         self.check(apex);
-        let Build { builder, apex_labels } = self;
+        let Build { builder, apex_labels, .. } = self;
         let ZoneBuilder { apex: apex_name, class, hasher, mut findings, writer, table, record_count, .. } = builder;
         let slots = table.finish(|offset| !is_nsec3(Node::at(writer.bytes(), offset)));
         let tables = writer.tables(order.len(), slots.len());
@@ -268,6 +277,12 @@ impl Build {
             let hash = self.builder.hash(name);
             self.builder.table.insert(hash, offset);
             self.link(offset, parent);
+            // Only beside a wildcard does the parent link to a node, and only where nothing is occluded. Nobody expects
+            // an address at _tcp or _domainkey.
+            let wildcard = self.builder.writer.link(parent.offset);
+            if parent.cut.is_none() && wildcard > 0 && !name.labels().next().is_some_and(|it| it.starts_with(b"_")) {
+                self.shadows.push(Shadow { below, name: offset, wildcard });
+            }
             order.push(offset);
             ancestors.push(Ancestor { offset, labels: count, cut: parent.cut });
         }
@@ -310,10 +325,13 @@ impl Build {
             let node = Node::at(self.builder.writer.bytes(), odd.node);
             let lowest = node.rrset(odd.rtype).map_or(0, |rrset| rrset.ttl());
             let (kind, owner) = (FindingKind::TtlsDiffer { rtype: odd.rtype, lowest }, node.owner().to_buf());
-            self.builder.findings.push(kind, &owner, odd.line);
+            self.builder.findings.push_related(kind, &owner, odd.line, odd.lowest_line);
         }
         let mut targets = Targets { suffixes: Suffixes::new(), seen: HashTable::new(), found: Vec::new() };
         let (mut record, mut sets) = (0, Vec::new());
+        let mut shadows = std::mem::take(&mut self.shadows);
+        // By their place in the arena, as the nodes are visited, the first one last.
+        shadows.sort_unstable_by_key(|shadow| std::cmp::Reverse((shadow.below, shadow.name)));
         let mut at = NODES_AT;
         while at < self.builder.writer.len() {
             let builder = &mut self.builder;
@@ -321,6 +339,10 @@ impl Build {
             let (offset, is_dead) = (node.offset(), node.is_dead());
             if !is_dead {
                 NodeCheck { node, lines: &builder.lines, first_record: record, findings: &mut builder.findings }.run();
+            }
+            while let Some(shadow) = shadows.pop_if(|shadow| shadow.below == offset) {
+                let line = builder.lines.get(record).copied().unwrap_or(0);
+                check::shadow(builder.writer.bytes(), shadow.name, shadow.wildcard, line, &mut builder.findings);
             }
             sets.clear();
             let mut rrsets = node.rrsets();

@@ -85,6 +85,8 @@ pub(crate) struct OddTtl {
     pub(crate) rtype: RType,
     /// Of the first record whose TTL is not the lowest.
     pub(crate) line: u32,
+    /// Of a record with the lowest TTL.
+    pub(crate) lowest_line: u32,
 }
 
 impl ZoneBuilder {
@@ -314,7 +316,9 @@ impl ZoneBuilder {
         if let Some(odd) = set.iter().find(|record| record.ttl != ttl || record.has_odd_ttl)
             && odd.rtype != RType::RRSIG
         {
-            self.odd_ttls.push(OddTtl { node, rtype: odd.rtype, line: odd.line });
+            let lowest = set.iter().find(|record| record.ttl == ttl && !record.has_odd_ttl);
+            let lowest_line = lowest.map_or(0, |record| record.line);
+            self.odd_ttls.push(OddTtl { node, rtype: odd.rtype, line: odd.line, lowest_line });
         }
         ttl
     }
@@ -347,7 +351,8 @@ impl ZoneBuilder {
         records.dedup_by(|later, earlier| {
             let is_same = run.compare(later, earlier).is_eq();
             if is_same {
-                self.findings.push(FindingKind::Duplicate(later.rtype), &owner.to_buf(), later.line);
+                let kind = FindingKind::Duplicate(later.rtype);
+                self.findings.push_related(kind, &owner.to_buf(), later.line, earlier.line);
             }
             is_same
         });

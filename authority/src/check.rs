@@ -52,8 +52,11 @@ impl<'a> NodeCheck<'a> {
                 self.first(RType::DS, FindingKind::DsWithoutNs);
             }
             NodeKind::Delegation => {
-                // Addresses may be glue, the others of these are the parent's (RFC 4035 §2.3, §2.4).
-                let is_parents = |rtype| matches!(rtype, RType::NS | RType::DS | RType::NSEC | RType::A | RType::AAAA);
+                // Addresses may be glue, the others of these are the parent's (RFC 4035 §2.3, §2.4). A DNAME record
+                // has been refused already.
+                let is_glue = |rtype| matches!(rtype, RType::A | RType::AAAA);
+                let is_parents =
+                    |rtype| is_glue(rtype) || matches!(rtype, RType::NS | RType::DS | RType::NSEC | RType::DNAME);
                 self.first_of_each_type(|rtype| (!is_parents(rtype)).then_some(FindingKind::BelongsToChild(rtype)));
             }
             NodeKind::Occluded => self.occluded(),
@@ -99,23 +102,30 @@ impl<'a> NodeCheck<'a> {
         }
     }
 
-    /// Notes `kind` at each record of a type but the first.
+    /// Notes `kind` at each record of a type but the first in the text.
     fn all_but_first(&mut self, rtype: RType, kind: &FindingKind) {
         let Some((rrset, lines)) = self.set(rtype) else { return };
-        for n in 1..rrset.len() {
-            self.push(kind.clone(), lines.get(n).copied().unwrap_or(0));
+        // The records are in canonical order.
+        let line = |n: usize| lines.get(n).copied().unwrap_or(0);
+        let first = (0..rrset.len()).min_by_key(|&n| line(n)).unwrap_or(0);
+        for n in (0..rrset.len()).filter(|&n| n != first) {
+            self.findings.push_related(kind.clone(), &self.node.owner().to_buf(), line(n), line(first));
         }
     }
 
     fn cname(&mut self) {
-        if !self.has(RType::CNAME) {
-            return;
+        let Some((_, cname)) = self.set(RType::CNAME) else { return };
+        let cname = cname.first().copied().unwrap_or(0);
+        if self.node.kind() == NodeKind::Apex {
+            self.push(FindingKind::CnameAtApex, cname);
+            return self.all_but_first(RType::CNAME, &FindingKind::SeveralCnames);
         }
         // RFC 4035 §2.5 lets a signed zone have NSEC, and KEY for secure update, beside a CNAME record.
         let is_other = |rtype| !matches!(rtype, RType::CNAME | RType::NSEC | RType::KEY);
         let other = self.sets().find(|(rrset, _)| is_other(rrset.rtype));
         if let Some((rrset, lines)) = other {
-            self.push(FindingKind::CnameAndOther { other: rrset.rtype }, lines.first().copied().unwrap_or(0));
+            let (kind, line) = (FindingKind::CnameAndOther { other: rrset.rtype }, lines.first().copied().unwrap_or(0));
+            self.findings.push_related(kind, &self.node.owner().to_buf(), line, cname);
         }
         self.all_but_first(RType::CNAME, &FindingKind::SeveralCnames);
     }
@@ -158,6 +168,16 @@ impl<'a> NodeCheck<'a> {
                 (false, false) => Some(FindingKind::BelowCut { rtype, cut: cut() }),
             }
         });
+    }
+}
+
+/// Notes that the empty non-terminal at `name` is not covered by the wildcard beside it, if that has addresses.
+pub(crate) fn shadow(arena: &[u8], name: u32, wildcard: u32, line: u32, findings: &mut Findings) {
+    let (name, wildcard) = (Node::at(arena, name), Node::at(arena, wildcard));
+    let has_address = [RType::A, RType::AAAA, RType::CNAME].iter().any(|&rtype| wildcard.rrset(rtype).is_some());
+    if has_address {
+        let kind = FindingKind::ShadowedWildcard { wildcard: Box::new(wildcard.owner().to_buf()) };
+        findings.push(kind, &name.owner().to_buf(), line);
     }
 }
 

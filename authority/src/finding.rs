@@ -2,8 +2,11 @@
 
 use core::fmt;
 
+pub use nss_wire::Severity;
 use nss_wire::rdata::RdataError;
-use nss_wire::{Class, NameBuf, RType};
+use nss_wire::{Class, NameBuf, RType, Rule};
+
+use crate::rules;
 
 /// The findings of one severity that are kept; whoever has to repair more than this needs another tool than a list.
 pub const FINDINGS_MAX: usize = 1000;
@@ -17,17 +20,25 @@ pub struct Finding {
     pub kind: FindingKind,
     /// The line of the record it was found at, as [`ZoneBuilder::add`](crate::ZoneBuilder::add) was told.
     pub line: Option<u32>,
+    /// The line of another record that is part of it, such as the first of two.
+    pub related_line: Option<u32>,
     /// The name it was found at.
     pub owner: NameBuf,
 }
 
-/// Whether a zone with the finding can be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// The zone is refused.
-    Error,
-    /// The zone is served, but probably not as its author meant.
-    Warning,
+/// The part of a record that a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The name that the record belongs to.
+    Owner,
+    /// The TTL.
+    Ttl,
+    /// The type.
+    Type,
+    /// All of the data.
+    Data,
+    /// One word of the data, counted from 0.
+    Word(usize),
 }
 
 /// What can be wrong or odd in a zone.
@@ -153,6 +164,13 @@ pub enum FindingKind {
         /// The time in seconds.
         seconds: u32,
     },
+    /// Error: a CNAME record at the apex, beside the SOA and NS records that have to be there.
+    CnameAtApex,
+    /// Warning: a name without records that has names below it, so that the wildcard beside it doesn't cover it.
+    ShadowedWildcard {
+        /// The wildcard.
+        wildcard: Box<NameBuf>,
+    },
     /// More findings of the severity than [`FINDINGS_MAX`].
     LeftOut {
         /// How many are not listed.
@@ -161,72 +179,96 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// The rule that is broken; `None` for [`FindingKind::LeftOut`], which stands for findings of many rules.
+    pub fn rule(&self) -> Option<&'static Rule> {
+        Some(match self {
+            FindingKind::NoSoa => &rules::NO_SOA,
+            FindingKind::SeveralSoas => &rules::SEVERAL_SOAS,
+            FindingKind::SoaBelowApex => &rules::SOA_BELOW_APEX,
+            FindingKind::NoNs => &rules::NO_NS,
+            FindingKind::OutsideZone { .. } => &rules::OUTSIDE_ZONE,
+            FindingKind::ClassMismatch { .. } => &rules::CLASS_MISMATCH,
+            FindingKind::MetaType(_) => &rules::META_TYPE,
+            FindingKind::Rdata(..) => &rules::MALFORMED_RDATA,
+            FindingKind::CnameAndOther { .. } => &rules::CNAME_AND_OTHER,
+            FindingKind::SeveralCnames => &rules::SEVERAL_CNAMES,
+            FindingKind::SeveralDnames => &rules::SEVERAL_DNAMES,
+            FindingKind::DnameAndNs => &rules::DNAME_AND_NS,
+            FindingKind::DataBelowDname { .. } => &rules::DATA_BELOW_DNAME,
+            FindingKind::RRsetTooLarge { .. } => &rules::RRSET_TOO_LARGE,
+            FindingKind::TooManyRecords { .. } => &rules::TOO_MANY_RECORDS,
+            FindingKind::ZoneTooLarge { .. } => &rules::ZONE_TOO_LARGE,
+            FindingKind::CnameAtApex => &rules::CNAME_AT_APEX,
+            FindingKind::Nsec3Iterations { .. } => &rules::NSEC3_ITERATIONS,
+            FindingKind::Duplicate(_) => &rules::DUPLICATE,
+            FindingKind::TtlsDiffer { .. } => &rules::TTLS_DIFFER,
+            FindingKind::TtlOutOfRange { .. } => &rules::TTL_OUT_OF_RANGE,
+            FindingKind::MissingGlue { .. } => &rules::MISSING_GLUE,
+            FindingKind::MissingAddress { .. } => &rules::MISSING_ADDRESS,
+            FindingKind::TargetIsCname { .. } => &rules::TARGET_IS_CNAME,
+            FindingKind::DsWithoutNs => &rules::DS_WITHOUT_NS,
+            FindingKind::DsAtApex => &rules::DS_AT_APEX,
+            FindingKind::BelongsToChild(_) => &rules::BELONGS_TO_CHILD,
+            FindingKind::BelowCut { .. } => &rules::BELOW_CUT,
+            FindingKind::WildcardNs => &rules::WILDCARD_NS,
+            FindingKind::WildcardDname => &rules::WILDCARD_DNAME,
+            FindingKind::LongNegativeTtl { .. } => &rules::LONG_NEGATIVE_TTL,
+            FindingKind::ShadowedWildcard { .. } => &rules::SHADOWED_WILDCARD,
+            FindingKind::LeftOut { .. } => return None,
+        })
+    }
+
     /// Whether a zone with it can be served; `None` for [`FindingKind::LeftOut`], which stands for findings of either kind.
     pub fn severity(&self) -> Option<Severity> {
+        self.rule().map(|rule| rule.severity)
+    }
+
+    /// The part of the record that it is about.
+    pub fn field(&self) -> Field {
         match self {
             FindingKind::NoSoa
-            | FindingKind::SeveralSoas
-            | FindingKind::SoaBelowApex
             | FindingKind::NoNs
             | FindingKind::OutsideZone { .. }
-            | FindingKind::ClassMismatch { .. }
-            | FindingKind::MetaType(_)
-            | FindingKind::Rdata(..)
-            | FindingKind::CnameAndOther { .. }
-            | FindingKind::SeveralCnames
-            | FindingKind::SeveralDnames
-            | FindingKind::DnameAndNs
             | FindingKind::DataBelowDname { .. }
             | FindingKind::RRsetTooLarge { .. }
             | FindingKind::TooManyRecords { .. }
             | FindingKind::ZoneTooLarge { .. }
-            | FindingKind::Nsec3Iterations { .. } => Some(Severity::Error),
-            FindingKind::Duplicate(_)
-            | FindingKind::TtlsDiffer { .. }
-            | FindingKind::TtlOutOfRange { .. }
-            | FindingKind::MissingGlue { .. }
-            | FindingKind::MissingAddress { .. }
-            | FindingKind::TargetIsCname { .. }
-            | FindingKind::DsWithoutNs
-            | FindingKind::DsAtApex
-            | FindingKind::BelongsToChild(_)
             | FindingKind::BelowCut { .. }
             | FindingKind::WildcardNs
             | FindingKind::WildcardDname
-            | FindingKind::LongNegativeTtl { .. } => Some(Severity::Warning),
-            FindingKind::LeftOut { .. } => None,
+            | FindingKind::ShadowedWildcard { .. }
+            | FindingKind::LeftOut { .. } => Field::Owner,
+            FindingKind::SeveralSoas
+            | FindingKind::SoaBelowApex
+            | FindingKind::ClassMismatch { .. }
+            | FindingKind::MetaType(_)
+            | FindingKind::CnameAndOther { .. }
+            | FindingKind::SeveralCnames
+            | FindingKind::SeveralDnames
+            | FindingKind::DnameAndNs
+            | FindingKind::CnameAtApex
+            | FindingKind::DsWithoutNs
+            | FindingKind::DsAtApex
+            | FindingKind::BelongsToChild(_) => Field::Type,
+            FindingKind::TtlsDiffer { .. } | FindingKind::TtlOutOfRange { .. } => Field::Ttl,
+            FindingKind::Rdata(..) | FindingKind::Duplicate(_) => Field::Data,
+            FindingKind::MissingGlue { .. } => Field::Word(0),
+            FindingKind::MissingAddress { rtype, .. } | FindingKind::TargetIsCname { rtype, .. } => match *rtype {
+                RType::NS => Field::Word(0),
+                RType::SRV => Field::Word(3),
+                // A number, then the host: MX, KX, AFSDB, RT.
+                _ => Field::Word(1),
+            },
+            FindingKind::LongNegativeTtl { .. } => Field::Word(6),
+            FindingKind::Nsec3Iterations { .. } => Field::Word(2),
         }
     }
 
     /// The text that decides, such as `RFC 1035 §5.2`; for limits of this program, what they follow from.
     pub fn reference(&self) -> &'static str {
         match self {
-            FindingKind::NoSoa | FindingKind::SeveralSoas | FindingKind::ClassMismatch { .. } => "RFC 1035 §5.2",
-            FindingKind::SoaBelowApex => "RFC 1034 §4.2.1",
-            FindingKind::NoNs => "RFC 1034 §4.2.1",
-            FindingKind::OutsideZone { .. } => "RFC 1035 §5.2",
-            FindingKind::MetaType(_) => "RFC 6895 §3.1",
-            FindingKind::Rdata(..) => "RFC 1035 §3.2.1",
-            FindingKind::CnameAndOther { .. } => "RFC 2181 §10.1, RFC 4035 §2.5",
-            FindingKind::SeveralCnames => "RFC 2181 §10.1",
-            FindingKind::SeveralDnames | FindingKind::DataBelowDname { .. } => "RFC 6672 §2.4",
-            FindingKind::DnameAndNs => "RFC 6672 §2.3",
-            FindingKind::RRsetTooLarge { .. } => "RFC 1035 §4.2.2",
-            FindingKind::TooManyRecords { .. } | FindingKind::ZoneTooLarge { .. } => "a limit of this server",
-            FindingKind::Nsec3Iterations { .. } => "RFC 9276 §3.1",
-            FindingKind::Duplicate(_) => "RFC 2181 §5",
-            FindingKind::TtlsDiffer { .. } => "RFC 2181 §5.2",
-            FindingKind::TtlOutOfRange { .. } => "RFC 2181 §8",
-            FindingKind::MissingGlue { .. } => "RFC 1034 §4.2.1, RFC 9471 §2.1",
-            FindingKind::MissingAddress { .. } => "RFC 1912 §2.4",
             FindingKind::TargetIsCname { rtype: RType::SRV, .. } => "RFC 2782",
-            FindingKind::TargetIsCname { .. } => "RFC 2181 §10.3",
-            FindingKind::DsWithoutNs | FindingKind::DsAtApex => "RFC 4035 §2.4",
-            FindingKind::BelongsToChild(_) | FindingKind::BelowCut { .. } => "RFC 1034 §4.2.1",
-            FindingKind::WildcardNs => "RFC 4592 §4.2",
-            FindingKind::WildcardDname => "RFC 4592 §4.4",
-            FindingKind::LongNegativeTtl { .. } => "RFC 2308 §5",
-            FindingKind::LeftOut { .. } => "a limit of this server",
+            kind => kind.rule().map_or("a limit of this server", |rule| rule.reference),
         }
     }
 }
@@ -328,6 +370,13 @@ impl fmt::Display for FindingKind {
                     "missing names are cached as missing for {seconds} seconds; set the SOA MINIMUM to 3600 or less"
                 )
             }
+            FindingKind::CnameAtApex => f.write_str(
+                "a CNAME record at the apex, which has SOA and NS records and so can't be an alias; copy the addresses of the target here",
+            ),
+            FindingKind::ShadowedWildcard { wildcard } => write!(
+                f,
+                "the name exists because there are names below it, so that {wildcard} does not cover it; give it the wildcard's records too"
+            ),
             FindingKind::LeftOut { count } => {
                 write!(f, "{count} more like these are not listed; repair those above first")
             }
@@ -368,13 +417,20 @@ struct Kept {
 impl Findings {
     /// Notes a finding at `owner`; `line` is 0 if it isn't known.
     pub(crate) fn push(&mut self, kind: FindingKind, owner: &NameBuf, line: u32) {
+        self.push_related(kind, owner, line, 0);
+    }
+
+    /// As [`Findings::push`], with the line of another record that is part of it.
+    pub(crate) fn push_related(&mut self, kind: FindingKind, owner: &NameBuf, line: u32, related_line: u32) {
         let severity = kind.severity().expect("left-out findings are only made at the end");
         let kept = match severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
         };
         if kept.list.len() < FINDINGS_MAX {
-            kept.list.push(Finding { severity, kind, line: (line > 0).then_some(line), owner: owner.clone() });
+            let known = |line: u32| (line > 0).then_some(line);
+            let related_line = known(related_line).filter(|&related| related != line);
+            kept.list.push(Finding { severity, kind, line: known(line), related_line, owner: owner.clone() });
         } else {
             kept.left_out += 1;
         }
@@ -392,7 +448,7 @@ impl Findings {
             all.append(&mut kept.list);
             if kept.left_out > 0 {
                 let kind = FindingKind::LeftOut { count: kept.left_out };
-                all.push(Finding { severity, kind, line: None, owner: apex.clone() });
+                all.push(Finding { severity, kind, line: None, related_line: None, owner: apex.clone() });
             }
         }
         all

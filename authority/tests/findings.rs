@@ -234,3 +234,35 @@ fn a_thousand_findings_are_listed_and_the_others_counted() {
     let last = found.last().unwrap();
     assert_eq!((&last.kind, last.line, last.severity), (&FindingKind::LeftOut { count: 2 }, None, Severity::Error));
 }
+
+#[test]
+fn a_cname_at_the_apex_is_told_in_its_own_words() {
+    refused(FindingKind::CnameAtApex, "example. CNAME a.other.!", "a.example. CNAME a.other.");
+}
+
+#[test]
+fn a_wildcard_does_not_cover_a_name_that_has_names_below_it() {
+    let wildcard = "*.example. A 192.0.2.1";
+    let shadowed = FindingKind::ShadowedWildcard { wildcard: name("*.example.") };
+    let below = format!("{wildcard}\n_acme-challenge.www.example. TXT x!");
+    warned(
+        shadowed.clone(),
+        &below,
+        &format!("{wildcard}\nwww.example. A 192.0.2.1\n_acme-challenge.www.example. TXT x"),
+    );
+    assert_eq!(findings(&below.replace('!', ""))[0].owner, *name("www.example."));
+    // Deep names make several, and only the one beside the wildcard is a surprise.
+    warned(shadowed, &format!("{wildcard}\na.b.c.example. TXT x!"), "a.b.c.example. TXT x");
+    assert_eq!(findings(&format!("{wildcard}\n_sip._tcp.example. SRV \\# 7 00000000000100")), []);
+    assert_eq!(findings("*.example. TXT x\na.b.example. TXT x"), []);
+}
+
+#[test]
+fn findings_about_two_records_know_both_lines() {
+    let related = |records: &str| findings(records).iter().map(|it| (it.line, it.related_line)).collect::<Vec<_>>();
+    assert_eq!(related("a.example. CNAME b.\na.example. TXT x"), [(Some(5), Some(4))]);
+    assert_eq!(related("a.example. CNAME z.\na.example. CNAME b."), [(Some(5), Some(4))]);
+    assert_eq!(related("a.example. TXT x\na.example. TXT x"), [(Some(5), Some(4))]);
+    assert_eq!(related("a.example. 60 TXT x\na.example. 30 TXT y"), [(Some(4), Some(5))]);
+    assert_eq!(related("example. DS \\# 0").first().and_then(|it| it.1), None);
+}
