@@ -42,7 +42,15 @@ pub fn zone_text(text: &[u8]) {
         written += &format!("{record}\n");
     }
     let again = nss_zonefile::read(written.as_bytes(), &options).expect("what was written can be read");
-    assert!(records.iter().map(|(record, _)| record).eq(again.iter().map(|(record, _)| record)));
+    let is_same = |other: &[(nss_wire::RecordBuf, nss_zonefile::Position)]| {
+        records.iter().map(|(record, _)| record).eq(other.iter().map(|(record, _)| record))
+    };
+    assert!(is_same(&again));
+    // A text that is put in order keeps its records, and is in order then.
+    let formatted = nss_zonefile::format(text).expect("what can be read can be put in order");
+    let again = nss_zonefile::read(&formatted, &options).expect("what was put in order can be read");
+    assert!(is_same(&again));
+    assert_eq!(nss_zonefile::format(&formatted).as_ref(), Ok(&formatted));
 }
 
 /// Any wire form that is a name is the same name after it was text.

@@ -39,15 +39,16 @@
 //! too large to be held comes in pieces ([`StreamReader`]). Plain lines are read on a fast path with the CPU's vector
 //! instructions, all others by the grammar; `docs/zone-format.md` says how, and how fast.
 //!
-//! [`Linter`] finds what can be read and was hardly meant, [`Writer`] makes text of records again. Every mistake has a
-//! code, see [`rules`] and `docs/diagnostics.md`. The grammar, and where name servers differ about it, is written down
-//! in `docs/zone-format.md`.
+//! [`Linter`] finds what can be read and was hardly meant, [`format()`] puts a text in order and keeps its comments,
+//! [`Writer`] makes text of records again. Every mistake has a code, see [`rules`] and `docs/diagnostics.md`. The
+//! grammar, and where name servers differ about it, is written down in `docs/zone-format.md`.
 #![forbid(unsafe_code)]
 
 mod diagnostic;
 mod directive;
 mod error;
 mod explain;
+mod format;
 mod generate;
 mod lexer;
 pub mod limits;
@@ -68,6 +69,7 @@ mod writer;
 
 pub use diagnostic::{Diagnostic, Label};
 pub use error::{Error, ErrorKind, FieldError};
+pub use format::format;
 pub use limits::Limits;
 pub use lines::{Lines, Part};
 pub use lint::{LINTS_MAX, LintOptions, Linter, Lints};
