@@ -219,12 +219,11 @@ mod tests {
 
     fn finding(line: u32) -> Finding {
         Finding {
-            severity: Severity::Error,
+            code: Some("Z0301".into()),
             line: Some(line),
             column: Some(5),
-            message: "there are two SOA records".into(),
             reference: Some("RFC 1035 §5.2".into()),
-            report: None,
+            ..Finding::new(Severity::Error, "there are two SOA records")
         }
     }
 
@@ -241,7 +240,7 @@ mod tests {
         let expected = [
             "example.com: 1 error",
             "",
-            "line 3, column 5: there are two SOA records (RFC 1035 §5.2)",
+            "line 3, column 5: there are two SOA records [Z0301] (RFC 1035 §5.2)",
             "",
             "line 9: what?",
             "  | @ SOA",
@@ -263,7 +262,7 @@ mod tests {
                 "type": "about:blank", "title": "Bad Request", "status": 400, "code": "bad-zone",
                 "detail": "example.com: 1 error",
                 "diagnostics": [{
-                    "line": 3, "column": 5, "severity": "error", "message": "there are two SOA records",
+                    "code": "Z0301", "line": 3, "column": 5, "severity": "error", "message": "there are two SOA records",
                     "reference": "RFC 1035 §5.2",
                 }],
             })

@@ -43,7 +43,7 @@ fn refused(domain: &Domain, text: &[u8], rejected: Rejected) -> NotAZone {
         return NotAZone::NoNameServers;
     }
     NotAZone::Findings {
-        errors: rejected.errors(),
+        errors: rejected.errors,
         left_out: rejected.findings_left_out,
         findings: rejected.findings,
         is_one_line: !text.trim_ascii_end().contains(&b'\n'),

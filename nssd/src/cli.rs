@@ -1,32 +1,25 @@
-//! The command line.
+//! The command line: what can be said.
+//!
+//! It stands apart from what is done ([`main`]), so that manual pages can be made of it without the daemon.
 
-use std::io::{self, IsTerminal, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use nss_wire::NameBuf;
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::check::{self, Include};
-use crate::config::{Config, ConfigError, LogConfig, LogFormat, LogLevel};
-use crate::control::{BrokenZone, Client, ClientError, Precondition, PutOptions, ReloadReport, Source, ZoneStatus};
-use crate::server::Server;
+#[cfg(feature = "daemon")]
+mod check_zone;
+#[cfg(feature = "daemon")]
+mod format_zone;
+#[cfg(feature = "daemon")]
+mod run;
 
-/// Runs the command line of this process; returns its exit code.
-pub fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    match run(command) {
-        Ok(exit) => exit.into(),
-        Err(Failure { exit, message }) => {
-            if !message.is_empty() {
-                // Nothing can be done about a standard error that is closed.
-                let _ = writeln!(io::stderr(), "nssd: {message}");
-            }
-            exit.into()
-        }
-    }
+#[cfg(feature = "daemon")]
+pub use run::main;
+
+/// The command line as clap sees it.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Authoritative name server.
@@ -45,21 +38,10 @@ enum Command {
         #[arg(long, short, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Check zone files as the server would, and tell everything that is wrong with them
-    CheckZone {
-        /// Apex of the zone; by default the owner of the SOA record, or NAME for a file NAME.zone
-        #[arg(long, short, value_name = "NAME")]
-        origin: Option<NameBuf>,
-        /// Print the zone: one record a line, everything written out, in canonical order
-        #[arg(long, short)]
-        print: bool,
-        /// Say nothing about warnings
-        #[arg(long, short)]
-        quiet: bool,
-        /// Zone files; - is standard input
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
+    /// Check zone files as the server would, and explain everything that is wrong or odd in them
+    CheckZone(CheckZone),
+    /// Put zone files in order: fields in columns, comments kept, records unchanged
+    FormatZone(FormatZone),
     /// Check a configuration file
     CheckConfig {
         /// Configuration file
@@ -69,6 +51,67 @@ enum Command {
     /// Ask or tell the running server something
     Ctl(Ctl),
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_ZONE_HELP, group = clap::ArgGroup::new("what").required(true).multiple(false))]
+struct CheckZone {
+    /// Zone files; - is standard input
+    #[arg(group = "what", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// List all rules and end
+    #[arg(long, group = "what")]
+    list: bool,
+    /// Explain a rule, with a wrong and a right example, and end
+    #[arg(long, group = "what", value_name = "RULE")]
+    explain: Option<String>,
+    /// Apex of the zone; by default the owner of the SOA record, or NAME for a file NAME.zone
+    #[arg(long, short, value_name = "NAME")]
+    origin: Option<NameBuf>,
+    /// Print one JSON object a line for each finding, on standard output
+    #[arg(long, conflicts_with = "print")]
+    json: bool,
+    /// Say nothing about a rule; can be given several times
+    #[arg(long, value_name = "RULE")]
+    allow: Vec<String>,
+    /// Make a warning an error, or all of them with `warnings`; can be given several times
+    #[arg(long, value_name = "RULE|warnings")]
+    deny: Vec<String>,
+    /// Print the zone: one record a line with everything written out, or as a person would write it
+    #[arg(long, short, value_name = "STYLE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "canonical")]
+    print: Option<PrintStyle>,
+    /// Say nothing about warnings
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// How a zone is printed.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum PrintStyle {
+    /// One record a line, everything written out, in canonical order
+    Canonical,
+    /// Names relative to the apex, in columns, the SOA record with comments
+    Pretty,
+}
+
+const CHECK_ZONE_HELP: &str = "A RULE is a code such as Z0200 or a name such as missing-final-dot. A rule that is denied by \
+    its code or name is denied; else one that is allowed is allowed; else `--deny warnings` counts. Errors cannot be allowed.\n\n\
+    Exit codes: 0 all files make zones and nothing denied was found; 1 a file makes no zone, or has what is denied; 2 wrong command \
+    line; 4 a file cannot be read.";
+
+#[derive(Debug, Args)]
+#[command(after_help = FORMAT_ZONE_HELP)]
+struct FormatZone {
+    /// Zone files; - is standard input, which is written to standard output
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Write nothing, and name the files that are not in order
+    #[arg(long)]
+    check: bool,
+}
+
+const FORMAT_ZONE_HELP: &str = "Comments, relative names, directives and the order of records stay; a file with mistakes is left as \
+    it is.\n\nExit codes: 0 all files are in order now, with --check were so before; 1 a file has mistakes, or with --check is not \
+    in order; 2 wrong command line; 4 a file cannot be read or written.";
 
 #[derive(Debug, Args)]
 struct Ctl {
@@ -131,398 +174,8 @@ enum Call {
     Reload,
 }
 
-/// How the process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exit {
-    /// All is well.
-    Success = 0,
-    /// A zone has errors, or the server refused what it was asked.
-    Refused = 1,
-    // 2 is how clap ends when the command line makes no sense.
-    /// The configuration is broken.
-    Config = 3,
-    /// The server does not start, or a file can't be read.
-    Failed = 4,
-    /// The running server can't be reached.
-    Unreachable = 5,
-}
-
 const EXIT_CODES: &str = "Exit codes: 0 success; 1 a zone has errors, or the server refused; 2 wrong command line; \
     3 broken configuration; 4 cannot start, or cannot read a file; 5 the running server cannot be reached.";
 
 /// What `check-config` checks when no file is named.
 const CONFIG_DEFAULT: &str = "/etc/nssd/nssd.toml";
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
-    }
-}
-
-/// Why a command failed, and how the process ends for it.
-struct Failure {
-    exit: Exit,
-    message: String,
-}
-
-impl Failure {
-    fn new(exit: Exit, message: impl Into<String>) -> Failure {
-        Failure { exit, message: message.into() }
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Failure {
-        Failure::new(Exit::Config, error.to_string())
-    }
-}
-
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Failure {
-        let exit = match &error {
-            ClientError::Unreachable { .. } => Exit::Unreachable,
-            ClientError::Refused(_) => Exit::Refused,
-            ClientError::Interrupted(_) | ClientError::Protocol(_) => Exit::Failed,
-        };
-        Failure::new(exit, error.to_string())
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        // Whoever reads the output has seen enough, as `head` does.
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return Failure::new(Exit::Success, "");
-        }
-        Failure::new(Exit::Failed, error.to_string())
-    }
-}
-
-fn run(command: Command) -> Result<Exit, Failure> {
-    match command {
-        Command::Serve { config } => {
-            let config = config_from(config.as_deref())?;
-            init_log(&config.log);
-            unblock_signals();
-            runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(serve(config))
-        }
-        Command::CheckZone { origin, print, quiet, files } => {
-            let mut exit = Exit::Success;
-            for file in &files {
-                if !check_zone(file, origin.as_ref(), print, quiet)? {
-                    exit = Exit::Refused;
-                }
-            }
-            Ok(exit)
-        }
-        Command::CheckConfig { file } => {
-            let config = Config::read(&file)?;
-            let zones = config.zones.len() + config.zone_directories.len();
-            print(&format!("{}: ok, {zones} zone entries\n", file.display()))?;
-            Ok(Exit::Success)
-        }
-        Command::Ctl(ctl) => runtime(tokio::runtime::Builder::new_current_thread())?.block_on(control(ctl)),
-    }
-}
-
-fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(builder.enable_all().build()?)
-}
-
-fn config_from(file: Option<&Path>) -> Result<Config, ConfigError> {
-    file.map_or_else(|| Ok(Config::default()), Config::read)
-}
-
-async fn serve(config: Config) -> Result<Exit, Failure> {
-    raise_open_file_limit();
-    // Handlers first: a signal during the start must not find the default action.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    // A file at the limit of its size is an error of the write that hit it, not the end of the process.
-    #[cfg(target_os = "linux")]
-    let _file_size = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
-    let server = match Server::start(config).await {
-        Ok(server) => server,
-        Err(error) => {
-            tracing::error!(%error, "cannot start");
-            return Ok(Exit::Failed);
-        }
-    };
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => tokio::select! {
-                _ = server.reload() => {}
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-            },
-        }
-    }
-    tracing::info!("stopping");
-    tokio::select! {
-        () = server.stop() => Ok(Exit::Success),
-        // Whoever asks twice does not want to wait.
-        _ = terminate.recv() => Ok(Exit::Failed),
-        _ = interrupt.recv() => Ok(Exit::Failed),
-    }
-}
-
-/// Signals that the parent has blocked, as supervisors do for themselves, stay blocked in its children.
-///
-/// To be called before there are other threads, which inherit them in turn.
-fn unblock_signals() {
-    use nix::sys::signal::{SigSet, Signal};
-    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
-    if let Err(error) = signals.thread_unblock() {
-        tracing::warn!(%error, "cannot unblock signals");
-    }
-}
-
-fn raise_open_file_limit() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let raised =
-        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        tracing::warn!(%error, "cannot raise the limit on open files");
-    }
-}
-
-fn init_log(config: &LogConfig) {
-    let level = match config.level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Trace => tracing::Level::TRACE,
-    };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false);
-    match config.format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
-    }
-    // A query that panics costs itself only; logging each would let its sender fill the disk.
-    static PANICS: AtomicU32 = AtomicU32::new(0);
-    std::panic::set_hook(Box::new(|panic| {
-        if PANICS.fetch_add(1, Ordering::Relaxed) < PANICS_LOGGED_MAX {
-            let thread = std::thread::current();
-            tracing::error!(thread = thread.name(), "{panic}; this is a bug of nssd");
-        }
-    }));
-}
-
-/// Panics that are logged; `panics` in the status counts all.
-const PANICS_LOGGED_MAX: u32 = 10;
-
-/// Checks one file; returns whether it makes a zone.
-fn check_zone(file: &Path, origin: Option<&NameBuf>, is_printed: bool, quiet: bool) -> Result<bool, Failure> {
-    let text = read(file)?;
-    let from_file_name = || file.file_name()?.to_str()?.strip_suffix(".zone")?.parse::<NameBuf>().ok();
-    let apex = match origin {
-        Some(origin) => origin.clone(),
-        None => check::apex_of(&text, None).or_else(from_file_name).ok_or_else(|| {
-            let reason = "the text has no SOA record with an absolute name; name the zone with --origin";
-            Failure::new(Exit::Refused, format!("{}: {reason}", file.display()))
-        })?,
-    };
-    let directory = if is_stdin(file) { Path::new("") } else { file.parent().unwrap_or(Path::new("")) };
-    let mut include = |name: &str| {
-        let path = directory.join(name);
-        std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
-    };
-    let (accepted, findings, left_out) =
-        match check::check_with(apex.as_name(), &text, Include::Read(&mut include), None) {
-            Ok(accepted) => (Some(accepted.zone), accepted.findings, accepted.findings_left_out),
-            Err(rejected) => (None, rejected.findings, rejected.findings_left_out),
-        };
-    let mut report = String::new();
-    for finding in &findings {
-        if !(quiet && finding.severity == crate::control::Severity::Warning) {
-            let reference = finding.reference.as_ref().map_or(String::new(), |reference| format!(" ({reference})"));
-            report.push_str(&format!("{}: {finding}{reference}\n", file.display()));
-        }
-    }
-    if left_out > 0 {
-        report.push_str(&format!("{}: and {left_out} more\n", file.display()));
-    }
-    io::stderr().write_all(report.as_bytes())?;
-    let Some(zone) = accepted else { return Ok(false) };
-    if is_printed {
-        print(&check::canonical_text(&zone))?;
-    } else {
-        let (records, serial) = (zone.record_count(), zone.serial());
-        print(&format!("{}: {} ok, serial {serial}, {records} records\n", file.display(), zone.apex()))?;
-    }
-    Ok(true)
-}
-
-async fn control(ctl: Ctl) -> Result<Exit, Failure> {
-    let socket = match ctl.socket {
-        Some(socket) => socket,
-        None => config_from(ctl.config.as_deref())?.server.control_socket(),
-    };
-    let client = Client::new(socket);
-    match ctl.call {
-        Call::Status { zone: Some(zone) } => {
-            show_zone(&client.zone_status(zone.as_name()).await?, ctl.json)?;
-        }
-        Call::Status { zone: None } => {
-            let status = client.status().await?;
-            if ctl.json {
-                print_json(&status)?;
-                return Ok(Exit::Success);
-            }
-            let mut text = format!(
-                "nssd {}, pid {}, up {} s, on {}\nzones: {}, {} of them uploaded, {} MiB\n",
-                status.version,
-                status.pid,
-                status.uptime_seconds,
-                status.listen.join(" "),
-                status.zones,
-                status.zones_uploaded,
-                status.memory_bytes >> 20,
-            );
-            let counters = serde_json::to_value(&status.counters).map_err(io::Error::other)?;
-            for (name, value) in counters.as_object().into_iter().flatten() {
-                text.push_str(&format!("{name}: {value}\n"));
-            }
-            text.push_str(&broken_lines(&status.broken));
-            print(&text)?;
-        }
-        Call::List => {
-            let mut after = None;
-            loop {
-                let page = client.list_zones(after.as_deref(), crate::control::LIST_LIMIT_MAX).await?;
-                let mut text = String::new();
-                for zone in &page.zones {
-                    if ctl.json {
-                        text.push_str(&serde_json::to_string(zone).map_err(io::Error::other)?);
-                        text.push('\n');
-                    } else {
-                        text.push_str(&format!("{} {} {}\n", zone.zone, zone.serial, source_name(&zone.source)));
-                    }
-                }
-                print(&text)?;
-                match page.next {
-                    Some(next) => after = Some(next),
-                    None => break,
-                }
-            }
-        }
-        Call::Get { zone } => {
-            let text = client.get_zone(zone.as_name()).await?.text;
-            io::stdout().write_all(&text)?;
-        }
-        Call::Put { zone, file, if_match, new } => {
-            let precondition = match (if_match, new) {
-                (Some(etag), _) => Precondition::Version(etag),
-                (None, true) => Precondition::Absent,
-                (None, false) => Precondition::None,
-            };
-            let options = PutOptions { dry_run: false, precondition };
-            let status = client.put_zone(zone.as_name(), read(&file)?.into(), &options).await?;
-            show_zone(&status, ctl.json)?;
-        }
-        Call::Check { zone, file } => {
-            let options = PutOptions { dry_run: true, ..PutOptions::default() };
-            let status = client.put_zone(zone.as_name(), read(&file)?.into(), &options).await?;
-            show_zone(&status, ctl.json)?;
-        }
-        Call::Delete { zone, if_match } => {
-            let precondition = if_match.map_or(Precondition::None, Precondition::Version);
-            show_zone(&client.delete_zone(zone.as_name(), &precondition).await?, ctl.json)?;
-        }
-        Call::Reload => {
-            let report = client.reload().await?;
-            if ctl.json {
-                print_json(&report)?;
-            } else {
-                print(&reload_lines(&report))?;
-            }
-            // Broken files are what an operator's script has to see.
-            return Ok(if report.broken.is_empty() { Exit::Success } else { Exit::Refused });
-        }
-    }
-    Ok(Exit::Success)
-}
-
-fn show_zone(zone: &ZoneStatus, is_json: bool) -> io::Result<()> {
-    if is_json {
-        return print_json(zone);
-    }
-    let change = match zone.change {
-        crate::control::Change::None => "",
-        crate::control::Change::Created => " added",
-        crate::control::Change::Replaced => " replaced",
-        crate::control::Change::Unchanged => " unchanged",
-        crate::control::Change::Withdrawn => " deleted",
-    };
-    let mut text = format!("{}{change}: serial {}, {} records", zone.zone, zone.serial, zone.records);
-    if let Some(etag) = &zone.etag {
-        text.push_str(&format!(", version {etag}"));
-    }
-    text.push_str(&format!(", from {}\n", source_name(&zone.source)));
-    if let Some(stale) = &zone.stale {
-        text.push_str(&format!("a newer version is not served: {stale}\n"));
-    }
-    for finding in &zone.findings {
-        text.push_str(&format!("{finding}\n"));
-    }
-    print(&text)
-}
-
-fn source_name(source: &Source) -> &str {
-    match source {
-        Source::Upload => "upload",
-        Source::File(path) => path,
-    }
-}
-
-fn broken_lines(broken: &[BrokenZone]) -> String {
-    let line = |zone: &BrokenZone| {
-        let state = if zone.still_served { "the version before is served" } else { "not served" };
-        format!("broken: {} from {}, {state}: {}\n", zone.zone, source_name(&zone.source), zone.reason)
-    };
-    broken.iter().map(line).collect()
-}
-
-fn reload_lines(report: &ReloadReport) -> String {
-    let mut text = String::new();
-    for (what, zones) in [("added", &report.created), ("replaced", &report.replaced), ("withdrawn", &report.withdrawn)]
-    {
-        for zone in zones {
-            text.push_str(&format!("{what}: {zone}\n"));
-        }
-    }
-    text.push_str(&format!("unchanged: {}\n", report.unchanged));
-    text.push_str(&broken_lines(&report.broken));
-    for note in &report.notes {
-        text.push_str(&format!("note: {note}\n"));
-    }
-    text
-}
-
-fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-    text.push('\n');
-    print(&text)
-}
-
-fn print(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes())
-}
-
-fn is_stdin(file: &Path) -> bool {
-    file == Path::new("-")
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let fail = |error: io::Error| Failure::new(Exit::Failed, format!("{}: {error}", file.display()));
-    if is_stdin(file) {
-        let mut text = Vec::new();
-        io::stdin().read_to_end(&mut text).map_err(fail)?;
-        return Ok(text);
-    }
-    std::fs::read(file).map_err(fail)
-}

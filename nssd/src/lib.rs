@@ -22,7 +22,7 @@
 mod answer;
 #[cfg(feature = "check")]
 pub mod check;
-#[cfg(feature = "daemon")]
+#[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "daemon")]
 pub mod config;

@@ -18,15 +18,17 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use nss_authority::Catalog;
 use nss_wire::{Name, NameBuf};
+use nss_zonefile::LintOptions;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::index::{Hosted, Index, Origin, Served, Upload, etag};
 use self::publisher::{Job, Publisher, Reply};
-use crate::check::{self, Accepted, Include, Rejected};
+use crate::check::{self, Accepted, Include, Method, Rejected};
 use crate::control::{BrokenZone, Change, Precondition, Problem, ProblemCode, ZoneList, ZoneStatus};
 use crate::store::{Store, StoreError, StoreErrorKind, Version};
 
@@ -171,7 +173,8 @@ impl Zones {
     async fn build(self: &Arc<Zones>, apex: NameBuf, text: Bytes) -> Result<Accepted, Problem> {
         let zones = self.clone();
         let permit = self.builds.acquire().await.map_err(|_| dropped())?;
-        let built = tokio::task::spawn_blocking(move || zones.check(&apex, &text)).await;
+        let lints = Some(LintOptions { now: now() });
+        let built = tokio::task::spawn_blocking(move || zones.check(&apex, &text, lints)).await;
         drop(permit);
         match built {
             Ok(result) => result.map_err(|rejected| rejected.problem()),
@@ -244,7 +247,7 @@ impl Zones {
 
     /// Serves a stored text, or says why not.
     fn restored(&self, apex: &NameBuf, text: &Bytes, version: Version) -> Hosted {
-        match self.check(apex, text) {
+        match self.check(apex, text, None) {
             Ok(accepted) => {
                 let served = self.publish(accepted, Origin::Upload);
                 Hosted { served: Some(served), upload: Some(Upload { version, broken: None }), file: None }
@@ -258,8 +261,10 @@ impl Zones {
         }
     }
 
-    fn check(&self, apex: &NameBuf, text: &[u8]) -> Result<Accepted, Rejected> {
-        check::check_with(apex.as_name(), text, Include::Refuse, Some(self.catalog.seed()))
+    /// Builds a zone; who uploads it also hears what was hardly meant.
+    fn check(&self, apex: &NameBuf, text: &[u8], lints: Option<LintOptions>) -> Result<Accepted, Rejected> {
+        let method = Method { include: Include::Refuse, seed: Some(self.catalog.seed()), lints };
+        check::diagnose(apex.as_name(), text, method).into_result()
     }
 
     fn publish(&self, accepted: Accepted, origin: Origin) -> Served {
@@ -351,6 +356,11 @@ fn storage_problem(error: &StoreError) -> Problem {
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Seconds since 1970, by the clock of this machine.
+fn now() -> Option<u64> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }
 
 #[cfg(test)]
@@ -457,7 +467,7 @@ mod tests {
                     }
                     Event::Delete => runtime.block_on(zones.delete(apex.clone(), Precondition::None)).map(drop),
                     Event::FileAppears(serial) => {
-                        let accepted = zones.check(&apex, text(serial).as_bytes()).unwrap();
+                        let accepted = zones.check(&apex, text(serial).as_bytes(), None).unwrap();
                         zones.put_file(apex.clone(), file, accepted).wait().map(drop)
                     }
                     Event::FileBreaks => zones.put_broken_file(apex.clone(), file, "it is broken").map(drop),

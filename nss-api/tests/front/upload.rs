@@ -293,8 +293,9 @@ fn programs_get_what_happened_in_json_and_warnings_with_it() {
     );
     assert_eq!(json["etag"].as_str(), reply.header("etag"));
     assert_eq!(json["diagnostics"][0]["severity"], "warning");
+    assert_eq!(json["diagnostics"][0]["code"], "Z0341");
     let reply = api.call("PUT", ZONE, &[], zone(2, "www 60 A 192.0.2.1\nwww 90 A 192.0.2.2\n").as_bytes());
-    reply.expect(200, &["replaced", "warning: "]);
+    reply.expect(200, &["replaced", "warning[Z0341]: ", "www 90 A 192.0.2.2"]);
 }
 
 #[test]

@@ -119,20 +119,58 @@ impl ProblemCode {
 pub struct Finding {
     /// Whether it keeps the zone from being served.
     pub severity: Severity,
+    /// Code of the rule, such as `Z0050`; `docs/diagnostics.md` explains each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Name of the rule, such as `bad-address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Name of the included file that it is about; absent for the text itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Line of the text, from 1; absent when it is about something that is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     /// Column in characters, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
+    /// Offset of the first octet of the text that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<u64>,
+    /// Offset behind the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
     /// What is wrong, in one sentence without the place.
     pub message: String,
+    /// What to write instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
     /// The standard that says so, such as `RFC 1035 §5.2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     /// The same for people: the line with a caret below the place, and what to write instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
+}
+
+impl Finding {
+    /// A finding about the zone as a whole.
+    pub fn new(severity: Severity, message: impl Into<String>) -> Finding {
+        Finding {
+            severity,
+            code: None,
+            name: None,
+            file: None,
+            line: None,
+            column: None,
+            start: None,
+            end: None,
+            message: message.into(),
+            help: None,
+            reference: None,
+            report: None,
+        }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -150,7 +188,11 @@ impl fmt::Display for Finding {
         if self.severity == Severity::Warning {
             f.write_str("warning: ")?;
         }
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        match &self.code {
+            Some(code) => write!(f, " [{code}]"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -183,16 +225,13 @@ mod tests {
     #[test]
     fn a_problem_is_a_sentence_and_its_findings_a_line_each() {
         let mut problem = Problem::new(ProblemCode::InvalidZone, "the zone has 3 errors");
-        problem.findings.push(Finding {
-            severity: Severity::Error,
-            line: Some(4),
-            column: Some(2),
-            message: "no such type \"AAAAA\"".into(),
-            reference: None,
-            report: None,
-        });
+        let finding = Finding::new(Severity::Error, "no such type \"AAAAA\"");
+        problem.findings.push(Finding { line: Some(4), column: Some(2), code: Some("Z0025".into()), ..finding });
         problem.findings_left_out = 2;
         assert_eq!((problem.status, problem.title.as_str()), (400, "Bad Request"));
-        assert_eq!(problem.to_string(), "the zone has 3 errors\nline 4, column 2: no such type \"AAAAA\"\nand 2 more");
+        assert_eq!(
+            problem.to_string(),
+            "the zone has 3 errors\nline 4, column 2: no such type \"AAAAA\" [Z0025]\nand 2 more"
+        );
     }
 }

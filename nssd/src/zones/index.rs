@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use nss_wire::NameBuf;
 
 use super::{Totals, key};
-use crate::check::Accepted;
-use crate::control::{BrokenZone, Change, Finding, Precondition, Problem, ProblemCode, Severity, Source, ZoneStatus};
+use nss_zonefile::Diagnostic;
+
+use crate::check::{self, Accepted};
+use crate::control::{BrokenZone, Change, Finding, Precondition, Problem, ProblemCode, Source, ZoneStatus};
 use crate::store::Version;
 
 /// What is known of every zone, by name as text.
@@ -184,14 +186,8 @@ pub(super) fn serial_finding(before: u32, after: u32) -> Option<Finding> {
     } else {
         format!("the serial goes back from {before} to {after}: secondaries will not fetch the zone")
     };
-    (!grows).then(|| Finding {
-        severity: Severity::Warning,
-        line: None,
-        column: None,
-        message,
-        reference: Some("RFC 1982 §3.2".to_owned()),
-        report: None,
-    })
+    let rule = &check::rules::SERIAL_NOT_GREATER;
+    (!grows).then(|| Finding::from(&Diagnostic::new(rule, message)))
 }
 
 pub(super) fn etag(generation: u64) -> String {
