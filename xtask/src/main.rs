@@ -9,6 +9,7 @@ mod failure;
 mod fuzz;
 mod http;
 mod interop;
+mod man;
 mod packages;
 mod process;
 mod servers;
@@ -45,6 +46,8 @@ enum Task {
     /// Figures beside those of the peers
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Manual pages of the command line, into target/man
+    Man(man::Options),
     /// Run the fuzz targets under libFuzzer
     Fuzz(fuzz::Options),
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Interop(options) => interop::run(&options),
         Task::Demo { once } => demo::run(once),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Man(options) => man::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
     });
     match result {
