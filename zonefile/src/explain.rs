@@ -50,6 +50,9 @@ pub(crate) fn narrower(kind: &ErrorKind, excerpt: &Excerpt) -> Option<Narrower> 
 pub(crate) fn help(kind: &ErrorKind, excerpt: &Excerpt) -> Option<String> {
     let found = str::from_utf8(&excerpt.found).ok()?;
     match kind {
+        ErrorKind::ControlCharacter { octet: 0 } if excerpt.looks_like_utf_16() => {
+            Some("the file looks as if it were in UTF-16: save it as UTF-8".to_owned())
+        }
         ErrorKind::Field { error: FieldError::StringTooLong, .. } => split_string(found),
         ErrorKind::BadTtl if found.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.') => Some(
             "a TTL is a whole number; an address stands behind the type: put A before it".to_owned(),
@@ -342,6 +345,13 @@ mod tests {
         check("b\u{a0}A 192.0.2.1\n", "Z0010", "write a plain blank instead");
         check("a A\u{a0}192.0.2.1\n", "Z0010", "U+00A0");
         check("a A 192.0.2.1\u{200b}\n", "Z0010", "write nothing instead");
+    }
+
+    #[test]
+    fn a_text_in_utf_16_without_a_mark_is_seen_through() {
+        let text: String = "a A 192.0.2.1".chars().flat_map(|character| [character, '\0']).collect();
+        check(&text, "Z0003", "looks as if it were in UTF-16");
+        check("a A 192.0.2.1\0\n", "Z0003", "three decimal digits");
     }
 
     #[test]

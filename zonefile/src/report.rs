@@ -170,6 +170,12 @@ impl Excerpt {
         (Excerpt { text: shown.trim_end().into(), mark, found }.fitted(), column)
     }
 
+    /// Whether every other character is none, as in text with two octets for each.
+    pub(crate) fn looks_like_utf_16(&self) -> bool {
+        let (all, odd) = (self.text.chars().count(), self.text.matches('\u{fffd}').count());
+        odd >= 3 && odd * 2 >= all.saturating_sub(3)
+    }
+
     /// The line before the mistake, unless it is cut.
     pub(crate) fn before(&self) -> Option<&str> {
         let before = &self.text[..self.mark.start];
