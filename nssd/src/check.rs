@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io;
 
 use nss_authority::{FindingKind, HashSeed, Zone, ZoneBuilder};
 use nss_wire::rule::Code;
 use nss_wire::{Class, Name, NameBuf, RType, Rule};
-use nss_zonefile::{Diagnostic, Label, LintOptions, Linter, Options, Part, Reader, Writer};
+use nss_zonefile::{Diagnostic, Label, LintOptions, Linter, Options, Part, Reader, StreamReader, Writer};
 
 use self::texts::Texts;
 use crate::control::{FINDINGS_MAX, Finding, Problem, ProblemCode, Severity};
@@ -215,6 +216,51 @@ pub fn diagnose(apex: Name<'_>, text: &[u8], method: Method<'_>) -> Diagnosis {
     }
     told.finish(zone, lacks_ns)
 }
+
+/// As [`check_with`], for a text that is not kept: it is read in pieces, and memory has the zone alone.
+///
+/// `None` if there is anything to say about the text, be it an error or a warning: saying it needs the text.
+///
+/// # Errors
+///
+/// What reading the text says.
+pub(crate) fn accept(
+    apex: Name<'_>,
+    text: &mut impl io::Read,
+    include: Include<'_>,
+    seed: Option<HashSeed>,
+) -> io::Result<Option<Accepted>> {
+    let mut builder = ZoneBuilder::new(apex, Class::IN);
+    if let Some(seed) = seed {
+        builder = builder.with_seed(seed);
+    }
+    let mut reader = StreamReader::new(&Options::for_zone(apex));
+    if let Include::Read(read) = include {
+        reader = reader.with_includes(|inclusion| Ok(read(inclusion.path)?.into()));
+    }
+    let mut piece = vec![0; PIECE_SIZE];
+    loop {
+        let size = text.read(&mut piece)?;
+        if size == 0 {
+            break;
+        }
+        reader.feed(&piece[..size]);
+        while let Some(entry) = reader.next() {
+            let Ok(entry) = entry else { return Ok(None) };
+            builder.add(entry.record, 0);
+        }
+    }
+    let mut reader = reader.finish();
+    while let Some(entry) = reader.next() {
+        let Ok(entry) = entry else { return Ok(None) };
+        builder.add(entry.record, 0);
+    }
+    let accepted = builder.build().ok().filter(|(_, findings)| findings.is_empty());
+    Ok(accepted.map(|(zone, _)| Accepted { zone, findings: Vec::new(), findings_left_out: 0 }))
+}
+
+/// Octets of a text that are read at once: enough for the calls not to count.
+const PIECE_SIZE: usize = 1 << 18;
 
 /// The part of the record that a finding is about.
 fn part(finding: &nss_authority::Finding) -> Part {

@@ -172,25 +172,48 @@ impl ZoneFiles {
         digest: &mut Option<u128>,
         included: &mut Vec<Input>,
     ) -> Result<Accepted, String> {
-        let text = read_bounded(path).map_err(|error| format!("cannot be read: {error}"))?;
+        let cannot_read = |error: io::Error| format!("cannot be read: {error}");
+        let (name, seed) = (apex.as_name(), Some(self.seed));
+        if fs::metadata(path).map_err(cannot_read)?.len() > TEXT_SIZE_KEPT {
+            let mut text = Digested { file: open_bounded(path).map_err(cannot_read)?, hasher: self.hasher() };
+            let mut read = |name: &str| self.include(path, name, included);
+            let accepted = check::accept(name, &mut text, Include::Read(&mut read), seed).map_err(cannot_read)?;
+            if let Some(accepted) = accepted {
+                *digest = Some(text.hasher.finish128().as_u128());
+                return Ok(accepted);
+            }
+            // There is something to say about it, for which the text is needed.
+            included.clear();
+        }
+        let text = read_bounded(path).map_err(cannot_read)?;
         *digest = Some(self.digest(&text));
-        let directory = path.parent().unwrap_or(Path::new(""));
-        let mut read = |name: &str| {
-            let path = directory.join(name);
-            let text = read_bounded(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            included.push(Input { digest: self.digest(&text), path });
-            Ok(text)
-        };
-        let include = Include::Read(&mut read);
-        check::check_with(apex.as_name(), &text, include, Some(self.seed)).map_err(|rejected| rejected.summary())
+        let mut read = |name: &str| self.include(path, name, included);
+        check::check_with(name, &text, Include::Read(&mut read), seed).map_err(|rejected| rejected.summary())
+    }
+
+    /// The text of a file that the one at `path` includes.
+    fn include(&self, path: &Path, name: &str, included: &mut Vec<Input>) -> Result<Vec<u8>, String> {
+        let path = path.parent().unwrap_or(Path::new("")).join(name);
+        let text = read_bounded(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        included.push(Input { digest: self.digest(&text), path });
+        Ok(text)
     }
 
     fn is_unchanged(&self, path: &Path, digest: u128) -> bool {
-        read_bounded(path).is_ok_and(|text| self.digest(&text) == digest)
+        let digest_now = open_bounded(path).and_then(|file| {
+            let mut text = Digested { file, hasher: self.hasher() };
+            io::copy(&mut text, &mut io::sink())?;
+            Ok(text.hasher.finish128().as_u128())
+        });
+        digest_now.is_ok_and(|now| now == digest)
+    }
+
+    fn hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.digest_key[0], self.digest_key[1])
     }
 
     fn digest(&self, text: &[u8]) -> u128 {
-        let mut hasher = SipHasher13::new_with_keys(self.digest_key[0], self.digest_key[1]);
+        let mut hasher = self.hasher();
         hasher.write(text);
         hasher.finish128().as_u128()
     }
@@ -318,16 +341,53 @@ const ZONE_SUFFIX: &str = ".zone";
 /// zone itself has to fit in memory beside it.
 const ZONE_FILE_SIZE_MAX: u64 = 4 << 30;
 
+/// Octets of a zone file that is read as a whole; a larger one comes in pieces, so that there is no second copy of it
+/// in memory beside the zone.
+const TEXT_SIZE_KEPT: u64 = 1 << 20;
+
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    open_bounded(path)?.read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// A zone file, with an error at the end of what is too large.
+fn open_bounded(path: &Path) -> io::Result<Bounded> {
     let file = File::open(path)?;
     // A pipe would never end, and a device be something else each time.
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    let mut text = Vec::new();
-    file.take(ZONE_FILE_SIZE_MAX + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > ZONE_FILE_SIZE_MAX {
-        return Err(io::Error::other(format!("it is larger than {} GiB", ZONE_FILE_SIZE_MAX >> 30)));
+    Ok(Bounded { file, left: ZONE_FILE_SIZE_MAX })
+}
+
+/// A file that has at most so many octets.
+struct Bounded {
+    file: File,
+    left: u64,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let size = self.file.read(buffer)?;
+        match self.left.checked_sub(size as u64) {
+            Some(left) => self.left = left,
+            None => return Err(io::Error::other(format!("it is larger than {} GiB", ZONE_FILE_SIZE_MAX >> 30))),
+        }
+        Ok(size)
     }
-    Ok(text)
+}
+
+/// A file whose digest is taken as it is read.
+struct Digested {
+    file: Bounded,
+    hasher: SipHasher13,
+}
+
+impl Read for Digested {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let size = self.file.read(buffer)?;
+        self.hasher.write(&buffer[..size]);
+        Ok(size)
+    }
 }

@@ -162,3 +162,35 @@ async fn a_reload_reads_the_configuration_again_and_a_broken_one_changes_nothing
     assert!(report.notes[0].contains("the configuration is broken") && report.withdrawn.is_empty(), "{report:?}");
     assert_eq!(transfer(), ResponseCode::NoError);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_is_served_told_from_its_successor_and_explained_like_a_small_one() {
+    // More than is read as a whole; the include stands where the pieces have long begun.
+    let large = |serial: u32, last: &str| {
+        let mut text = zone(serial, "192.0.2.1");
+        for i in 0..60_000 {
+            text += &format!("host{i} A 192.0.2.{}\n", i % 256);
+        }
+        text + "$INCLUDE more\n" + last
+    };
+    let directory = directory_with(&[("example.com.zone", &large(1, "")), ("more", "more A 192.0.2.2\n")]);
+    let server = TestServer::start_in(directory, DIRECTORY).await;
+    for (qname, address) in [("host59999.example.com.", "192.0.2.95"), ("more.example.com.", "192.0.2.2")] {
+        assert_eq!(data(&ask(server.v4(), qname, RecordType::A)), [address]);
+    }
+    assert_eq!(server.client.reload().await.unwrap().unchanged, 1);
+
+    // A change of the included file counts, and so does one at the end of the large one.
+    std::fs::write(server.path("zones/more"), "more A 192.0.2.3\n").unwrap();
+    assert_eq!(server.client.reload().await.unwrap().replaced, ["example.com."]);
+    assert_eq!(data(&ask(server.v4(), "more.example.com.", RecordType::A)), ["192.0.2.3"]);
+    std::fs::write(server.path("zones/example.com.zone"), large(2, "odd A 192.0.2.4\nodd A 192.0.2.4\n")).unwrap();
+    assert_eq!(server.client.reload().await.unwrap().replaced, ["example.com."]);
+    let status = server.client.zone_status(name("example.com").as_name()).await.unwrap();
+    assert_eq!((status.serial, status.findings.len()), (2, 1));
+    assert_eq!(status.findings[0].line, Some(60_008), "{status:?}");
+
+    std::fs::write(server.path("zones/example.com.zone"), large(3, "bad A 192.0.2.400\n")).unwrap();
+    let report = server.client.reload().await.unwrap();
+    assert!(report.broken[0].reason.contains("192.0.2.400") && report.broken[0].still_served, "{report:?}");
+}
