@@ -8,6 +8,7 @@ mod demo;
 mod failure;
 mod fuzz;
 mod http;
+mod iana;
 mod interop;
 mod man;
 mod packages;
@@ -35,6 +36,8 @@ enum Task {
     Ci,
     /// The invariants of ARCHITECTURE.md that no compiler checks
     Tidy,
+    /// Our tables of types, keys and codes beside those of others, who copied them from IANA
+    Iana,
     /// Random zones and queries through NSD, Knot, BIND and nssd: where the three agree, nssd must
     Interop(interop::Options),
     /// The whole service on loopback, shown by using it; runs until Ctrl-C
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
     let result = process::clean_up_on_signals().and_then(|()| match task {
         Task::Ci => ci::run_all(),
         Task::Tidy => tidy::run(),
+        Task::Iana => iana::run(),
         Task::Interop(options) => interop::run(&options),
         Task::Demo { once } => demo::run(once),
         Task::Bench(bench) => bench::run(&bench),

@@ -12,7 +12,7 @@ struct Tool {
     package: &'static str,
 }
 
-/// Everything that `ci`, `interop` and `bench` start; each of them installs what is missing.
+/// Everything that `ci`, `iana`, `interop` and `bench` start; each of them installs what is missing.
 const TOOLS: &[Tool] = &[
     Tool { program: "nsd", package: "nsd" },
     Tool { program: "nsd-checkzone", package: "nsd" },
@@ -26,6 +26,7 @@ const TOOLS: &[Tool] = &[
     Tool { program: "dig", package: "bind9-dnsutils" },
     Tool { program: "dnsperf", package: "dnsperf" },
     Tool { program: "drill", package: "ldnsutils" },
+    Tool { program: "ldns-read-zone", package: "ldnsutils" },
     Tool { program: "curl", package: "curl" },
 ];
 

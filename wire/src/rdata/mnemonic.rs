@@ -44,6 +44,7 @@ pub static ALGORITHM: Mnemonics = Mnemonics {
         (15, "ED25519"),
         (16, "ED448"),
         (17, "SM2SM3"),
+        (18, "MLDSA44"),
         (23, "ECC-GOST12"),
         (252, "INDIRECT"),
         (253, "PRIVATEDNS"),
