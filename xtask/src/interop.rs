@@ -4,6 +4,7 @@ mod answer;
 mod compare;
 mod files;
 mod queries;
+mod raw;
 mod sign;
 mod text;
 mod zones;

@@ -1,6 +1,6 @@
 //! Zone files as people and programs write them, and mistakes in them.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -11,8 +11,40 @@ use super::zones::LABELS;
 /// The apex of every generated file.
 pub(super) const APEX: &str = "example.com";
 
+/// A zone file and the one beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) zone: Vec<u8>,
+    /// What `$INCLUDE` finds under [`Text::INCLUDED`].
+    pub(super) included: Vec<u8>,
+}
+
+impl Text {
+    /// The name of the included file.
+    pub(super) const INCLUDED: &str = "beside.zone";
+
+    /// The same with a newline at the end of each line and nothing else.
+    pub(super) fn with_unix_line_ends(&self) -> Text {
+        let unix = |octets: &[u8]| {
+            let lines = String::from_utf8_lossy(octets).replace("\r\n", "\n");
+            format!("{}\n", lines.trim_end_matches('\n')).into_bytes()
+        };
+        Text { zone: unix(&self.zone), included: unix(&self.included) }
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.zone))?;
+        if !self.included.is_empty() {
+            write!(f, "\n--- {}:\n{}", Text::INCLUDED, String::from_utf8_lossy(&self.included))?;
+        }
+        Ok(())
+    }
+}
+
 /// A valid zone file that uses the whole syntax.
-pub(super) fn generate(rng: &mut StdRng) -> Vec<u8> {
+pub(super) fn generate(rng: &mut StdRng) -> Text {
     let mut text = String::new();
     if rng.random_bool(0.8) {
         let _ = writeln!(text, "$TTL {}", ttl(rng));
@@ -31,7 +63,7 @@ pub(super) fn generate(rng: &mut StdRng) -> Vec<u8> {
     if rng.random_bool(0.15) {
         text.truncate(text.trim_end().len());
     }
-    text.into_bytes()
+    Text { zone: text.into_bytes(), included: Vec::new() }
 }
 
 fn entry(rng: &mut StdRng, text: &mut String) {
@@ -172,7 +204,8 @@ const WRONG: [&str; 30] = [
 ];
 
 /// Makes one mistake, or what looks like one.
-pub(super) fn mutate(rng: &mut StdRng, text: &mut Vec<u8>) {
+pub(super) fn mutate(rng: &mut StdRng, text: &mut Text) {
+    let text = &mut text.zone;
     let mut lines: Vec<String> = String::from_utf8_lossy(text).split_inclusive('\n').map(str::to_owned).collect();
     let line = rng.random_range(0..lines.len());
     let place = rng.random_range(0..text.len());
