@@ -313,10 +313,10 @@ impl<'t> Reader<'t> {
             match generator.step(&mut self.context, &mut self.draft, &mut self.tokens, &self.limits) {
                 Some(Ok(())) => return Step::Record(Position { file, line: place.line }),
                 Some(Err(fault)) => {
-                    self.generator = None;
+                    self.end_generator();
                     return Step::Mistake(place.mistake(self.text(), fault));
                 }
-                None => self.generator = None,
+                None => self.end_generator(),
             }
         }
         let Some(source) = self.sources.last_mut() else { return Step::End };
@@ -379,11 +379,19 @@ impl<'t> Reader<'t> {
                 }
                 self.generated = generated;
                 let file = self.sources.last().map_or(0, |source| source.file);
-                self.generator =
-                    Some(Generator { generate: *generate, place, file, owner: Vec::new(), data: Vec::new() });
+                let (owner, data) = (Vec::new(), Vec::new());
+                let outer_owner = self.context.owner.clone();
+                self.generator = Some(Generator { generate: *generate, place, file, outer_owner, owner, data });
             }
         }
         Ok(())
+    }
+
+    /// Goes on behind a `$GENERATE` entry: a line that starts with a blank has the owner above that, as in BIND.
+    fn end_generator(&mut self) {
+        if let Some(generator) = self.generator.take() {
+            self.context.owner = generator.outer_owner;
+        }
     }
 
     /// The text that is being read.
@@ -580,6 +588,8 @@ struct Generator {
     /// Where the entry stands.
     place: Place,
     file: u32,
+    /// The owner of the record before the entry.
+    outer_owner: Option<Box<NameBuf>>,
     /// Owner and RDATA of one record, as text.
     owner: Vec<u8>,
     data: Vec<u8>,

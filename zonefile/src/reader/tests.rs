@@ -266,6 +266,28 @@ fn generate_gives_a_record_for_each_number() {
 }
 
 #[test]
+fn the_owner_above_generate_holds_again_behind_it_and_its_ttl_goes_on() {
+    assert_eq!(
+        records("a 5 A 192.0.2.1\n$GENERATE 1-2 h$ 6 A 192.0.2.$\n  A 192.0.2.9"),
+        [
+            "a.example. 5 IN A 192.0.2.1",
+            "h1.example. 6 IN A 192.0.2.1",
+            "h2.example. 6 IN A 192.0.2.2",
+            "a.example. 60 IN A 192.0.2.9"
+        ]
+    );
+    let text = "@ 5 SOA a b 1 2 3 4 5\n$GENERATE 1-1 h$ 6 A 192.0.2.$\n  NS a";
+    let read = read(text.as_bytes(), &Options { default_ttl: None, ..options() }).unwrap();
+    assert_eq!(read[2].0.to_string(), "example. 6 IN NS a.example.");
+    // Also behind one that ends in a mistake, and where there is none above it.
+    let (records, mistakes) =
+        everything(Reader::new(b"a 5 A 192.0.2.1\n$GENERATE 5-6 h$ A 192.0.2.25$\n 5 A 192.0.2.9", &options()));
+    assert_eq!(records[records.len() - 1], "a.example. 5 IN A 192.0.2.9");
+    assert_eq!(mistakes.len(), 1);
+    assert_eq!(error("$GENERATE 1-2 h$ A 192.0.2.$\n A 192.0.2.9"), (2, 2, ErrorKind::NoOwner));
+}
+
+#[test]
 fn a_mistake_in_generate_is_told_once() {
     assert_eq!(error("$GENERATE 2-1 h$ A 192.0.2.$").2, ErrorKind::GenerateRange);
     assert_eq!(error("$GENERATE 1-2 h${x} A 192.0.2.$"), (1, 16, ErrorKind::GenerateModifier));
