@@ -5,6 +5,7 @@ mod compare;
 mod files;
 mod queries;
 mod raw;
+mod rdata;
 mod sign;
 mod text;
 mod zones;
