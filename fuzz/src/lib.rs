@@ -5,6 +5,7 @@ mod config;
 mod http_params;
 mod packet;
 mod round_trip;
+mod zonefile;
 
 use nss_wire::message::Reader;
 use nss_wire::{Name, NameBuf};
@@ -13,6 +14,7 @@ pub use config::config;
 pub use http_params::http_params;
 pub use packet::packet;
 pub use round_trip::round_trip;
+pub use zonefile::{generate, includes, stream};
 
 /// The reader's fast path and the grammar alone give the same records and mistakes in the same order.
 fn both_paths_agree(text: &[u8], options: &nss_zonefile::Options) {
@@ -80,12 +82,15 @@ pub fn message(octets: &[u8]) {
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets by name.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 10] = [
     ("config", config),
+    ("generate", generate),
     ("http_params", http_params),
+    ("includes", includes),
     ("message", message),
     ("name", name),
     ("packet", packet),
     ("round_trip", round_trip),
+    ("stream", stream),
     ("zone_text", zone_text),
 ];
