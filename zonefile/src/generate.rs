@@ -13,6 +13,7 @@ use nom::combinator::{all_consuming, opt};
 use nom::sequence::{delimited, preceded};
 
 use crate::error::ErrorKind;
+use crate::limits::GENERATED_SIZE;
 use crate::record::Head;
 use crate::tokens::{Fault, Lexeme, Tokens};
 
@@ -83,9 +84,11 @@ impl Generate {
         Some(number)
     }
 
-    /// How many records are still to come.
-    pub(crate) fn left(&self) -> u64 {
-        if self.next > self.stop { 0 } else { (self.stop - self.next) / self.step + 1 }
+    /// What all records count for the limit: each once, and once more for each [`GENERATED_SIZE`] octets of its text.
+    pub(crate) fn cost(&self) -> u64 {
+        let records = if self.next > self.stop { 0 } else { (self.stop - self.next) / self.step + 1 };
+        let size = self.owner.size_max() + self.data.size_max();
+        records.saturating_mul(1 + (size / GENERATED_SIZE) as u64)
     }
 }
 
@@ -138,6 +141,9 @@ const NUMBER_MAX: u32 = 0x7fff_ffff;
 
 /// The widest number: no label or address has more digits to fill.
 const WIDTH_MAX: u32 = 255;
+
+/// What a number has without leading zeros: eight nibbles with dots, eleven octal digits, or ten and a sign.
+const NUMBER_SIZE_MAX: usize = 16;
 
 /// Text with places for a number.
 #[derive(Debug)]
@@ -210,6 +216,15 @@ impl Template {
                 value <= i64::from(NUMBER_MAX) && (value >= 0 || *base == Base::Decimal)
             }
         })
+    }
+
+    /// The octets of the longest text.
+    fn size_max(&self) -> usize {
+        let size = |part: &Part| match part {
+            Part::Text(text) => text.len(),
+            Part::Number { width, .. } => NUMBER_SIZE_MAX.max(*width as usize),
+        };
+        self.parts.iter().map(size).sum()
     }
 
     /// Puts the text for `number` into `out`, replacing what is there.

@@ -13,7 +13,7 @@ pub struct Limits {
     pub include_depth_max: u32,
     /// The `$INCLUDE` entries of a text and all that it includes.
     pub includes_max: u32,
-    /// The records that all `$GENERATE` entries together may give.
+    /// The records that all `$GENERATE` entries together may give; one counts again for each 1024 octets of its text.
     pub generated_records_max: u32,
 }
 
@@ -43,6 +43,10 @@ pub const INCLUDES_MAX: u32 = 1000;
 
 /// A reverse zone of 16 bits.
 pub const GENERATED_RECORDS_MAX: u32 = 65_536;
+
+/// The octets of a generated record for which it counts once more: without that, a megabyte of text could become
+/// gigabytes of records. What is generated in practice has less than 100.
+pub(crate) const GENERATED_SIZE: usize = 1024;
 
 /// The mistakes that are counted beyond those that are told: reading on only to count more helps nobody.
 pub(crate) const ERRORS_COUNTED_MAX: u64 = 10_000;

@@ -372,7 +372,7 @@ impl<'t> Reader<'t> {
             }
             Directive::Generate(generate) => {
                 let records_max = self.limits.generated_records_max;
-                let generated = self.generated.saturating_add(generate.left());
+                let generated = self.generated.saturating_add(generate.cost());
                 if generated > u64::from(records_max) {
                     let (start, end) = generate.range_extent;
                     return Err(Fault { start, end, kind: Box::new(ErrorKind::GenerateCount { records_max }) });
