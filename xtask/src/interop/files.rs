@@ -95,7 +95,13 @@ struct Explanation {
 /// Refused by all peers for reasons of their own, one of which is the line ends.
 static LINE_ENDS: Explanation = Explanation {
     name: "only for the line ends",
-    reference: "RFC 1035 §5.1 does not say how a line ends: Knot refuses CR LF, BIND a directive without line end",
+    reference: "RFC 1035 §5.1 does not say how a line ends: Knot takes CR LF behind comments only, BIND no directive without line end",
+};
+
+/// A CR without LF within a comment.
+static LONE_CR: Explanation = Explanation {
+    name: "a comment ends at a CR alone",
+    reference: "RFC 1035 §5.1 has the rest of the line ignored; the peers go on to the next LF and lose records",
 };
 
 /// The records of an RRset have different TTLs.
@@ -193,7 +199,12 @@ impl Batch {
                 ([_, _, false], Some(_)) if text.generates() => Judgement::problem("BIND refuses it, nssd accepts it"),
                 ([_, _, true], Some(ours)) if text.generates() => compare(&peers.records()?, ours),
                 ([true, true, true], None) => Judgement::problem("all peers accept it, nssd refuses it"),
-                ([true, true, true], Some(ours)) => compare(&peers.records()?, ours),
+                ([true, true, true], Some(ours)) => match compare(&peers.records()?, ours) {
+                    Judgement::Problem(_) if checkers.mind_lone_cr(&self.folder, place, &text)? => {
+                        Judgement::Explained(&LONE_CR)
+                    }
+                    outcome => outcome,
+                },
                 ([false, false, false], Some(_)) if checkers.mind_line_ends(&folder, &text)? => {
                     Judgement::Explained(&LINE_ENDS)
                 }
@@ -377,11 +388,27 @@ impl Checkers {
 
     /// Whether a peer that refuses the text would accept it with a newline at the end of each line.
     ///
-    /// Knot refuses CR LF within parentheses and BIND a directive without a newline; we take both (docs/zone-format.md).
+    /// Knot takes CR LF behind comments only and BIND no directive without a newline; we take both (docs/zone-format.md).
     fn mind_line_ends(&self, folder: &Path, text: &Text) -> Outcome<bool> {
         let copy = folder.join("unix");
         write(&copy, &text.with_unix_line_ends())?;
         Ok(self.peers(&copy)?.accepted.contains(&true))
+    }
+
+    /// Whether the records are the same with LF where CR stands alone.
+    fn mind_lone_cr(&self, folder: &Path, place: &str, text: &Text) -> Outcome<bool> {
+        if !text.has_lone_cr() {
+            return Ok(false);
+        }
+        let copy = format!("{place}/unix");
+        write(&folder.join(&copy), &text.with_unix_line_ends())?;
+        let (peers, ours) = (self.peers(&folder.join(&copy))?, self.ours(folder, &[copy])?);
+        match ours.first() {
+            Some(Some(ours)) if peers.accepted[2] => {
+                Ok(!matches!(compare(&peers.records()?, ours), Judgement::Problem(_)))
+            }
+            _ => Ok(false),
+        }
     }
 
     /// What our own checker has to say.

@@ -30,10 +30,16 @@ impl Text {
         String::from_utf8_lossy(&self.zone).contains("\n$GENERATE ")
     }
 
+    /// Whether there is a CR without LF.
+    pub(super) fn has_lone_cr(&self) -> bool {
+        let has = |octets: &[u8]| String::from_utf8_lossy(octets).replace("\r\n", "").contains('\r');
+        has(&self.zone) || has(&self.included)
+    }
+
     /// The same with a newline at the end of each line and nothing else.
     pub(super) fn with_unix_line_ends(&self) -> Text {
         let unix = |octets: &[u8]| {
-            let lines = String::from_utf8_lossy(octets).replace("\r\n", "\n");
+            let lines = String::from_utf8_lossy(octets).replace("\r\n", "\n").replace('\r', "\n");
             format!("{}\n", lines.trim_end_matches('\n')).into_bytes()
         };
         Text { zone: unix(&self.zone), included: unix(&self.included) }
@@ -135,11 +141,8 @@ pub(super) fn generate(rng: &mut StdRng, quirks: Quirks) -> Text {
         }
     }
     for text in [&mut zone, &mut included] {
-        // Knot takes no CR LF within parentheses and behind character strings.
-        let folded = text.to_ascii_uppercase();
-        let has_strings = ["TXT", "SPF", "HINFO", "CAA", "NAPTR", "URI"].iter().any(|rtype| folded.contains(rtype));
-        let is_plain = !has_strings && !text.contains(['(', '"']);
-        if (pen.random_bool(0.5) && is_plain) || pen.quirk() {
+        // Knot takes CR LF behind comments only.
+        if pen.quirk() {
             *text = text.replace('\n', "\r\n");
         }
         // BIND takes no directive without a line end.
