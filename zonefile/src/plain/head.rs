@@ -115,10 +115,10 @@ macro_rules! rtypes {
 
 /// The types that are read from plain lines.
 fn rtype(word: u64) -> Option<RType> {
-    rtypes!(word, NS, A, AAAA, DS, RRSIG, NSEC3, NSEC, MX, CNAME, SRV, PTR, DNSKEY, CDNSKEY, CDS, DNAME)
+    rtypes!(word, NS, A, AAAA, DS, RRSIG, NSEC3, NSEC, MX, CNAME, TXT, SRV, PTR, DNSKEY, CAA, CDNSKEY, CDS, DNAME)
 }
 
 /// The types that lists of types have, with those whose records are not read from plain lines.
 pub(super) fn listed_rtype(word: u64) -> Option<RType> {
-    rtype(word).or_else(|| rtypes!(word, TXT, SOA, TLSA, SVCB, HTTPS, SSHFP, NAPTR, LOC, HINFO, CSYNC, ZONEMD))
+    rtype(word).or_else(|| rtypes!(word, SOA, TLSA, SVCB, HTTPS, SSHFP, NAPTR, LOC, HINFO, CSYNC, ZONEMD))
 }

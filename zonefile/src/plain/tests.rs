@@ -96,6 +96,10 @@ k NSEC l.example. A NS SOA AAAA RRSIG NSEC
 l NSEC .
 m NSEC3 1 1 0 - vs0fu07v NS DS RRSIG
 n NSEC3 1 0 65535 aabb vs0fu07vvs0fu07vvs0fu07vvs0fu07v
+o TXT \"v=spf1 -all\"
+o 300 IN TXT \"\"   \"a;b (c) $ @\tx é\" \"d\"; comment
+p CAA 0 issue \"ca.example; k=v\"
+p CAA 128 iodef \"\" \t
 ";
 
 #[test]
@@ -115,7 +119,11 @@ fn what_is_unusual_is_left_to_the_grammar() {
         "a NS ( b )\n",
         "\\097 A 192.0.2.1\n",
         "a TXT x\n",
-        "a TXT \"x\"\n",
+        "a TXT \"x\\065\"\n",
+        "a TXT \"x\"y\n",
+        "a TXT \"x\" y\n",
+        "a TXT (\"x\")\n",
+        "a CAA 0 issue ca.example\n",
         "a 1h A 192.0.2.1\n",
         "a A \\# 4 c0000201\n",
         "a type1 192.0.2.1\n",
@@ -156,12 +164,13 @@ fn both_paths_agree_wherever_blocks_end() {
 
 #[test]
 fn both_paths_agree_on_each_octet_at_each_place() {
-    let line = "a.b 60 IN NS c.example.\n";
-    for at in 0..line.len() {
-        for octet in 0..=255 {
-            let mut text = line.as_bytes().to_vec();
-            text[at] = octet;
-            agree(&[&text, line.as_bytes(), &text].concat(), &options());
+    for line in ["a.b 60 IN NS c.example.\n", "a 1 TXT \"b c\" \"\"\n", "a 1 CAA 0 issue \"b;\" \n"] {
+        for at in 0..line.len() {
+            for octet in 0..=255 {
+                let mut text = line.as_bytes().to_vec();
+                text[at] = octet;
+                agree(&[&text, line.as_bytes(), &text].concat(), &options());
+            }
         }
     }
 }
@@ -260,6 +269,46 @@ fn both_paths_agree_on_fields_that_are_nearly_right() {
     for list in ["NS NS", "TYPE1", "CAA", "X", "AAAAA", "", "NSEC3PARAM", "NS;", "\"NS\""] {
         data.push(format!("NSEC . {list}"));
     }
+    for size in [0, 1, 63, 64, 65, 254, 255, 256, 257, 1000, 1010, 1015, 1020, 1022, 1023, 1024, 1025, 1030] {
+        let long = "x".repeat(size);
+        data.push(format!("TXT \"{long}\""));
+        data.push(format!("TXT \"y\" \"{long}\" \"\""));
+        data.push(format!("CAA 0 issue \"{long}\""));
+        data.push(format!("CAA 0 {long} \"y\""));
+        data.push(format!("TXT {}", "\"\" ".repeat(size)));
+    }
+    for string in [
+        "\"",
+        "\"\"\"",
+        "\"a\"b",
+        "b\"a\"",
+        "\"a\\\"\"",
+        "\"\\\"",
+        "\"a\\",
+        "\"\t\"",
+        "\"\u{1}\"",
+        "\"\u{7f}\"",
+        "\\#",
+        "\"\\#\" 0",
+    ] {
+        for comment in ["", ";", " ;\"", "(", ")", " ( )"] {
+            data.push(format!("TXT {string}{comment}"));
+            data.push(format!("TXT \"a\" {string}{comment}"));
+            data.push(format!("CAA 0 issue {string}{comment}"));
+        }
+    }
+    for caa in [
+        "256 issue \"a\"",
+        "0 is-sue \"a\"",
+        "0 \"issue\" \"a\"",
+        "0 ISSUE \"a\" \"b\"",
+        "0 issue",
+        "0 issue a",
+        "00 i9 \"a\"",
+        "0 é \"a\"",
+    ] {
+        data.push(format!("CAA {caa}"));
+    }
     for data in data {
         agree(format!("a 1 {data}\n  {data}\nb 1 A 192.0.2.1\n").as_bytes(), &options());
     }
@@ -318,7 +367,7 @@ fn line() -> impl Strategy<Value = String> {
     };
     let owner = prop_oneof![8 => name(), 2 => Just(String::new()), 1 => Just("$ORIGIN".to_owned()), 1 => Just("$TTL".to_owned())];
     let head = "(([0-9]{1,5}|[0-9]{9,10}|1h) ){0,1}((IN|in|CH|CLASS1) ){0,1}(([0-9]{1,4}) ){0,1}";
-    let rtype = "(NS|ns|A|AAAA|DS|RRSIG|NSEC3?|MX|CNAME|SRV|PTR|DNSKEY|TXT|SOA|TYPE1|X){1}";
+    let rtype = "(NS|ns|A|AAAA|DS|RRSIG|NSEC3?|MX|CNAME|SRV|PTR|DNSKEY|TXT|txt|CAA|SOA|TYPE1|X){1}";
     let number = || "[0-9]{1,5}";
     let address = || {
         prop_oneof![
@@ -340,6 +389,8 @@ fn line() -> impl Strategy<Value = String> {
         1 => "(NS|A|DS|X) 13 2 3600 20[0-9]{2}[01][0-9][0-3][0-9][0-2][0-9][0-6][0-9][0-6][0-9] 20260101000000 1 a\\. ([A-Za-z0-9+/]{4}){1,30}",
         1 => (name(), "( (NS|A|DS|RRSIG|NSEC|SOA|TXT|CAA|TYPE300|AAAA)){0,6}").prop_map(|(next, types)| format!("{next}{types}")),
         1 => "1 [01] [0-9]{1,5} (-|[0-9a-f]{1,8}) [0-9a-v]{1,32}( (NS|A|DS|RRSIG|NSEC|SOA)){0,4}",
+        3 => "(\"[ -!#-\\[\\]-~\té]{0,30}\"[ \t]?){1,4}",
+        2 => "[0-9]{1,3} [a-zA-Z0-9-]{1,10} \"[ -!#-\\[\\]-~]{0,30}\"( x)?",
         1 => "[ -~]{0,40}",
     ];
     let end = prop_oneof![
@@ -371,7 +422,7 @@ proptest! {
 
     #[test]
     fn both_paths_agree_on_a_zone_with_octets_changed(
-        changes in prop::collection::vec((0..LINES.len(), prop_oneof![any::<u8>(), prop::sample::select(b" \t\n;().0:-=".to_vec())]), 0..8)
+        changes in prop::collection::vec((0..LINES.len(), prop_oneof![any::<u8>(), prop::sample::select(b" \t\n;().0:-=\"\\".to_vec())]), 0..8)
     ) {
         let mut text = LINES.as_bytes().to_vec();
         for (at, octet) in changes {
