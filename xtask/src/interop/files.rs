@@ -104,6 +104,24 @@ static LONE_CR: Explanation = Explanation {
     reference: "RFC 1035 §5.1 has the rest of the line ignored; the peers go on to the next LF and lose records",
 };
 
+/// Known by what we say of the text.
+static LARGE_TTL: (Explanation, &str) = (
+    Explanation {
+        name: "a TTL from 2^31 on",
+        reference: "RFC 2181 §8 has the bit zero; BIND takes 0, NSD the default, Knot the number",
+    },
+    "the TTL exceeds 2147483647",
+);
+
+/// Known by our warning.
+static NO_ADDRESS: (Explanation, &str) = (
+    Explanation {
+        name: "a name server without address",
+        reference: "nssd warns (RFC 1912 §2.4), BIND and Knot refuse, and NSD refuses for another reason",
+    },
+    "which has no address",
+);
+
 /// The records of an RRset have different TTLs.
 static LOWEST_TTL: Explanation = Explanation {
     name: "the lowest TTL of an RRset",
@@ -198,6 +216,9 @@ impl Batch {
                 ([_, _, true], None) if text.generates() => Judgement::problem("BIND accepts it, nssd refuses it"),
                 ([_, _, false], Some(_)) if text.generates() => Judgement::problem("BIND refuses it, nssd accepts it"),
                 ([_, _, true], Some(ours)) if text.generates() => compare(&peers.records()?, ours),
+                ([true, true, true], None) if checkers.mind_lone_cr(&self.folder, place, &text)? => {
+                    Judgement::Explained(&LONE_CR)
+                }
                 ([true, true, true], None) => Judgement::problem("all peers accept it, nssd refuses it"),
                 ([true, true, true], Some(ours)) => match compare(&peers.records()?, ours) {
                     Judgement::Problem(_) if checkers.mind_lone_cr(&self.folder, place, &text)? => {
@@ -213,7 +234,17 @@ impl Batch {
             };
             let outcome = match outcome {
                 Judgement::Problem(problem) => {
-                    Judgement::Problem(format!("{problem}\n{}\n{text}", checkers.complaint(&self.folder, place)?))
+                    let words = checkers.complaint(&self.folder, place)?;
+                    // A difference in the records of a text that all accept is never explained by words.
+                    let by_words = match (peers.accepted, &ours) {
+                        (_, None) if words.contains(LARGE_TTL.1) => Some(&LARGE_TTL.0),
+                        ([false, false, false], Some(_)) if words.contains(NO_ADDRESS.1) => Some(&NO_ADDRESS.0),
+                        _ => None,
+                    };
+                    match by_words {
+                        Some(explanation) => Judgement::Explained(explanation),
+                        None => Judgement::Problem(format!("{problem}\n{words}\n{text}")),
+                    }
                 }
                 outcome => outcome,
             };
@@ -395,7 +426,7 @@ impl Checkers {
         Ok(self.peers(&copy)?.accepted.contains(&true))
     }
 
-    /// Whether the records are the same with LF where CR stands alone.
+    /// Whether a difference is gone with LF where CR stands alone: all refuse the text, or the records are the same.
     fn mind_lone_cr(&self, folder: &Path, place: &str, text: &Text) -> Outcome<bool> {
         if !text.has_lone_cr() {
             return Ok(false);
@@ -403,12 +434,11 @@ impl Checkers {
         let copy = format!("{place}/unix");
         write(&folder.join(&copy), &text.with_unix_line_ends())?;
         let (peers, ours) = (self.peers(&folder.join(&copy))?, self.ours(folder, &[copy])?);
-        match ours.first() {
-            Some(Some(ours)) if peers.accepted[2] => {
-                Ok(!matches!(compare(&peers.records()?, ours), Judgement::Problem(_)))
-            }
-            _ => Ok(false),
-        }
+        Ok(match (peers.accepted, ours.first()) {
+            ([_, _, true], Some(Some(ours))) => !matches!(compare(&peers.records()?, ours), Judgement::Problem(_)),
+            (accepted, Some(None)) => accepted != [true; 3],
+            _ => false,
+        })
     }
 
     /// What our own checker has to say.
