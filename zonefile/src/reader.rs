@@ -493,6 +493,8 @@ enum Ahead {
     Entry,
     /// The rest of an entry that is too long to be waited for; the text ended there.
     Rest(Cut),
+    /// Nothing that can be read, whatever is there.
+    Nothing,
 }
 
 struct Outer {
@@ -514,6 +516,10 @@ impl<'t> Source<'t> {
             Ahead::Entry => None,
             Ahead::Mark => self.begin(),
             Ahead::Rest(cut) => self.pass_rest(cut),
+            Ahead::Nothing => {
+                self.at = self.text.len();
+                None
+            }
         }
     }
 
@@ -550,7 +556,10 @@ impl<'t> Source<'t> {
             _ => return None,
         };
         // Nothing of a file in UTF-16 can be read, and saying it once is enough.
-        self.at = if kind == ErrorKind::Utf16 { self.text.len() } else { mark };
+        if kind == ErrorKind::Utf16 {
+            self.ahead = Ahead::Nothing;
+        }
+        self.at = mark;
         Some(Step::Mistake(Mistake { line: 1, start: 0, end: mark, kind }))
     }
 

@@ -144,6 +144,17 @@ fn what_is_hopeless_is_given_up_in_pieces_too() {
 }
 
 #[test]
+fn nothing_of_a_text_in_utf_16_is_read_whatever_comes_later() {
+    for mark in [b"\xff\xfe", b"\xfe\xff"] {
+        let text = [&mark[..], b"a 1 A 192.0.2.1\nb B x\n\x01\n", &b"c 1 A 192.0.2.1\n".repeat(20)].concat();
+        assert_eq!(of_whole(&text).len(), 1);
+        for size in 1..text.len() {
+            check(&text, text.chunks(size));
+        }
+    }
+}
+
+#[test]
 fn an_entry_that_never_ends_is_not_kept() {
     for (unit, expected) in [
         ("x", "line 1, column 1: "),
