@@ -119,13 +119,13 @@ impl From<Result<Entry<'_>, Error>> for Event {
                 Event::Record(Box::new(entry.record.to_buf()), owner.as_wire().to_vec(), entry.position)
             }
             Err(Error { kind, file, line, column, span, .. }) => {
-                let span = match kind {
+                match kind {
                     // Where the token ends that makes the entry too long may not be known yet.
-                    ErrorKind::EntryTooLong { .. } => span.start..span.start,
-                    ErrorKind::TooManyErrors { .. } => 0..0,
-                    _ => span,
-                };
-                Event::Mistake(kind, file, line, column, span)
+                    ErrorKind::EntryTooLong { .. } => Event::Mistake(kind, file, line, column, span.start..span.start),
+                    // Nor where an entry ends behind which reading was given up.
+                    ErrorKind::TooManyErrors { .. } => Event::Mistake(kind, file, 0, 0, 0..0),
+                    _ => Event::Mistake(kind, file, line, column, span),
+                }
             }
         }
     }

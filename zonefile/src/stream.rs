@@ -10,7 +10,7 @@ use crate::reader::{Entry, Inclusion, Options, Reader};
 /// What is read is what [`Reader`] reads of the whole text, wherever the pieces end: the same records and mistakes in
 /// the same order. What is kept is one piece and at most one entry, of
 /// [`entry_size_max`](crate::Limits::entry_size_max) octets. Only the line of text that a mistake shows may end where a
-/// piece ends, and so may the span of a token that makes an entry too long and that of the error that counts others.
+/// piece ends, and so may the span of a token that makes an entry too long; the error that counts others may stand there.
 ///
 /// ```
 /// use nss_zonefile::{Options, StreamReader};
