@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 
 use nss_authority::{FindingKind, HashSeed, Zone, ZoneBuilder};
@@ -172,10 +173,7 @@ impl Diagnosis {
 /// Whether the records make a zone, and whether they were meant so, is only looked at when all of them could be read.
 pub fn diagnose(apex: Name<'_>, text: &[u8], method: Method<'_>) -> Diagnosis {
     let Method { include, seed, lints } = method;
-    let mut builder = ZoneBuilder::new(apex, Class::IN);
-    if let Some(seed) = seed {
-        builder = builder.with_seed(seed);
-    }
+    let mut builder = ZoneBuilder::new(apex, Class::IN).with_seed(seed.unwrap_or_else(random_seed));
     let texts = Texts::new(text);
     let mut reader = Reader::new(text, &Options::for_zone(apex));
     if let Include::Read(read) = include {
@@ -230,10 +228,7 @@ pub(crate) fn accept(
     include: Include<'_>,
     seed: Option<HashSeed>,
 ) -> io::Result<Option<Accepted>> {
-    let mut builder = ZoneBuilder::new(apex, Class::IN);
-    if let Some(seed) = seed {
-        builder = builder.with_seed(seed);
-    }
+    let mut builder = ZoneBuilder::new(apex, Class::IN).with_seed(seed.unwrap_or_else(random_seed));
     let mut reader = StreamReader::new(&Options::for_zone(apex));
     if let Include::Read(read) = include {
         reader = reader.with_includes(|inclusion| Ok(read(inclusion.path)?.into()));
@@ -257,6 +252,11 @@ pub(crate) fn accept(
     }
     let accepted = builder.build().ok().filter(|(_, findings)| findings.is_empty());
     Ok(accepted.map(|(zone, _)| Accepted { zone, findings: Vec::new(), findings_left_out: 0 }))
+}
+
+/// A seed that whoever wrote the text cannot know, or they could choose names that all have one hash.
+fn random_seed() -> HashSeed {
+    HashSeed::new(RandomState::new().build_hasher().finish())
 }
 
 /// Octets of a text that are read at once: enough for the calls not to count.
