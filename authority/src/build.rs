@@ -114,6 +114,9 @@ impl Build {
         for newest in again.into_iter().filter(|node| !linked.contains(node)) {
             self.merge_one(newest, &first_records);
         }
+        // What was odd about a merged node is known of the node in its place.
+        let ZoneBuilder { writer, odd_ttls, .. } = &mut self.builder;
+        odd_ttls.retain(|odd| !Node::at(writer.bytes(), odd.node).is_dead());
         if gaps * GAPS_MAX > self.builder.writer.len() {
             self.compact();
         }
@@ -141,7 +144,6 @@ impl Build {
             self.stage(node, first_records[&node]);
             self.builder.writer.kill(node);
         }
-        self.builder.odd_ttls.retain(|odd| !chain.contains(&odd.node));
         let node = self.builder.write_run();
         let hash = self.builder.hash(owner.as_name());
         self.builder.table.replace(hash, newest, node);
@@ -151,8 +153,11 @@ impl Build {
     fn stage(&mut self, node: u32, first_record: usize) {
         let builder = &mut self.builder;
         let (mut record, mut staged) = (first_record, Vec::new());
+        // Nodes are written one behind the other, so that these are sorted by them, and those of a node by type.
+        let first_odd = builder.odd_ttls.partition_point(|odd| odd.node < node);
+        let mut odd_ttls = builder.odd_ttls[first_odd..].iter().take_while(|odd| odd.node == node).peekable();
         for rrset in Node::at(builder.writer.bytes(), node).rrsets() {
-            let odd = builder.odd_ttls.iter().find(|odd| odd.node == node && odd.rtype == rrset.rtype);
+            let odd = odd_ttls.next_if(|odd| odd.rtype == rrset.rtype);
             let odd_line = odd.map(|odd| odd.line);
             for rdata in rrset.rdatas() {
                 let line = builder.lines[record];

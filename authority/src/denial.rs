@@ -15,6 +15,10 @@ use crate::table::Slots;
 /// for a name that does not exist. RFC 9276 §3.1 wants none; 150 is where other servers draw the line.
 pub const NSEC3_ITERATIONS_MAX: u16 = 150;
 
+/// NSEC3PARAM records that are looked at: one is usual, and two while a zone changes from one salt to another. The names of
+/// the zone are gone through for each.
+const PARAMETERS_MAX: usize = 4;
+
 /// Octets of an NSEC3 hash; SHA-1 is the only algorithm there is (RFC 5155 §11).
 const HASH_SIZE: usize = 20;
 
@@ -87,7 +91,7 @@ pub(crate) fn make(
         return Made { denial: Denial::None, octets: Vec::new() };
     }
     let parameters = apex.rrset(RType::NSEC3PARAM).into_iter().flat_map(|rrset| rrset.rdatas());
-    for hash in parameters.filter_map(Nsec3Hash::read) {
+    for hash in parameters.filter_map(Nsec3Hash::read).take(PARAMETERS_MAX) {
         if hash.iterations > NSEC3_ITERATIONS_MAX {
             let kind = FindingKind::Nsec3Iterations { iterations: hash.iterations, limit: NSEC3_ITERATIONS_MAX };
             findings.push(kind, &apex.owner().to_buf(), 0);

@@ -85,3 +85,22 @@ fn records_that_are_scattered_take_no_more_memory_than_others() {
     assert_eq!(all(&scattered), all(&together));
     assert!(scattered.memory_size() <= together.memory_size());
 }
+
+#[test]
+fn each_of_many_scattered_rrsets_with_odd_ttls_is_told_once() {
+    let apex = "example. SOA ns.other. host.other. 1 3600 900 604800 300\nexample. NS ns.other.";
+    let mut records = story::records(apex);
+    for (round, ttls) in [[60, 90], [30, 90]].into_iter().enumerate() {
+        for i in 0..100 {
+            for (n, ttl) in ttls.into_iter().enumerate() {
+                let line = format!("host{i}.example. {ttl} A 192.0.2.{}", 2 * round + n);
+                records.push((records.len() as u32 + 1, story::record(&line)));
+            }
+        }
+    }
+    let (zone, findings) = build(&records).unwrap();
+    assert_eq!(findings.len(), 100, "{findings:?}");
+    // The first record by its data has 60, and the lowest is 30.
+    assert!(findings.iter().enumerate().all(|(i, finding)| finding.line == Some(3 + 2 * i as u32)), "{findings:?}");
+    assert!(zone.records().filter(|record| record.rtype == nss_wire::RType::A).all(|record| record.ttl == 30));
+}

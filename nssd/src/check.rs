@@ -123,7 +123,7 @@ pub fn check_with(
 pub struct Method<'i> {
     /// What becomes of `$INCLUDE`.
     pub include: Include<'i>,
-    /// How the names are hashed; only a zone that is to be served needs a seed.
+    /// How the names are hashed, for a zone that is to be served; `None` draws a seed for a zone that is only checked.
     pub seed: Option<HashSeed>,
     /// Whether the text is also looked through for what can be read and was hardly meant. It takes some time, and what
     /// it finds never keeps a zone from being served.
