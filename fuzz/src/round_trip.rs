@@ -20,7 +20,11 @@ pub fn round_trip(octets: &[u8]) {
         content.assert_same(&again, compression);
         if let Ok(theirs) = Message::from_vec(octets) {
             content.assert_understood(&theirs, Compression::KeepCase);
-            content.assert_understood(&Message::from_vec(&written).expect("they read ours, too"), compression);
+            match Message::from_vec(&written) {
+                Ok(theirs) => content.assert_understood(&theirs, compression),
+                // What they take for pointers leads elsewhere now.
+                Err(error) => assert!(theirs.all_sections().any(follows_pointers), "they read ours, too: {error}"),
+            }
         }
     }
 }
@@ -143,19 +147,20 @@ impl Content {
                 assert_same_name(&record.owner, &name_of(&theirs.name), compression);
                 assert_eq!(record.rtype.0, u16::from(theirs.record_type()));
                 assert_eq!((record.class.0, record.ttl), (theirs.dns_class.into(), theirs.ttl));
-                // They leave names in types that they do not know as they stand, and follow pointers in two more where
-                // names may not be compressed (RFC 3597 §4, RFC 8945 §4.2).
-                let is_comparable = !matches!(
-                    theirs.data,
-                    RData::Unknown { .. } | RData::Update0(_) | RData::TSIG(_) | RData::ANAME(_)
-                );
-                if is_comparable {
+                // They leave names in types that they do not know as they stand.
+                let is_verbatim = matches!(theirs.data, RData::Unknown { .. } | RData::Update0(_));
+                if !is_verbatim && !follows_pointers(theirs) {
                     assert_same_rdata(record, record.rtype, &octets_of(&theirs.data), compression);
                 }
             }
         }
         assert_eq!(self.edns.is_some(), theirs.edns.is_some());
     }
+}
+
+/// Whether they follow pointers in the data, where names may not be compressed (RFC 3597 §4, RFC 8945 §4.2).
+fn follows_pointers(record: &rr::Record) -> bool {
+    matches!(record.data, RData::TSIG(_) | RData::ANAME(_))
 }
 
 /// A pointer may lead to a name that was written in another letter case, unless the case is kept.

@@ -8,7 +8,7 @@ use core::ops::Range;
 
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::reader::{Options, Reader};
+use crate::reader::{self, Options, Reader};
 use crate::syntax::{self, Outline, Piece, PieceKind};
 
 /// Puts a text in order: fields in columns, one blank line at most between groups of records, comments kept.
@@ -45,6 +45,10 @@ pub fn format(text: &[u8]) -> Result<Vec<u8>, Vec<Error>> {
     let end = formatter.end;
     while formatter.out.ends_with(&[end, end].concat()) {
         formatter.out.truncate(formatter.out.len() - end.len());
+    }
+    // At the start of a file the octets of a name may mean something else.
+    if reader::mark(&formatter.out).is_some() {
+        formatter.out.splice(..0, end.iter().copied());
     }
     Ok(formatter.out)
 }
@@ -331,6 +335,16 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &str) {
         assert_eq!(String::from_utf8(formatted(text.as_bytes()).unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_name_does_not_become_the_mark_of_an_encoding() {
+        for name in [&b"\xfe\xff"[..], b"\xff\xfe", b"\xef\xbb\xbf"] {
+            let text = [b"\n\n", name, b" 60 A 192.0.2.1\n"].concat();
+            let formatted = format(&text).unwrap();
+            assert!(formatted.starts_with(&[b"\n", name].concat()), "{formatted:?}");
+            assert_eq!(format(&formatted).unwrap(), formatted);
+        }
     }
 
     #[test]

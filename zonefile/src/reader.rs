@@ -550,11 +550,7 @@ impl<'t> Source<'t> {
             return Some(Step::Starved);
         }
         self.ahead = Ahead::Entry;
-        let (mark, kind) = match &*self.text {
-            [0xef, 0xbb, 0xbf, ..] => (3, ErrorKind::ByteOrderMark),
-            [0xfe, 0xff, ..] | [0xff, 0xfe, ..] => (2, ErrorKind::Utf16),
-            _ => return None,
-        };
+        let (mark, kind) = mark(&self.text)?;
         // Nothing of a file in UTF-16 can be read, and saying it once is enough.
         if kind == ErrorKind::Utf16 {
             self.ahead = Ahead::Nothing;
@@ -585,6 +581,15 @@ impl<'t> Source<'t> {
             }
             _ => false,
         }
+    }
+}
+
+/// The size of the mark of an encoding that a text starts with, and why it can't be read.
+pub(crate) fn mark(text: &[u8]) -> Option<(usize, ErrorKind)> {
+    match text {
+        [0xef, 0xbb, 0xbf, ..] => Some((3, ErrorKind::ByteOrderMark)),
+        [0xfe, 0xff, ..] | [0xff, 0xfe, ..] => Some((2, ErrorKind::Utf16)),
+        _ => None,
     }
 }
 
