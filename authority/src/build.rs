@@ -1,6 +1,6 @@
 //! From the nodes of a zone, as they came, to the zone: what depends on other names is decided here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
 use nss_wire::{Name, NameBuf, RType};
@@ -12,7 +12,7 @@ use crate::check::{self, NodeCheck};
 use crate::denial;
 use crate::finding::{Finding, FindingKind};
 use crate::lookup::{self, Tables};
-use crate::order;
+use crate::order::{self, Keyed};
 use crate::suffixes::Suffixes;
 use crate::table::Slots;
 use crate::zone::{Parts, Zone};
@@ -53,15 +53,18 @@ impl Build {
     }
 
     pub(crate) fn run(mut self) -> Result<(Zone, Vec<Finding>), Vec<Finding>> {
-        let nodes = self.merge();
+        let mut nodes = self.merge();
         let apex = self.apex();
-        let sorted = order::canonical(self.builder.writer.bytes(), nodes, self.builder.apex.as_name());
-        let order = self.structure(apex, &sorted);
-        drop(sorted);
+        order::canonical(self.builder.writer.bytes(), &mut nodes, self.builder.apex.as_name());
+        let order = self.structure(apex, &nodes);
+        drop(nodes);
         self.check(apex);
         let Build { builder, apex_labels, .. } = self;
-        let ZoneBuilder { apex: apex_name, class, hasher, mut findings, writer, table, record_count, .. } = builder;
-        let slots = table.finish(|offset| !is_nsec3(Node::at(writer.bytes(), offset)));
+        let ZoneBuilder {
+            apex: apex_name, class, hasher, mut findings, writer, table, record_count, has_nsec3, ..
+        } = builder;
+        let is_asked_for = |offset| !has_nsec3 || !is_nsec3(Node::at(writer.bytes(), offset));
+        let slots = table.finish(is_asked_for);
         let tables = writer.tables(order.len(), slots.len());
         let denial = denial::make(writer.bytes(), apex, &order, Slots(&slots), tables.end, &mut findings);
         if tables.end + denial.octets.len() > ZONE_SIZE_MAX {
@@ -90,48 +93,61 @@ impl Build {
         Ok((Zone::assemble(parts), found))
     }
 
-    /// Gives each owner one node, and returns their offsets in the order of the arena.
-    fn merge(&mut self) -> Vec<u32> {
-        let nodes = std::mem::take(&mut self.builder.nodes);
+    /// Gives each owner one node, and returns all of them in the order of the arena.
+    fn merge(&mut self) -> Vec<Keyed> {
+        let mut nodes = std::mem::take(&mut self.builder.nodes);
         let again = std::mem::take(&mut self.builder.again);
         if again.is_empty() {
             return nodes;
         }
-        // By the nodes that share an owner with another: which record of the arena is their first.
-        let linked: BTreeSet<u32> = again.iter().map(|&node| self.builder.writer.link(node)).collect();
-        let mut first_records: BTreeMap<u32, usize> = again.iter().chain(&linked).map(|&node| (node, 0)).collect();
-        let (mut record, mut gaps) = (0, 0);
-        self.for_each_node(|_, node| {
-            let end = node.end();
-            if let Some(first) = first_records.get_mut(&node.offset()) {
-                *first = record;
-                gaps += end - node.offset() as usize;
-            }
-            record += node.rrsets().map(check::parts).sum::<usize>();
-            end
-        });
+        let mut linked: Vec<u32> = again.iter().map(|&node| self.builder.writer.link(node)).collect();
+        linked.sort_unstable();
+        let first_records = self.first_records(&again, &linked);
+        let mut merged = Vec::new();
         // The last node of an owner is the one that no other links to.
-        for newest in again.into_iter().filter(|node| !linked.contains(node)) {
-            self.merge_one(newest, &first_records);
+        for newest in again.iter().filter(|&node| linked.binary_search(node).is_err()) {
+            merged.push(self.merge_one(*newest, &first_records));
         }
         // What was odd about a merged node is known of the node in its place.
         let ZoneBuilder { writer, odd_ttls, .. } = &mut self.builder;
         odd_ttls.retain(|odd| !Node::at(writer.bytes(), odd.node).is_dead());
+        let mut dead = [again, linked].concat();
+        dead.sort_unstable();
+        dead.dedup();
+        let gaps: usize = dead.iter().map(|&node| Node::at(writer.bytes(), node).end() - node as usize).sum();
+        // Both are in the order of the arena.
+        let mut dead = dead.into_iter().peekable();
+        nodes.retain(|(_, node)| dead.next_if_eq(node).is_none());
+        nodes.append(&mut merged);
         if gaps * GAPS_MAX > self.builder.writer.len() {
-            self.compact();
+            self.compact(&mut nodes);
         }
-        let mut nodes = Vec::new();
-        self.for_each_node(|_, node| {
-            if !node.is_dead() {
-                nodes.push(node.offset());
-            }
-            node.end()
-        });
         nodes
     }
 
+    /// Which record of the arena is the first one of each node that shares its owner with another, by the nodes.
+    fn first_records(&self, again: &[u32], linked: &[u32]) -> BTreeMap<u32, usize> {
+        let mut first_records: BTreeMap<u32, usize> = again.iter().chain(linked).map(|&node| (node, 0)).collect();
+        // Records are only counted to find their lines.
+        if !self.builder.lines.are_known() {
+            return first_records;
+        }
+        let mut record = 0;
+        let mut wanted = first_records.iter_mut().peekable();
+        let mut at = NODES_AT;
+        while at < self.builder.writer.len() {
+            let node = Node::at(self.builder.writer.bytes(), at as u32);
+            if let Some((_, first)) = wanted.next_if(|(wanted, _)| **wanted == node.offset()) {
+                *first = record;
+            }
+            record += node.rrsets().map(check::parts).sum::<usize>();
+            at = node.end();
+        }
+        first_records
+    }
+
     /// Replaces the nodes of one owner by a node with the records of all of them.
-    fn merge_one(&mut self, newest: u32, first_records: &BTreeMap<u32, usize>) {
+    fn merge_one(&mut self, newest: u32, first_records: &BTreeMap<u32, usize>) -> Keyed {
         let mut chain = vec![newest];
         while let Some(&node) = chain.last()
             && self.builder.writer.link(node) > 0
@@ -147,6 +163,7 @@ impl Build {
         let node = self.builder.write_run();
         let hash = self.builder.hash(owner.as_name());
         self.builder.table.replace(hash, newest, node);
+        (order::first_key(owner.as_name().as_wire(), self.builder.apex.as_name()), node)
     }
 
     /// Hands the records of a node back to the builder.
@@ -160,12 +177,12 @@ impl Build {
             let odd = odd_ttls.next_if(|odd| odd.rtype == rrset.rtype);
             let odd_line = odd.map(|odd| odd.line);
             for rdata in rrset.rdatas() {
-                let line = builder.lines[record];
+                let line = builder.lines.of(record);
                 staged.push((rrset.rtype, rrset.ttl(), rdata.to_vec(), line, odd_line == Some(line)));
                 record += 1;
             }
             for rdata in rrset.signatures() {
-                staged.push((RType::RRSIG, rrset.signature_ttl(), rdata.to_vec(), builder.lines[record], false));
+                staged.push((RType::RRSIG, rrset.signature_ttl(), rdata.to_vec(), builder.lines.of(record), false));
                 record += 1;
             }
         }
@@ -175,17 +192,17 @@ impl Build {
         }
     }
 
-    /// Closes the gaps that merged nodes have left.
-    fn compact(&mut self) {
-        let mut moved = Vec::new();
+    /// Closes the gaps that merged nodes have left; `nodes` are those that stay, in the order of the arena.
+    fn compact(&mut self, nodes: &mut [Keyed]) {
+        let mut moved = Vec::with_capacity(nodes.len());
         let (mut at, mut to, mut record, mut kept) = (NODES_AT, NODES_AT, 0, 0);
         let ZoneBuilder { writer, lines, table, odd_ttls, .. } = &mut self.builder;
         while at < writer.len() {
             let node = Node::at(writer.bytes(), at as u32);
             let (end, is_dead) = (node.end(), node.is_dead());
-            let count = node.rrsets().map(check::parts).sum::<usize>();
+            let count = if lines.are_known() { node.rrsets().map(check::parts).sum() } else { 0 };
             if !is_dead {
-                lines.copy_within(record..record + count, kept);
+                lines.move_down(record, count, kept);
                 kept += count;
                 moved.push((at as u32, to as u32));
                 writer.move_down(at..end, to);
@@ -196,6 +213,9 @@ impl Build {
         }
         lines.truncate(kept);
         writer.truncate(to);
+        for ((_, node), (_, new)) in nodes.iter_mut().zip(&moved) {
+            *node = *new;
+        }
         // Nodes keep their order, so that each can be found by its old place.
         let new_place = |old: u32| {
             let found = moved.binary_search_by_key(&old, |(old, _)| *old);
@@ -204,14 +224,6 @@ impl Build {
         table.relocate(new_place);
         for odd in odd_ttls {
             odd.node = new_place(odd.node);
-        }
-    }
-
-    /// Calls `work` for each node, front to back; it returns where the next one starts.
-    fn for_each_node(&self, mut work: impl FnMut(&Build, Node<'_>) -> usize) {
-        let mut at = NODES_AT;
-        while at < self.builder.writer.len() {
-            at = work(self, Node::at(self.builder.writer.bytes(), at as u32));
         }
     }
 
@@ -228,13 +240,13 @@ impl Build {
     }
 
     /// Decides what each node is, and adds those of empty non-terminals; returns all in canonical order.
-    fn structure(&mut self, apex: u32, sorted: &[u32]) -> Vec<u32> {
+    fn structure(&mut self, apex: u32, sorted: &[Keyed]) -> Vec<u32> {
         let mut order = Vec::with_capacity(sorted.len() + 1);
         let mut ancestors = vec![Ancestor { offset: apex, labels: self.apex_labels, cut: None }];
         self.builder.writer.set_kind(apex, NodeKind::Apex);
         ancestors[0].cut = self.cut_at(apex);
         order.push(apex);
-        for (i, &offset) in sorted.iter().enumerate().filter(|(_, offset)| **offset != apex) {
+        for (i, &(_, offset)) in sorted.iter().enumerate().filter(|(_, (_, offset))| *offset != apex) {
             if i % AHEAD == 0 {
                 self.approach(&sorted[i..sorted.len().min(i + AHEAD)]);
             }
@@ -263,10 +275,10 @@ impl Build {
     }
 
     /// Has nodes come into the cache together, rather than one after the other when each is needed.
-    fn approach(&self, nodes: &[u32]) {
+    fn approach(&self, nodes: &[Keyed]) {
         let bytes = self.builder.writer.bytes();
         // The compiler must not leave out a sum that nobody wants.
-        std::hint::black_box(nodes.iter().fold(0, |sum, &node| sum ^ bytes[node as usize]));
+        std::hint::black_box(nodes.iter().fold(0, |sum, &(_, node)| sum ^ bytes[node as usize]));
     }
 
     /// Writes the names between the last ancestor and a node, which have no records.
@@ -346,7 +358,7 @@ impl Build {
                 NodeCheck { node, lines: &builder.lines, first_record: record, findings: &mut builder.findings }.run();
             }
             while let Some(shadow) = shadows.pop_if(|shadow| shadow.below == offset) {
-                let line = builder.lines.get(record).copied().unwrap_or(0);
+                let line = builder.lines.of(record);
                 check::shadow(builder.writer.bytes(), shadow.name, shadow.wildcard, line, &mut builder.findings);
             }
             sets.clear();
@@ -386,7 +398,7 @@ impl Build {
             if found.is_none() {
                 targets.suffixes.set(name, hasher);
                 let there = lookup::in_table(tables, &targets.suffixes);
-                let line = lines.get(first_record + n).copied().unwrap_or(0);
+                let line = lines.of(first_record + n);
                 found = check::target(rrset.rtype, owner, name, there, line, findings);
             }
             let found = found.filter(|node| target.types.iter().any(|&rtype| node.rrset(rtype).is_some()));

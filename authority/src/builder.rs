@@ -6,9 +6,10 @@ use nss_wire::record::TTL_MAX;
 use nss_wire::{Class, Name, NameBuf, RType, Record, rdata};
 
 use crate::additional;
-use crate::arena::{NODE_OVERHEAD, Node, NodeKind, RRSET_OVERHEAD, RRsetAt, Writer};
+use crate::arena::{NODE_OVERHEAD, Node, NodeKind, RRSET_OVERHEAD, RRset, RRsetAt, Writer};
 use crate::build::Build;
 use crate::finding::{Finding, FindingKind, Findings, RRSET_SIZE_MAX};
+use crate::order::{self, Keyed};
 use crate::suffixes::{HashSeed, NameHasher};
 use crate::table::Table;
 use crate::zone::Zone;
@@ -41,12 +42,13 @@ pub struct ZoneBuilder {
     pub(crate) apex_hash: u64,
     pub(crate) writer: Writer,
     pub(crate) table: Table,
-    /// The nodes in the order of the arena.
-    pub(crate) nodes: Vec<u32>,
+    /// The nodes in the order of the arena, each with what it is sorted by first.
+    pub(crate) nodes: Vec<Keyed>,
     /// Nodes that are not in the table yet, and the hashes of their owners.
     new: Vec<(u64, u32)>,
-    /// The line of each record in the arena, in the arena's order.
-    pub(crate) lines: Vec<u32>,
+    pub(crate) lines: RecordLines,
+    /// Whether there is an NSEC3 record.
+    pub(crate) has_nsec3: bool,
     /// Nodes whose owner had a node before, which their link leads to.
     pub(crate) again: Vec<u32>,
     /// RRsets whose records have different TTLs.
@@ -56,6 +58,15 @@ pub struct ZoneBuilder {
     run: Run,
     /// Whether a limit was passed; the findings say so once.
     is_full: bool,
+}
+
+/// The line of each record in the arena, in the arena's order.
+#[derive(Default)]
+pub(crate) struct RecordLines {
+    /// Those behind the last known line are left out.
+    lines: Vec<u32>,
+    /// Records in the arena.
+    records: usize,
 }
 
 /// Records of one owner that came one after the other.
@@ -106,7 +117,8 @@ impl ZoneBuilder {
             table: Table::default(),
             nodes: Vec::new(),
             new: Vec::new(),
-            lines: Vec::new(),
+            lines: RecordLines::default(),
+            has_nsec3: false,
             again: Vec::new(),
             odd_ttls: Vec::new(),
             record_count: 0,
@@ -122,7 +134,7 @@ impl ZoneBuilder {
     ///
     /// If a record was added already.
     pub fn with_seed(self, seed: HashSeed) -> ZoneBuilder {
-        assert!(self.run.records.is_empty() && self.lines.is_empty(), "the seed comes before the records");
+        assert!(self.run.records.is_empty() && self.lines.records == 0, "the seed comes before the records");
         let hasher = seed.hasher();
         ZoneBuilder { apex_hash: hasher.name(self.apex.as_name()), hasher, ..self }
     }
@@ -143,7 +155,7 @@ impl ZoneBuilder {
             self.flush();
             self.run.owner.extend_from_slice(owner.as_wire());
         }
-        if self.lines.len() + self.run.records.len() >= RECORD_COUNT_MAX {
+        if self.lines.records + self.run.records.len() >= RECORD_COUNT_MAX {
             self.is_full = true;
             return self.findings.push(FindingKind::TooManyRecords { limit: RECORD_COUNT_MAX }, &self.apex, line);
         }
@@ -173,6 +185,29 @@ impl ZoneBuilder {
         Build::new(self).run()
     }
 
+    /// Whether a record with this owner was added, one of this type if there is one.
+    ///
+    /// It costs least when no more records are added.
+    pub fn has(&mut self, owner: Name<'_>, rtype: Option<RType>) -> bool {
+        if !owner.is_at_or_below(self.apex.as_name()) {
+            return false;
+        }
+        self.flush();
+        self.enter();
+        let bytes = self.writer.bytes();
+        let is_it = |offset| Node::at(bytes, offset).owner() == owner;
+        let mut next = self.table.slots().find(self.hash(owner), is_it);
+        // The nodes of one owner are linked as long as the zone is not built.
+        while let Some(node) = next {
+            let fits = |rrset: RRset<'_>| rtype.is_none_or(|rtype| rrset.rtype() == rtype && !rrset.is_empty());
+            if Node::at(bytes, node).rrsets().any(fits) {
+                return true;
+            }
+            next = Some(self.writer.link(node)).filter(|&before| before > 0);
+        }
+        false
+    }
+
     /// Why a record can't be in the zone whatever else is.
     fn refusal(&self, record: &Record<'_>, is_new: bool) -> Option<FindingKind> {
         if record.class != self.class {
@@ -199,8 +234,9 @@ impl ZoneBuilder {
         }
         let owner = Name::from_wire(&self.run.owner).expect("the owner was a name when it came").0;
         let hash = self.hash(owner);
+        let key = order::first_key(owner.as_wire(), self.apex.as_name());
         let node = self.write_run();
-        self.nodes.push(node);
+        self.nodes.push((key, node));
         self.new.push((hash, node));
         if self.new.len() == NEW_MAX {
             self.enter();
@@ -288,6 +324,7 @@ impl ZoneBuilder {
             return false;
         }
         let rtype = set.first().map_or(RType::RRSIG, |record| record.rtype);
+        self.has_nsec3 |= rtype == RType::NSEC3;
         let ttl = self.ttl(set, node);
         let mut at = self.writer.begin_rrset(rtype, set.len() as u16, ttl);
         self.records(run, set, &at);
@@ -357,6 +394,50 @@ impl ZoneBuilder {
             is_same
         });
         run.records = records;
+    }
+}
+
+impl RecordLines {
+    /// Adds the line of one more record, 0 if it isn't known.
+    fn push(&mut self, line: u32) {
+        if line > 0 {
+            self.lines.resize(self.records, 0);
+            self.lines.push(line);
+        }
+        self.records += 1;
+    }
+
+    /// Whether any line is known.
+    pub(crate) fn are_known(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
+    /// The line of a record, 0 if it isn't known.
+    pub(crate) fn of(&self, record: usize) -> u32 {
+        self.lines.get(record).copied().unwrap_or(0)
+    }
+
+    /// The lines of `count` records from the `first` on; as many as are known.
+    pub(crate) fn of_some(&self, first: usize, count: usize) -> &[u32] {
+        let end = self.lines.len().min(first + count);
+        self.lines.get(first..end).unwrap_or_default()
+    }
+
+    /// Puts the lines of `count` records from the `first` on to a lower place.
+    pub(crate) fn move_down(&mut self, first: usize, count: usize, to: usize) {
+        let end = self.lines.len().min(first + count);
+        if first < end {
+            self.lines.copy_within(first..end, to);
+        }
+        // What stood there were the lines of others.
+        let stale = to + end.saturating_sub(first)..(to + count).min(self.lines.len());
+        self.lines[stale].fill(0);
+    }
+
+    /// Forgets the lines behind those of the first `count` records.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.lines.truncate(count);
+        self.records = count;
     }
 }
 

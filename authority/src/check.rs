@@ -5,6 +5,7 @@
 use nss_wire::{Name, RType};
 
 use crate::arena::{Node, NodeKind, RRset};
+use crate::builder::RecordLines;
 use crate::finding::{FindingKind, Findings};
 use crate::lookup::InTable;
 
@@ -15,7 +16,7 @@ const NEGATIVE_TTL_USUAL_MAX: u32 = 86_400;
 pub(crate) struct NodeCheck<'a> {
     pub(crate) node: Node<'a>,
     /// The lines of all records of the zone, in the order of the arena.
-    pub(crate) lines: &'a [u32],
+    pub(crate) lines: &'a RecordLines,
     /// Which of them is that of the node's first record.
     pub(crate) first_record: usize,
     pub(crate) findings: &'a mut Findings,
@@ -71,7 +72,7 @@ impl<'a> NodeCheck<'a> {
     fn sets(&self) -> impl Iterator<Item = (RRset<'a>, &'a [u32])> + use<'a> {
         let (lines, mut record) = (self.lines, self.first_record);
         let sets = self.node.rrsets().map(move |rrset| {
-            let own = lines.get(record..record + rrset.len()).unwrap_or_default();
+            let own = lines.of_some(record, rrset.len());
             record += parts(rrset);
             (rrset, own)
         });

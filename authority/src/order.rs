@@ -1,88 +1,83 @@
 //! Sorts the nodes of an arena by the canonical order of their owners (RFC 4034 §6.1), without memory for whole keys.
 
-use core::cmp::Ordering;
-
 use nss_wire::Name;
-use nss_wire::name::{LABEL_COUNT_MAX, NAME_SIZE_MAX};
+use nss_wire::name::LABEL_COUNT_MAX;
 
 use crate::arena::Node;
 
-/// The offsets of `nodes`, which all stand at or below `apex`, in canonical order.
-pub(crate) fn canonical(arena: &[u8], mut nodes: Vec<u32>, apex: Name<'_>) -> Vec<u32> {
-    let sorter = Sorter { arena, apex_size: apex.wire_len() };
-    let mut keyed: Vec<(u64, u32)> = nodes.iter().map(|&offset| (sorter.key(offset, 0), offset)).collect();
-    sorter.sort(&mut keyed, 0);
-    for (node, (_, sorted)) in nodes.iter_mut().zip(keyed) {
-        *node = sorted;
-    }
-    nodes
+/// The offset of a node, and before it the first of the keys that it is sorted by.
+pub(crate) type Keyed = (u64, u32);
+
+/// Sorts nodes that all stand at or below `apex` by the canonical order of their owners.
+pub(crate) fn canonical(arena: &[u8], nodes: &mut [Keyed], apex: Name<'_>) {
+    Sorter { arena, apex }.sort(nodes, 0);
+}
+
+/// What an owner at or below `apex` is sorted by first.
+pub(crate) fn first_key(owner: &[u8], apex: Name<'_>) -> u64 {
+    key(owner, apex.wire_len(), 0)
 }
 
 struct Sorter<'a> {
     arena: &'a [u8],
-    apex_size: usize,
+    apex: Name<'a>,
 }
 
 impl Sorter<'_> {
     /// Sorts by the keys of `depth`, and what they do not tell apart by those of the next.
-    fn sort(&self, keyed: &mut [(u64, u32)], depth: usize) {
+    fn sort(&self, keyed: &mut [Keyed], depth: usize) {
         // Zone files are mostly sorted already, or nearly.
         if !keyed.is_sorted_by_key(|(key, _)| *key) {
             keyed.sort_unstable_by_key(|(key, _)| *key);
         }
         for same in keyed.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|same| same.len() > 1) {
             if same.len() <= SMALL {
-                same.sort_unstable_by(|(_, a), (_, b)| self.compare(*a, *b, depth + 1));
+                same.sort_unstable_by(|(_, a), (_, b)| self.owner(*a).cmp(&self.owner(*b)));
                 continue;
             }
-            for (key, offset) in same.iter_mut() {
-                *key = self.key(*offset, depth + 1);
+            for (next, offset) in same.iter_mut() {
+                *next = key(self.owner(*offset).as_wire(), self.apex.wire_len(), depth + 1);
             }
             self.sort(same, depth + 1);
         }
     }
 
-    /// Compares two owners whose keys up to `depth` are the same.
-    fn compare(&self, a: u32, b: u32, depth: usize) -> Ordering {
-        // No two nodes have one owner, so that there is a difference somewhere.
-        let keys = (depth..).map(|depth| (self.key(a, depth), self.key(b, depth)));
-        let mut differences = keys.take(KEY_COUNT_MAX).filter(|(a, b)| a != b);
-        differences.next().map_or(Ordering::Equal, |(a, b)| a.cmp(&b))
+    fn owner(&self, offset: u32) -> Name<'_> {
+        Node::at(self.arena, offset).owner()
     }
+}
 
-    /// The `depth`-th eight octets of a string that sorts as the owner does in canonical order.
-    ///
-    /// In the string the labels go from the right, those of the apex left out, in lower case, and each is ended by an
-    /// octet that sorts before all octets of labels. Behind its end are more of those.
-    fn key(&self, offset: u32, depth: usize) -> u64 {
-        let wire = Node::at(self.arena, offset).owner_octets();
-        let mut starts = [0u8; LABEL_COUNT_MAX];
-        let (mut count, mut at) = (0, 0);
-        while at < wire.len() - self.apex_size {
-            starts[count] = at as u8;
-            count += 1;
-            at += 1 + usize::from(wire[at]);
-        }
-        let mut key = KeyPart { octets: [LABEL_END; 8], skip: 8 * depth, len: 0 };
-        for &start in starts[..count].iter().rev() {
-            let start = usize::from(start);
-            for octet in &wire[start + 1..start + 1 + usize::from(wire[start])] {
-                match octet.to_ascii_lowercase() {
-                    // Two octets for each of the two lowest keep their order, and the end of a label below both.
-                    low @ (0 | 1) => {
-                        key.push(1);
-                        key.push(1 + low);
-                    }
-                    octet => key.push(octet),
-                }
-            }
-            key.push(LABEL_END);
-            if key.len == 8 {
-                break;
-            }
-        }
-        u64::from_be_bytes(key.octets)
+/// The `depth`-th eight octets of a string that sorts as the owner does in canonical order.
+///
+/// In the string the labels go from the right, those of the apex left out, in lower case, and each is ended by an
+/// octet that sorts before all octets of labels. Behind its end are more of those.
+fn key(owner: &[u8], apex_size: usize, depth: usize) -> u64 {
+    let mut starts = [0u8; LABEL_COUNT_MAX];
+    let (mut count, mut at) = (0, 0);
+    while at < owner.len() - apex_size {
+        starts[count] = at as u8;
+        count += 1;
+        at += 1 + usize::from(owner[at]);
     }
+    let mut key = KeyPart { octets: [LABEL_END; 8], skip: 8 * depth, len: 0 };
+    for &start in starts[..count].iter().rev() {
+        let start = usize::from(start);
+        for octet in &owner[start + 1..start + 1 + usize::from(owner[start])] {
+            match octet.to_ascii_lowercase() {
+                // Two octets for each of the two lowest keep their order, and the end of a label below both.
+                low @ (0 | 1) => {
+                    key.push(1);
+                    key.push(1 + low);
+                }
+                octet => key.push(octet),
+            }
+        }
+        key.push(LABEL_END);
+        if key.len == 8 {
+            break;
+        }
+    }
+    u64::from_be_bytes(key.octets)
 }
 
 /// Eight octets out of a longer string.
@@ -104,9 +99,6 @@ impl KeyPart {
         }
     }
 }
-
-/// Keys of a name at most, each octet of it taking two.
-const KEY_COUNT_MAX: usize = 2 * NAME_SIZE_MAX / 8 + 1;
 
 /// So many names are compared with each other rather than given further keys.
 const SMALL: usize = 8;
@@ -137,14 +129,15 @@ mod tests {
             names.push(format!("n{i}.customer-number-{:05}.a-very-long-label.example.", i % 7).parse().unwrap());
         }
         let mut writer = Writer::new();
-        let mut offsets = Vec::new();
+        let (mut nodes, apex): (_, NameBuf) = (Vec::new(), "example.".parse().unwrap());
         for name in names.iter().rev() {
-            offsets.push(writer.begin_node(NodeKind::Ordinary, name.as_name()));
+            let key = first_key(name.as_name().as_wire(), apex.as_name());
+            nodes.push((key, writer.begin_node(NodeKind::Ordinary, name.as_name())));
         }
         names.sort_by(|a, b| a.as_name().cmp(&b.as_name()));
-        let sorted = canonical(writer.bytes(), offsets, "example.".parse::<NameBuf>().unwrap().as_name());
-        let found: Vec<NameBuf> =
-            sorted.iter().map(|&offset| Node::at(writer.bytes(), offset).owner().to_buf()).collect();
+        canonical(writer.bytes(), &mut nodes, apex.as_name());
+        let owner = |&(_, offset): &Keyed| Node::at(writer.bytes(), offset).owner().to_buf();
+        let found: Vec<NameBuf> = nodes.iter().map(owner).collect();
         assert_eq!(found, names);
     }
 }

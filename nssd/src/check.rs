@@ -196,16 +196,16 @@ pub fn diagnose(apex: Name<'_>, text: &[u8], method: Method<'_>) -> Diagnosis {
     if told.has_errors() {
         return told.finish(None, false);
     }
-    let (zone, findings) = match builder.build() {
-        Ok((zone, findings)) => (Some(zone), findings),
-        Err(findings) => (None, findings),
-    };
     if let Some(mut linter) = linter {
         for lines in places.all() {
             linter.text(lines);
         }
-        told.lints(linter.finish());
+        told.lints(linter.finish(|name, rtype| builder.has(name, rtype)));
     }
+    let (zone, findings) = match builder.build() {
+        Ok((zone, findings)) => (Some(zone), findings),
+        Err(findings) => (None, findings),
+    };
     let lacks_ns = findings.iter().any(|finding| matches!(finding.kind, FindingKind::NoNs));
     for finding in findings {
         let related = finding.related_line.and_then(|line| places.label(line, part(&finding)));

@@ -3,7 +3,7 @@
 use core::ops::Range;
 use std::sync::Arc;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use crate::diagnostic::Label;
 use crate::report::Excerpt;
@@ -23,6 +23,9 @@ pub struct Lines<'t> {
     file_name: Option<Box<str>>,
     /// The entry that was asked for last: all records of a `$GENERATE` entry, which may be long, stand in one line.
     last: Option<(u32, usize, Arc<Outline>)>,
+    /// Whether the text is there, and whether something was wanted of it when it was not.
+    is_kept: bool,
+    is_missed: bool,
 }
 
 /// A part of a record, as it stands in the text.
@@ -42,15 +45,49 @@ pub enum Part {
 
 const STRIDE: usize = 64;
 
+/// The octets that typographic characters start with in UTF-8, in pairs because two are sought at once.
+pub(crate) const TYPOGRAPHIC_LEADS: [(u8, u8); 2] = [(0xc2, 0xe2), (0xe3, 0xef)];
+
 impl<'t> Lines<'t> {
     /// The lines of the text that has the number 0 and no name.
     pub fn new(text: &'t [u8]) -> Lines<'t> {
-        Lines { text, marks: vec![0], file: 0, file_name: None, last: None }
+        Lines { text, marks: vec![0], file: 0, file_name: None, last: None, is_kept: true, is_missed: false }
     }
 
     /// The lines of an included text, by its number and name.
     pub fn of_included(text: &'t [u8], file: u32, name: &str) -> Lines<'t> {
         Lines { file, file_name: Some(name.into()), ..Lines::new(text) }
+    }
+
+    /// The lines of a text that comes in pieces, of which none is kept.
+    ///
+    /// Whoever asks them for something learns nothing, and [`Lines::is_missed`] tells that the text has to be looked at
+    /// again, as a whole. For most texts nobody asks.
+    ///
+    /// ```
+    /// use nss_zonefile::{Lines, Part};
+    ///
+    /// let mut lines = Lines::of_stream();
+    /// lines.pass(b"www A 192.0.2.1\n");
+    /// assert!(!lines.is_missed());
+    /// assert_eq!(lines.label(1, Part::Owner), None);
+    /// assert!(lines.is_missed());
+    /// ```
+    pub fn of_stream() -> Lines<'static> {
+        Lines { is_kept: false, ..Lines::new(b"") }
+    }
+
+    /// Takes note of the next piece of a text that is not kept: some octets have to be looked at with what is around.
+    pub fn pass(&mut self, piece: &[u8]) {
+        let has_lead = |(one, other)| memchr2(one, other, piece).is_some();
+        let may_be_typographic = !piece.is_ascii() && TYPOGRAPHIC_LEADS.into_iter().any(has_lead);
+        // Where a line ends as DOS ends lines, another may not.
+        self.is_missed |= may_be_typographic || memchr(b'\r', piece).is_some();
+    }
+
+    /// Whether something was asked of a text that is not kept.
+    pub fn is_missed(&self) -> bool {
+        self.is_missed
     }
 
     /// The text.
@@ -75,6 +112,7 @@ impl<'t> Lines<'t> {
 
     /// The entry that starts in `line`, and where.
     pub(crate) fn outline(&mut self, line: u32) -> Option<(usize, Arc<Outline>)> {
+        self.is_missed |= !self.is_kept;
         if let Some((_, from, outline)) = self.last.as_ref().filter(|(last, ..)| *last == line) {
             return Some((*from, Arc::clone(outline)));
         }

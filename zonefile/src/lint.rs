@@ -2,8 +2,9 @@
 
 use core::hash::{Hash, Hasher};
 use core::net::Ipv6Addr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::DefaultHasher;
+use std::sync::LazyLock;
 
 use memchr::{memchr, memchr_iter, memchr2_iter, memrchr2};
 use nss_wire::rdata::{self, Kind};
@@ -11,7 +12,7 @@ use nss_wire::{Name, NameBuf, RType, Record, Rule};
 
 use crate::diagnostic::{Diagnostic, Label};
 use crate::explain;
-use crate::lines::{Lines, Part, line_ends};
+use crate::lines::{Lines, Part, TYPOGRAPHIC_LEADS, line_ends};
 use crate::reader::Position;
 use crate::rules;
 use crate::syntax::{self, Piece, PieceKind};
@@ -35,9 +36,6 @@ pub struct Lints {
 /// The oddities that are told of one text: as many as findings of a zone.
 pub const LINTS_MAX: usize = 1000;
 
-/// The owners that are remembered, 8 octets each: in a zone with more of them no final dot is missed.
-const OWNERS_MAX: usize = 1 << 20;
-
 /// Looks at the records of a zone as they are read, and at the text behind those that look odd.
 ///
 /// ```
@@ -53,7 +51,7 @@ const OWNERS_MAX: usize = 1 << 20;
 ///     linter.record(entry.record, entry.position, &mut lines);
 /// }
 /// linter.text(&lines);
-/// let lints = linter.finish();
+/// let lints = linter.finish(|_, _| false);
 /// assert_eq!(lints.diagnostics[0].rule.name, "missing-final-dot");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -62,10 +60,6 @@ pub struct Linter {
     apex: NameBuf,
     options: LintOptions,
     found: Lints,
-    /// Hashes of all owners, and of those that delegate; empty when there are too many.
-    owners: Vec<u64>,
-    cuts: Vec<u64>,
-    owner_count: usize,
     last_owner: Vec<u8>,
     last_position: Option<Position>,
     /// Names that seem to lack their final dot, if nothing stands there.
@@ -81,9 +75,6 @@ impl Linter {
             apex: apex.to_buf(),
             options,
             found: Lints::default(),
-            owners: Vec::new(),
-            cuts: Vec::new(),
-            owner_count: 0,
             last_owner: Vec::new(),
             last_position: None,
             dotless: Vec::new(),
@@ -97,10 +88,6 @@ impl Linter {
         if is_new {
             self.last_owner.clear();
             self.last_owner.extend_from_slice(record.owner.as_wire());
-            self.remember(record.owner);
-        }
-        if record.rtype == RType::NS && record.owner != self.apex.as_name() && self.cuts.len() < OWNERS_MAX {
-            self.cuts.push(hash(record.owner));
         }
         // Of the records of one $GENERATE entry only the first is looked at: what is said of it goes for all.
         if self.last_position.replace(position) == Some(position) {
@@ -127,18 +114,22 @@ impl Linter {
     }
 
     /// All that was found, in the order of the text.
-    pub fn finish(mut self) -> Lints {
-        if !self.dotless.is_empty() {
-            self.owners.sort_unstable();
-            self.cuts.sort_unstable();
-        }
+    ///
+    /// `has` says whether the zone has a record at a name, of one type if there is one: it is asked where a name seems
+    /// to lack its final dot, for where something stands nothing is lacking.
+    pub fn finish(mut self, mut has: impl FnMut(Name<'_>, Option<RType>) -> bool) -> Lints {
         for (name, diagnostic) in std::mem::take(&mut self.dotless) {
-            if self.owner_count <= OWNERS_MAX && !self.is_there(name.as_name()) {
+            if !self.is_there(name.as_name(), &mut has) {
                 self.push(diagnostic);
             }
         }
         self.found.diagnostics.sort_by_key(Diagnostic::order);
         self.found
+    }
+
+    /// Whether anything was found so far, or may have been.
+    pub fn is_suspicious(&self) -> bool {
+        !self.found.diagnostics.is_empty() || !self.dotless.is_empty() || self.found.left_out > 0
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {
@@ -149,29 +140,20 @@ impl Linter {
         }
     }
 
-    fn remember(&mut self, owner: Name<'_>) {
-        self.owner_count += 1;
-        if self.owner_count > OWNERS_MAX {
-            self.owners = Vec::new();
-        } else {
-            self.owners.push(hash(owner));
-        }
-    }
-
     /// Whether the zone says something about the name: a record of its own, a wildcard or a zone cut above it.
-    fn is_there(&self, name: Name<'_>) -> bool {
-        if self.owners.binary_search(&hash(name)).is_ok() {
+    fn is_there(&self, name: Name<'_>, has: &mut impl FnMut(Name<'_>, Option<RType>) -> bool) -> bool {
+        if has(name, None) {
             return true;
         }
+        let apex = self.apex.as_name();
         let mut above = name.parent();
+        // A wildcard at the apex covers whatever a forgotten dot makes, and so says nothing about what was meant.
         while let Some(ancestor) = above
-            && ancestor.is_at_or_below(self.apex.as_name())
+            && ancestor.is_below(apex)
         {
-            // A wildcard at the apex covers whatever a forgotten dot makes, and so says nothing about what was meant.
             let wildcard = [b"\x01*", ancestor.as_wire()].concat();
-            let wildcard = Name::from_wire_exact(&wildcard).ok().filter(|_| ancestor != self.apex.as_name());
-            let is_covered = wildcard.is_some_and(|it| self.owners.binary_search(&hash(it)).is_ok());
-            if is_covered || self.cuts.binary_search(&hash(ancestor)).is_ok() {
+            let is_covered = Name::from_wire_exact(&wildcard).is_ok_and(|wildcard| has(wildcard, None));
+            if is_covered || has(ancestor, Some(RType::NS)) {
                 return true;
             }
             above = ancestor.parent();
@@ -210,7 +192,7 @@ impl Linter {
     fn characters(&mut self, lines: &Lines<'_>) {
         let text = lines.text();
         // They start with one of these octets, which are rare in zones. Each line is looked at once for each pair.
-        for (one, other) in [(0xc2, 0xe2), (0xe3, 0xef)] {
+        for (one, other) in TYPOGRAPHIC_LEADS {
             let (mut line, mut counted, mut next) = (1, 0, 0);
             for at in memchr2_iter(one, other, text) {
                 if at < next {
@@ -670,11 +652,19 @@ fn hash(name: Name<'_>) -> u64 {
 
 /// Whether a label is a top-level domain that people use: all of countries, and the larger generic ones.
 fn is_top_level(label: &[u8]) -> bool {
-    let Ok(label) = str::from_utf8(label) else { return false };
-    let label = label.to_ascii_lowercase();
-    let is_in = |list: &str| list.split_ascii_whitespace().any(|it| it == label);
-    if label.len() == 2 { is_in(COUNTRIES) } else { is_in(GENERIC) }
+    static ALL: LazyLock<HashSet<&[u8]>> = LazyLock::new(|| {
+        let all = [COUNTRIES, GENERIC].into_iter().flat_map(str::split_ascii_whitespace);
+        all.map(str::as_bytes).collect()
+    });
+    let mut lowercase = [0; TOP_LEVEL_SIZE_MAX];
+    let Some(lowercase) = lowercase.get_mut(..label.len()) else { return false };
+    lowercase.copy_from_slice(label);
+    lowercase.make_ascii_lowercase();
+    ALL.contains(&*lowercase)
 }
+
+/// Octets of the longest top-level domain below.
+const TOP_LEVEL_SIZE_MAX: usize = 10;
 
 /// The domains of ISO 3166 countries that are delegated.
 const COUNTRIES: &str = "ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by \

@@ -14,8 +14,23 @@ fn lints(text: &str) -> Vec<(&'static str, String)> {
         linter.record(entry.record, entry.position, &mut lines);
     }
     linter.text(&lines);
-    let found = linter.finish().diagnostics.into_iter();
+    let found = linter.finish(records_of(text)).diagnostics.into_iter();
     found.map(|it| (it.rule.name, it.place.unwrap().marked().to_owned())).collect()
+}
+
+/// Says whether the text of the zone example.com has a record at a name.
+fn records_of(text: &str) -> impl FnMut(Name<'_>, Option<RType>) -> bool {
+    let apex: NameBuf = "example.com".parse().unwrap();
+    let options = Options { default_ttl: Some(60), ..Options::for_zone(apex.as_name()) };
+    let (mut reader, mut owners) = (Reader::new(text.as_bytes(), &options), Vec::new());
+    while let Some(entry) = reader.next() {
+        let record = entry.unwrap().record;
+        owners.push((record.owner.to_buf(), record.rtype));
+    }
+    move |name, wanted| {
+        let fits = |rtype| wanted.is_none_or(|wanted| wanted == rtype);
+        owners.iter().any(|(owner, rtype)| owner.as_name() == name && fits(*rtype))
+    }
 }
 
 /// Checks that the wrong text breaks a rule at `mark` and no other, and that the right one breaks none.
@@ -145,7 +160,7 @@ fn more_oddities_than_the_limit_are_counted() {
         let entry = entry.unwrap();
         linter.record(entry.record, entry.position, &mut lines);
     }
-    let lints = linter.finish();
+    let lints = linter.finish(|_, _| false);
     assert_eq!((lints.diagnostics.len(), lints.left_out), (LINTS_MAX, LINTS_MAX as u64));
 }
 
@@ -158,4 +173,48 @@ fn hostile_texts_cost_no_more_than_their_size() {
     assert_eq!(lints(&word).len(), 2);
     let generated = format!("$GENERATE 0-65535 a_$ A 192.0.2.1 ; {}\n", "x".repeat(1_000_000));
     assert_eq!(lints(&generated), [("underscore-host", "a_$".to_owned())]);
+}
+
+#[test]
+fn top_level_domains_are_known_in_any_case() {
+    for label in ["de", "COM", "accountant", "xyz"] {
+        assert!(is_top_level(label.as_bytes()), "{label}");
+    }
+    for label in ["xx", "lan", "accountants", "a-label-of-more-octets-than-any-domain"] {
+        assert!(!is_top_level(label.as_bytes()), "{label}");
+    }
+    let longest = [COUNTRIES, GENERIC].into_iter().flat_map(str::split_ascii_whitespace).map(str::len).max();
+    assert_eq!(longest, Some(TOP_LEVEL_SIZE_MAX));
+}
+
+#[test]
+fn a_text_that_is_not_kept_is_missed_where_it_may_be_odd() {
+    let apex: NameBuf = "example.com".parse().unwrap();
+    let is_suspicious = |text: &str| {
+        let (mut linter, mut lines) = (Linter::new(apex.as_name(), LintOptions::default()), Lines::of_stream());
+        let options = Options { default_ttl: Some(60), ..Options::for_zone(apex.as_name()) };
+        let mut reader = Reader::new(text.as_bytes(), &options);
+        while let Some(entry) = reader.next() {
+            let entry = entry.unwrap();
+            linter.record(entry.record, entry.position, &mut lines);
+        }
+        lines.pass(text.as_bytes());
+        lines.is_missed() || linter.is_suspicious()
+    };
+    for text in [
+        "@ NS ns1.elk.gg\n",
+        "@ TXT v=spf1 mx -all\n",
+        "_dmarc TXT v=DMARC1; p=none\n",
+        "@ SPF \"v=spf1 -all\"\n",
+        "a_b A 192.0.2.1\n",
+        "www.example.com A 192.0.2.1\n",
+        "a A 192.0.2.1\r\nb A 192.0.2.1\n",
+        "a A 192.0.2.1 ; \u{201c}\n",
+        "@ TXT \"v=spf1 mx -all\"\n",
+    ] {
+        assert!(is_suspicious(text), "{text}");
+    }
+    for text in ["@ NS ns1.elk.gg.\nwww A 192.0.2.1\n", "@ MX 10 mail\nx TXT \"\u{e9}\"\n"] {
+        assert!(!is_suspicious(text), "{text}");
+    }
 }
