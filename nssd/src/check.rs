@@ -11,11 +11,13 @@ use std::io;
 use nss_authority::{FindingKind, HashSeed, Zone, ZoneBuilder};
 use nss_wire::rule::Code;
 use nss_wire::{Class, Name, NameBuf, RType, Rule};
-use nss_zonefile::{Diagnostic, Label, LintOptions, Linter, Options, Part, Reader, StreamReader, Writer};
+use nss_zonefile::{Diagnostic, Entry, Label, LintOptions, Linter, Options, Part, Reader, StreamReader, Writer};
 
+pub(crate) use self::stream::{TEXT_SIZE_KEPT, accept};
 use self::texts::Texts;
 use crate::control::{FINDINGS_MAX, Finding, Problem, ProblemCode, Severity};
 
+mod stream;
 mod texts;
 
 /// The rules of this crate: Z0400 and on, for what only who serves the zone can know.
@@ -147,6 +149,12 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// That of a text about which there is nothing to say.
+    pub(crate) fn without_findings(zone: Zone) -> Diagnosis {
+        let zone = Some(zone);
+        Diagnosis { zone, diagnostics: Vec::new(), errors_left_out: 0, warnings_left_out: 0, lacks_ns: false }
+    }
+
     /// The same as what can be sent to others, at most [`FINDINGS_MAX`] findings.
     ///
     /// # Errors
@@ -215,52 +223,10 @@ pub fn diagnose(apex: Name<'_>, text: &[u8], method: Method<'_>) -> Diagnosis {
     told.finish(zone, lacks_ns)
 }
 
-/// As [`check_with`], for a text that is not kept: it is read in pieces, and memory has the zone alone.
-///
-/// `None` if there is anything to say about the text, be it an error or a warning: saying it needs the text.
-///
-/// # Errors
-///
-/// What reading the text says.
-pub(crate) fn accept(
-    apex: Name<'_>,
-    text: &mut impl io::Read,
-    include: Include<'_>,
-    seed: Option<HashSeed>,
-) -> io::Result<Option<Accepted>> {
-    let mut builder = ZoneBuilder::new(apex, Class::IN).with_seed(seed.unwrap_or_else(random_seed));
-    let mut reader = StreamReader::new(&Options::for_zone(apex));
-    if let Include::Read(read) = include {
-        reader = reader.with_includes(|inclusion| Ok(read(inclusion.path)?.into()));
-    }
-    let mut piece = vec![0; PIECE_SIZE];
-    loop {
-        let size = text.read(&mut piece)?;
-        if size == 0 {
-            break;
-        }
-        reader.feed(&piece[..size]);
-        while let Some(entry) = reader.next() {
-            let Ok(entry) = entry else { return Ok(None) };
-            builder.add(entry.record, 0);
-        }
-    }
-    let mut reader = reader.finish();
-    while let Some(entry) = reader.next() {
-        let Ok(entry) = entry else { return Ok(None) };
-        builder.add(entry.record, 0);
-    }
-    let accepted = builder.build().ok().filter(|(_, findings)| findings.is_empty());
-    Ok(accepted.map(|(zone, _)| Accepted { zone, findings: Vec::new(), findings_left_out: 0 }))
-}
-
 /// A seed that whoever wrote the text cannot know, or they could choose names that all have one hash.
 fn random_seed() -> HashSeed {
     HashSeed::new(RandomState::new().build_hasher().finish())
 }
-
-/// Octets of a text that are read at once: enough for the calls not to count.
-const PIECE_SIZE: usize = 1 << 18;
 
 /// The part of the record that a finding is about.
 fn part(finding: &nss_authority::Finding) -> Part {
@@ -384,17 +350,41 @@ impl From<&Diagnostic> for Finding {
 
 /// The owner of the first SOA record of `text`, which is the apex of the zone; `None` when there is none that can
 /// be read.
-pub fn apex_of(text: &[u8], origin: Option<NameBuf>) -> Option<NameBuf> {
-    let mut reader = Reader::new(text, &Options { origin, ..Options::default() });
-    while let Some(entry) = reader.next() {
-        if let Ok(entry) = entry
-            && entry.record.rtype == RType::SOA
-        {
-            return Some(entry.record.owner.to_buf());
+///
+/// # Errors
+///
+/// What reading the text says.
+pub fn apex_of(mut text: impl io::Read, origin: Option<NameBuf>) -> io::Result<Option<NameBuf>> {
+    let is_soa = |entry: &Entry<'_>| entry.record.rtype == RType::SOA;
+    let mut reader = StreamReader::new(&Options { origin, ..Options::default() });
+    let mut piece = vec![0; APEX_PIECE_SIZE];
+    loop {
+        let size = text.read(&mut piece)?;
+        if size == 0 {
+            break;
+        }
+        reader.feed(&piece[..size]);
+        while let Some(entry) = reader.next() {
+            if let Ok(entry) = entry
+                && is_soa(&entry)
+            {
+                return Ok(Some(entry.record.owner.to_buf()));
+            }
         }
     }
-    None
+    let mut reader = reader.finish();
+    while let Some(entry) = reader.next() {
+        if let Ok(entry) = entry
+            && is_soa(&entry)
+        {
+            return Ok(Some(entry.record.owner.to_buf()));
+        }
+    }
+    Ok(None)
 }
+
+/// Octets that are read at once to find the apex: its SOA record mostly is the first.
+const APEX_PIECE_SIZE: usize = 1 << 14;
 
 /// The zone as text: the SOA record, then the others in canonical order, one a line, everything written out.
 pub fn canonical_text(zone: &Zone) -> String {
@@ -489,9 +479,12 @@ mod tests {
 
     #[test]
     fn the_apex_is_where_the_soa_record_is() {
-        assert_eq!(apex_of(b"$TTL 1\nexample.com. SOA a. b. 1 2 3 4 5\n", None), Some(apex()));
-        assert_eq!(apex_of(b"$TTL 1\n@ SOA a. b. 1 2 3 4 5\n", None), None);
-        assert_eq!(apex_of(b"$TTL 1\n@ SOA a. b. 1 2 3 4 5\n", Some(apex())), Some(apex()));
+        let found = |text: &str, origin| apex_of(text.as_bytes(), origin).unwrap();
+        assert_eq!(found("$TTL 1\nexample.com. SOA a. b. 1 2 3 4 5\n", None), Some(apex()));
+        assert_eq!(found("$TTL 1\n@ SOA a. b. 1 2 3 4 5\n", None), None);
+        assert_eq!(found("$TTL 1\n@ SOA a. b. 1 2 3 4 5", Some(apex())), Some(apex()));
+        let comments = "; licence\n".repeat(APEX_PIECE_SIZE);
+        assert_eq!(found(&(comments + "example.com. 1 SOA a. b. 1 2 3 4 5\n"), None), Some(apex()));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use nss_authority::HashSeed;
 use nss_wire::{Name, NameBuf};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::check::{self, Accepted, Include};
+use crate::check::{self, Accepted, Include, Method, TEXT_SIZE_KEPT};
 use crate::config::Config;
 use crate::control::{BrokenZone, Change, ReloadReport, Source, ZoneStatus};
 use crate::zones::{Pending, Zones};
@@ -177,10 +177,11 @@ impl ZoneFiles {
         if fs::metadata(path).map_err(cannot_read)?.len() > TEXT_SIZE_KEPT {
             let mut text = Digested { file: open_bounded(path).map_err(cannot_read)?, hasher: self.hasher() };
             let mut read = |name: &str| self.include(path, name, included);
-            let accepted = check::accept(name, &mut text, Include::Read(&mut read), seed).map_err(cannot_read)?;
-            if let Some(accepted) = accepted {
+            let method = Method { include: Include::Read(&mut read), seed, lints: None };
+            let zone = check::accept(name, &mut text, method).map_err(cannot_read)?;
+            if let Some(zone) = zone {
                 *digest = Some(text.hasher.finish128().as_u128());
-                return Ok(accepted);
+                return Ok(Accepted { zone, findings: Vec::new(), findings_left_out: 0 });
             }
             // There is something to say about it, for which the text is needed.
             included.clear();
@@ -340,10 +341,6 @@ const ZONE_SUFFIX: &str = ".zone";
 /// Octets of a zone file at most: the largest top-level zones have some gigabytes as text, and the
 /// zone itself has to fit in memory beside it.
 const ZONE_FILE_SIZE_MAX: u64 = 4 << 30;
-
-/// Octets of a zone file that is read as a whole; a larger one comes in pieces, so that there is no second copy of it
-/// in memory beside the zone.
-const TEXT_SIZE_KEPT: u64 = 1 << 20;
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();

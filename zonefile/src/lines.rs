@@ -61,16 +61,17 @@ impl<'t> Lines<'t> {
 
     /// The lines of a text that comes in pieces, of which none is kept.
     ///
-    /// Whoever asks them for something learns nothing, and [`Lines::is_missed`] tells that the text has to be looked at
-    /// again, as a whole. For most texts nobody asks.
+    /// There are no labels then. If a linter wants to know how something is written, [`Lines::is_missed`] tells that the
+    /// text has to be looked at again, as a whole; for most texts it does not want to.
     ///
     /// ```
     /// use nss_zonefile::{Lines, Part};
     ///
     /// let mut lines = Lines::of_stream();
     /// lines.pass(b"www A 192.0.2.1\n");
-    /// assert!(!lines.is_missed());
     /// assert_eq!(lines.label(1, Part::Owner), None);
+    /// assert!(!lines.is_missed());
+    /// lines.pass("www A 192.0.2.1 ; \u{201c}".as_bytes());
     /// assert!(lines.is_missed());
     /// ```
     pub fn of_stream() -> Lines<'static> {
@@ -85,7 +86,7 @@ impl<'t> Lines<'t> {
         self.is_missed |= may_be_typographic || memchr(b'\r', piece).is_some();
     }
 
-    /// Whether something was asked of a text that is not kept.
+    /// Whether the text is not kept and was wanted, so that something may have been overlooked.
     pub fn is_missed(&self) -> bool {
         self.is_missed
     }
@@ -95,8 +96,16 @@ impl<'t> Lines<'t> {
         self.text
     }
 
+    /// Whether the text is there.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
     /// A label at a part of the record that starts in `line`; `None` when no record does.
     pub fn label(&mut self, line: u32, part: Part) -> Option<Label> {
+        if !self.is_kept {
+            return None;
+        }
         let (from, outline) = self.outline(line)?;
         let span = outline.span(part)?;
         let line = line.saturating_add(line_ends(&self.text[from..span.start]));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::DefaultHasher;
 use std::sync::LazyLock;
 
-use memchr::{memchr, memchr_iter, memchr2_iter, memrchr2};
+use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memrchr2};
 use nss_wire::rdata::{self, Kind};
 use nss_wire::{Name, NameBuf, RType, Record, Rule};
 
@@ -65,7 +65,7 @@ pub struct Linter {
     /// Names that seem to lack their final dot, if nothing stands there.
     dotless: Vec<(NameBuf, Diagnostic)>,
     /// Where SPF records stand, by the hash of their owner.
-    spf: BTreeMap<u64, Label>,
+    spf: BTreeMap<u64, Option<Label>>,
 }
 
 impl Linter {
@@ -127,9 +127,9 @@ impl Linter {
         self.found
     }
 
-    /// Whether anything was found so far, or may have been.
-    pub fn is_suspicious(&self) -> bool {
-        !self.found.diagnostics.is_empty() || !self.dotless.is_empty() || self.found.left_out > 0
+    /// Whether anything was found so far; of names that seem to lack their final dot only [`Linter::finish`] knows.
+    pub fn has_found(&self) -> bool {
+        !self.found.diagnostics.is_empty() || self.found.left_out > 0
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {
@@ -274,9 +274,14 @@ impl At<'_, '_, '_> {
         str::from_utf8(&self.lines.text()[piece.span.clone()]).ok().map(str::to_owned)
     }
 
-    /// Whether the text at a part is a relative name.
+    /// Whether the text at a part is, or may be if it is not kept, a relative name.
     fn is_relative(&mut self, part: Part) -> bool {
-        self.word(part).is_some_and(|word| !word.ends_with('.') && word != "@")
+        !self.lines.is_kept() || self.word(part).is_some_and(|word| !word.ends_with('.') && word != "@")
+    }
+
+    /// The text at a part, to say what is odd about it.
+    fn written(&mut self, part: Part) -> String {
+        if self.lines.is_kept() { self.word(part).unwrap_or_default() } else { String::new() }
     }
 
     fn owner(&mut self) {
@@ -333,7 +338,7 @@ impl At<'_, '_, '_> {
     }
 
     fn repeated_origin(&mut self, part: Part, name: Name<'_>) {
-        let word = self.word(part).unwrap_or_default();
+        let word = self.written(part);
         let diagnostic = self.diagnostic(
             &rules::REPEATED_ORIGIN,
             part,
@@ -392,7 +397,7 @@ impl At<'_, '_, '_> {
         if self.repeats_apex(name) && self.is_relative(part) {
             self.repeated_origin(part, name);
         } else if self.seems_dotless(name) && self.is_relative(part) {
-            let word = self.word(part).unwrap_or_default();
+            let word = self.written(part);
             let diagnostic = self.diagnostic(
                 &rules::MISSING_FINAL_DOT,
                 part,
@@ -472,7 +477,8 @@ impl At<'_, '_, '_> {
         if !is_single {
             self.unquoted_blanks();
         }
-        if is_tagged && is_single {
+        // With a blank or a semicolon in it the text was in quotes.
+        if is_tagged && is_single && memchr2(b' ', b';', data).is_none() {
             self.unquoted_semicolon();
         }
         if is_spf(data) {
@@ -532,14 +538,13 @@ impl At<'_, '_, '_> {
                 let message = format!("a second SPF record at {}: mail servers then heed neither", self.record.owner);
                 let help = "put the mechanisms of both into one record, before its \"all\"".to_owned();
                 let mut diagnostic = self.diagnostic(&rules::SEVERAL_SPF, Part::Data, message, help);
-                diagnostic.related.push(first.with_note("the first one"));
+                diagnostic.related.extend(first.map(|label| label.with_note("the first one")));
                 self.linter.push(diagnostic);
             }
             // Who has SPF records at more names than this has no use for the linter's memory.
             None if self.linter.spf.len() < LINTS_MAX => {
-                if let Some(label) = self.lines.label(self.line, Part::Data) {
-                    self.linter.spf.insert(owner, label);
-                }
+                let label = self.lines.label(self.line, Part::Data);
+                self.linter.spf.insert(owner, label);
             }
             None => {}
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use nss_zonefile::{Colours, Diagnostic, LintOptions};
 
 use super::run::{Exit, Failure, is_stdin, print, read};
 use super::{CheckZone, PrintStyle};
-use crate::check::{self, Diagnosis, Include, Method};
+use crate::check::{self, Diagnosis, Include, Method, TEXT_SIZE_KEPT};
 
 /// Findings of one file that are shown to people; programs get all that the limits of the check let through.
 const SHOWN_MAX: usize = 100;
@@ -129,6 +130,30 @@ struct Job<'a> {
     colours: Colours,
 }
 
+/// What is checked.
+enum Text {
+    Kept(Vec<u8>),
+    /// A file that is read in pieces, and again as a whole if there is something to say about it.
+    Large(File),
+}
+
+impl Text {
+    fn open(file: &Path) -> Result<Text, String> {
+        if !is_stdin(file) {
+            let metadata = std::fs::metadata(file).map_err(failed(file))?;
+            // A pipe can be read once only.
+            if metadata.is_file() && metadata.len() > TEXT_SIZE_KEPT {
+                return File::open(file).map(Text::Large).map_err(failed(file));
+            }
+        }
+        read(file).map(Text::Kept).map_err(|failure| failure.message)
+    }
+}
+
+fn failed(file: &Path) -> impl Fn(io::Error) -> String {
+    move |error| format!("{}: {error}", file.display())
+}
+
 /// What there is to print about one file.
 struct Checked {
     /// For people, on standard error.
@@ -140,21 +165,14 @@ struct Checked {
 
 impl Job<'_> {
     fn check(&self, file: &Path) -> Result<Checked, String> {
-        let text = read(file).map_err(|failure| failure.message)?;
         let name = if is_stdin(file) { "<stdin>".to_owned() } else { file.display().to_string() };
-        let Some(apex) = self.apex(file, &text) else {
+        let text = Text::open(file)?;
+        let Some(apex) = self.apex(file, &text)? else {
             let reason = "the text has no SOA record with an absolute name; name the zone with --origin";
             let report = format!("{name}: {reason}\n");
             return Ok(Checked { report, output: String::new(), is_right: false });
         };
-        let directory = if is_stdin(file) { Path::new("") } else { file.parent().unwrap_or(Path::new("")) };
-        let mut include = |name: &str| {
-            let path = directory.join(name);
-            std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
-        };
-        let lints = Some(LintOptions { now: self.now });
-        let method = Method { include: Include::Read(&mut include), seed: None, lints };
-        let mut diagnosis = check::diagnose(apex.as_name(), &text, method);
+        let mut diagnosis = self.diagnose(file, text, &apex)?;
         for diagnostic in &mut diagnosis.diagnostics {
             diagnostic.name_text(&name);
         }
@@ -178,9 +196,38 @@ impl Job<'_> {
         Ok(Checked { report, output, is_right })
     }
 
-    fn apex(&self, file: &Path, text: &[u8]) -> Option<NameBuf> {
+    fn diagnose(&self, file: &Path, text: Text, apex: &NameBuf) -> Result<Diagnosis, String> {
+        let directory = if is_stdin(file) { Path::new("") } else { file.parent().unwrap_or(Path::new("")) };
+        let mut include = |name: &str| {
+            let path = directory.join(name);
+            std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        let lints = Some(LintOptions { now: self.now });
+        let text = match text {
+            Text::Kept(text) => text,
+            Text::Large(mut large) => {
+                let method = Method { include: Include::Read(&mut include), seed: None, lints };
+                if let Some(zone) = check::accept(apex.as_name(), &mut large, method).map_err(failed(file))? {
+                    return Ok(Diagnosis::without_findings(zone));
+                }
+                // There is something to say about it, for which the text is needed.
+                std::fs::read(file).map_err(failed(file))?
+            }
+        };
+        let method = Method { include: Include::Read(&mut include), seed: None, lints };
+        Ok(check::diagnose(apex.as_name(), &text, method))
+    }
+
+    fn apex(&self, file: &Path, text: &Text) -> Result<Option<NameBuf>, String> {
+        if let Some(origin) = &self.arguments.origin {
+            return Ok(Some(origin.clone()));
+        }
+        let found = match text {
+            Text::Kept(text) => check::apex_of(&text[..], None),
+            Text::Large(_) => File::open(file).and_then(|text| check::apex_of(text, None)),
+        };
         let from_file_name = || file.file_name()?.to_str()?.strip_suffix(".zone")?.parse::<NameBuf>().ok();
-        self.arguments.origin.clone().or_else(|| check::apex_of(text, None)).or_else(from_file_name)
+        Ok(found.map_err(failed(file))?.or_else(from_file_name))
     }
 
     fn report(&self, name: &str, diagnosis: &Diagnosis) -> String {

@@ -199,7 +199,7 @@ fn a_text_that_is_not_kept_is_missed_where_it_may_be_odd() {
             linter.record(entry.record, entry.position, &mut lines);
         }
         lines.pass(text.as_bytes());
-        lines.is_missed() || linter.is_suspicious()
+        lines.is_missed() || linter.has_found() || !linter.finish(|_, _| false).diagnostics.is_empty()
     };
     for text in [
         "@ NS ns1.elk.gg\n",
@@ -210,11 +210,13 @@ fn a_text_that_is_not_kept_is_missed_where_it_may_be_odd() {
         "www.example.com A 192.0.2.1\n",
         "a A 192.0.2.1\r\nb A 192.0.2.1\n",
         "a A 192.0.2.1 ; \u{201c}\n",
-        "@ TXT \"v=spf1 mx -all\"\n",
+        "@ TXT \"v=spf1 mx -all\"\n@ TXT \"v=spf1 a -all\"\n",
     ] {
         assert!(is_suspicious(text), "{text}");
     }
-    for text in ["@ NS ns1.elk.gg.\nwww A 192.0.2.1\n", "@ MX 10 mail\nx TXT \"\u{e9}\"\n"] {
+    for text in
+        ["@ TXT \"v=spf1 mx -all\"\n", "@ NS ns1.elk.gg.\nwww A 192.0.2.1\n", "@ MX 10 mail\nx TXT \"\u{e9}\"\n"]
+    {
         assert!(!is_suspicious(text), "{text}");
     }
 }
