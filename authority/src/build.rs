@@ -6,12 +6,12 @@ use hashbrown::HashTable;
 use nss_wire::{Name, NameBuf, RType};
 
 use crate::additional;
-use crate::arena::{NODES_AT, Node, NodeKind, RRsets};
+use crate::arena::{NODES_AT, Node, NodeKind, RRsets, Writer};
 use crate::builder::{ZONE_SIZE_MAX, ZoneBuilder};
 use crate::check::{self, NodeCheck};
 use crate::denial;
 use crate::finding::{Finding, FindingKind};
-use crate::lookup::{self, Tables};
+use crate::lookup::{self, InTable, Tables};
 use crate::order::{self, Keyed};
 use crate::suffixes::Suffixes;
 use crate::table::Slots;
@@ -19,6 +19,9 @@ use crate::zone::{Parts, Zone};
 
 /// Nodes that are approached at once: about as many as a core can wait for.
 const AHEAD: usize = 32;
+
+/// Nodes that are looked at before the table is: most names have two or three hosts of their own at most.
+const BESIDE_MAX: usize = 3;
 
 /// Octets of nodes that others have taken the place of are left where they are up to this part of the arena.
 const GAPS_MAX: usize = 16;
@@ -114,13 +117,13 @@ impl Build {
         let mut dead = [again, linked].concat();
         dead.sort_unstable();
         dead.dedup();
-        let gaps: usize = dead.iter().map(|&node| Node::at(writer.bytes(), node).end() - node as usize).sum();
+        let gaps = Gaps::new(writer.bytes(), &dead);
         // Both are in the order of the arena.
         let mut dead = dead.into_iter().peekable();
         nodes.retain(|(_, node)| dead.next_if_eq(node).is_none());
         nodes.append(&mut merged);
-        if gaps * GAPS_MAX > self.builder.writer.len() {
-            self.compact(&mut nodes);
+        if gaps.size() * GAPS_MAX > self.builder.writer.len() {
+            self.compact(&mut nodes, &gaps);
         }
         nodes
     }
@@ -192,38 +195,30 @@ impl Build {
         }
     }
 
-    /// Closes the gaps that merged nodes have left; `nodes` are those that stay, in the order of the arena.
-    fn compact(&mut self, nodes: &mut [Keyed]) {
-        let mut moved = Vec::with_capacity(nodes.len());
-        let (mut at, mut to, mut record, mut kept) = (NODES_AT, NODES_AT, 0, 0);
+    /// Closes the gaps that merged nodes have left; `nodes` are those that stay.
+    fn compact(&mut self, nodes: &mut [Keyed], gaps: &Gaps) {
         let ZoneBuilder { writer, lines, table, odd_ttls, .. } = &mut self.builder;
-        while at < writer.len() {
-            let node = Node::at(writer.bytes(), at as u32);
-            let (end, is_dead) = (node.end(), node.is_dead());
-            let count = if lines.are_known() { node.rrsets().map(check::parts).sum() } else { 0 };
-            if !is_dead {
-                lines.move_down(record, count, kept);
-                kept += count;
-                moved.push((at as u32, to as u32));
-                writer.move_down(at..end, to);
-                to += end - at;
+        if lines.are_known() {
+            let (mut at, mut record, mut kept) = (NODES_AT, 0, 0);
+            while at < writer.len() {
+                let node = Node::at(writer.bytes(), at as u32);
+                let count = node.rrsets().map(check::parts).sum();
+                if !node.is_dead() {
+                    lines.move_down(record, count, kept);
+                    kept += count;
+                }
+                record += count;
+                at = node.end();
             }
-            record += count;
-            at = end;
+            lines.truncate(kept);
         }
-        lines.truncate(kept);
-        writer.truncate(to);
-        for ((_, node), (_, new)) in nodes.iter_mut().zip(&moved) {
-            *node = *new;
+        gaps.close(writer);
+        for (_, node) in nodes {
+            *node = gaps.new_place(*node);
         }
-        // Nodes keep their order, so that each can be found by its old place.
-        let new_place = |old: u32| {
-            let found = moved.binary_search_by_key(&old, |(old, _)| *old);
-            moved[found.expect("only nodes that live are referred to")].1
-        };
-        table.relocate(new_place);
+        table.relocate(|node| gaps.new_place(node));
         for odd in odd_ttls {
-            odd.node = new_place(odd.node);
+            odd.node = gaps.new_place(odd.node);
         }
     }
 
@@ -250,14 +245,13 @@ impl Build {
             if i % AHEAD == 0 {
                 self.approach(&sorted[i..sorted.len().min(i + AHEAD)]);
             }
-            let labels = {
-                let bytes = self.builder.writer.bytes();
-                let owner = Node::at(bytes, offset).owner();
-                let is_above = |ancestor: &Ancestor| owner.is_below(Node::at(bytes, ancestor.offset).owner());
-                while ancestors.last().is_some_and(|ancestor| !is_above(ancestor)) {
-                    ancestors.pop();
-                }
-                owner.label_count()
+            let bytes = self.builder.writer.bytes();
+            let labels = loop {
+                let encloser = ancestors.last().expect("all owners are below the apex");
+                match labels_below(bytes, offset, encloser.offset) {
+                    Some(count) => break encloser.labels + count,
+                    None => ancestors.pop(),
+                };
             };
             let parent = ancestors.last().expect("all owners are below the apex");
             if labels > parent.labels + 1 {
@@ -371,13 +365,14 @@ impl Build {
             }
             at = rrsets.end();
             for &(start, record) in &sets {
-                self.targets(&mut targets, apex, offset, start, record);
+                self.targets(&mut targets, apex, Place { node: offset, end: at, start, first_record: record });
             }
         }
     }
 
-    /// Resolves the targets of the RRset that starts at `start`.
-    fn targets(&mut self, targets: &mut Targets, apex: u32, node: u32, start: usize, first_record: usize) {
+    /// Resolves the targets of an RRset.
+    fn targets(&mut self, targets: &mut Targets, apex: u32, place: Place) {
+        let Place { node, end, start, first_record } = place;
         let ZoneBuilder { writer, table, lines, findings, hasher, apex_hash, apex: apex_name, .. } = &mut self.builder;
         let (bytes, apex_name) = (writer.bytes(), apex_name.as_name());
         let tables = Tables { arena: bytes, slots: table.slots(), apex, apex_labels: self.apex_labels };
@@ -396,8 +391,13 @@ impl Build {
             }
             let mut found = Some(owner).filter(|_| target.name.is_none());
             if found.is_none() {
-                targets.suffixes.set(name, hasher);
-                let there = lookup::in_table(tables, &targets.suffixes);
+                let there = beside(bytes, end, name).map_or_else(
+                    || {
+                        targets.suffixes.set(name, hasher);
+                        lookup::in_table(tables, &targets.suffixes)
+                    },
+                    InTable::Exact,
+                );
                 let line = lines.of(first_record + n);
                 found = check::target(rrset.rtype, owner, name, there, line, findings);
             }
@@ -411,10 +411,86 @@ impl Build {
     }
 }
 
+/// Where nodes have died, in the order of the arena.
+struct Gaps {
+    /// Where each one starts and ends, and the octets of all up to its end.
+    gaps: Vec<(u32, u32, u32)>,
+}
+
+impl Gaps {
+    fn new(arena: &[u8], dead: &[u32]) -> Gaps {
+        let mut size = 0;
+        let gap = |&node: &u32| {
+            let end = Node::at(arena, node).end() as u32;
+            size += end - node;
+            (node, end, size)
+        };
+        Gaps { gaps: dead.iter().map(gap).collect() }
+    }
+
+    fn size(&self) -> usize {
+        self.gaps.last().map_or(0, |&(.., size)| size as usize)
+    }
+
+    /// Where what stands at `old` goes when the gaps are closed.
+    fn new_place(&self, old: u32) -> u32 {
+        let before = self.gaps.partition_point(|&(start, ..)| start <= old);
+        before.checked_sub(1).map_or(old, |last| old - self.gaps[last].2)
+    }
+
+    fn close(&self, writer: &mut Writer) {
+        let ends = self.gaps.iter().skip(1).map(|&(start, ..)| start as usize).chain([writer.len()]);
+        for (&(_, start, size), end) in self.gaps.iter().zip(ends.collect::<Vec<_>>()) {
+            writer.move_down(start as usize..end, start as usize - size as usize);
+        }
+        writer.truncate(writer.len() - self.size());
+    }
+}
+
+/// How many labels the owner of a node has before that of another, if it stands below it.
+fn labels_below(arena: &[u8], node: u32, other: u32) -> Option<usize> {
+    let (owner, above) = (Node::at(arena, node).owner_octets(), Node::at(arena, other).owner_octets());
+    let start = owner.len().checked_sub(above.len())?;
+    if !owner[start..].eq_ignore_ascii_case(above) {
+        return None;
+    }
+    // The octets may agree by chance in the middle of a label.
+    let (mut at, mut count) = (0, 0);
+    while at < start {
+        at += 1 + usize::from(owner[at]);
+        count += 1;
+    }
+    (at == start && count > 0).then_some(count)
+}
+
+/// The node of a name, if it is one of the next behind `end`: hosts mostly stand behind the names that they serve.
+fn beside<'z>(arena: &'z [u8], end: usize, name: Name<'_>) -> Option<Node<'z>> {
+    let mut at = end;
+    for _ in 0..BESIDE_MAX {
+        let node = Some(at).filter(|at| *at < arena.len()).map(|at| Node::at(arena, at as u32))?;
+        if !node.is_dead() && node.owner() == name {
+            return Some(node);
+        }
+        at = node.end();
+    }
+    None
+}
+
 /// Whether a node has nothing but NSEC3 records, whose owners are no names to be asked for (RFC 5155 §7.2.8).
 fn is_nsec3(node: Node<'_>) -> bool {
     let mut rrsets = node.rrsets().filter(|rrset| !rrset.is_empty()).peekable();
     rrsets.peek().is_some() && rrsets.all(|rrset| rrset.rtype == RType::NSEC3)
+}
+
+/// Where an RRset is.
+#[derive(Clone, Copy)]
+struct Place {
+    node: u32,
+    /// Where the node ends.
+    end: usize,
+    start: usize,
+    /// The number of its first record in the arena.
+    first_record: usize,
 }
 
 /// What is needed to resolve targets.

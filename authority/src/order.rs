@@ -5,8 +5,10 @@ use nss_wire::name::LABEL_COUNT_MAX;
 
 use crate::arena::Node;
 
-/// The offset of a node, and before it the first of the keys that it is sorted by.
-pub(crate) type Keyed = (u64, u32);
+/// The offset of a node, and before it the first of the keys that it is sorted by, in halves to leave no gap.
+pub(crate) type Keyed = (Key, u32);
+
+type Key = [u32; 2];
 
 /// Sorts nodes that all stand at or below `apex` by the canonical order of their owners.
 pub(crate) fn canonical(arena: &[u8], nodes: &mut [Keyed], apex: Name<'_>) {
@@ -14,7 +16,7 @@ pub(crate) fn canonical(arena: &[u8], nodes: &mut [Keyed], apex: Name<'_>) {
 }
 
 /// What an owner at or below `apex` is sorted by first.
-pub(crate) fn first_key(owner: &[u8], apex: Name<'_>) -> u64 {
+pub(crate) fn first_key(owner: &[u8], apex: Name<'_>) -> Key {
     key(owner, apex.wire_len(), 0)
 }
 
@@ -30,16 +32,39 @@ impl Sorter<'_> {
         if !keyed.is_sorted_by_key(|(key, _)| *key) {
             keyed.sort_unstable_by_key(|(key, _)| *key);
         }
-        for same in keyed.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|same| same.len() > 1) {
-            if same.len() <= SMALL {
-                same.sort_unstable_by(|(_, a), (_, b)| self.owner(*a).cmp(&self.owner(*b)));
-                continue;
+        let (mut start, mut near) = (0, 0);
+        while start < keyed.len() {
+            if start >= near {
+                near = keyed.len().min(start + AHEAD);
+                self.approach(&keyed[start..near]);
             }
-            for (next, offset) in same.iter_mut() {
-                *next = key(self.owner(*offset).as_wire(), self.apex.wire_len(), depth + 1);
-            }
-            self.sort(same, depth + 1);
+            let first = keyed[start].0;
+            let count = keyed[start..].iter().take_while(|(key, _)| *key == first).count();
+            self.sort_same(&mut keyed[start..start + count], depth);
+            start += count;
         }
+    }
+
+    /// Sorts nodes that their keys up to `depth` do not tell apart.
+    fn sort_same(&self, same: &mut [Keyed], depth: usize) {
+        if same.len() < 2 {
+            return;
+        }
+        if same.len() <= SMALL {
+            return same.sort_unstable_by(|(_, a), (_, b)| self.owner(*a).cmp(&self.owner(*b)));
+        }
+        for (next, offset) in same.iter_mut() {
+            *next = key(self.owner(*offset).as_wire(), self.apex.wire_len(), depth + 1);
+        }
+        self.sort(same, depth + 1);
+    }
+
+    /// Has nodes that keys do not tell apart come into the cache together, rather than when each is needed.
+    fn approach(&self, keyed: &[Keyed]) {
+        let same = keyed.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+        let octets = same.flatten().map(|&(_, offset)| self.arena[offset as usize]);
+        // The compiler must not leave out a sum that nobody wants.
+        std::hint::black_box(octets.fold(0, |sum, octet| sum ^ octet));
     }
 
     fn owner(&self, offset: u32) -> Name<'_> {
@@ -51,7 +76,7 @@ impl Sorter<'_> {
 ///
 /// In the string the labels go from the right, those of the apex left out, in lower case, and each is ended by an
 /// octet that sorts before all octets of labels. Behind its end are more of those.
-fn key(owner: &[u8], apex_size: usize, depth: usize) -> u64 {
+fn key(owner: &[u8], apex_size: usize, depth: usize) -> Key {
     let mut starts = [0u8; LABEL_COUNT_MAX];
     let (mut count, mut at) = (0, 0);
     while at < owner.len() - apex_size {
@@ -77,7 +102,8 @@ fn key(owner: &[u8], apex_size: usize, depth: usize) -> u64 {
             break;
         }
     }
-    u64::from_be_bytes(key.octets)
+    let key = u64::from_be_bytes(key.octets);
+    [(key >> 32) as u32, key as u32]
 }
 
 /// Eight octets out of a longer string.
@@ -99,6 +125,9 @@ impl KeyPart {
         }
     }
 }
+
+/// Nodes that are approached at once: about as many as a core can wait for.
+const AHEAD: usize = 32;
 
 /// So many names are compared with each other rather than given further keys.
 const SMALL: usize = 8;

@@ -327,14 +327,15 @@ impl At<'_, '_, '_> {
     /// Whether the name ends in the zone's name twice.
     fn repeats_apex(&self, name: Name<'_>) -> bool {
         let apex = self.linter.apex.as_name();
-        let count = apex.label_count();
-        if count == 0 || name.wire_len() < 2 * apex.wire_len() - 1 {
+        let Some((_root, labels)) = apex.as_wire().split_last().filter(|(_, labels)| !labels.is_empty()) else {
             return false;
-        }
-        let labels: Vec<&[u8]> = name.labels().collect();
-        let Some(start) = labels.len().checked_sub(2 * count) else { return false };
-        let same = |n: usize| labels[start + n].eq_ignore_ascii_case(labels[start + count + n]);
-        name.is_below(apex) && (0..count).all(same)
+        };
+        let before = name.wire_len().saturating_sub(apex.wire_len());
+        let Some(start) = before.checked_sub(labels.len()) else { return false };
+        let looks_so = name.as_wire()[start..before].eq_ignore_ascii_case(labels) && name.is_below(apex);
+        // The octets may agree by chance in the middle of a label.
+        looks_so
+            && name.suffix(2 * apex.label_count()).is_some_and(|suffix| suffix.wire_len() == name.wire_len() - start)
     }
 
     fn repeated_origin(&mut self, part: Part, name: Name<'_>) {

@@ -42,11 +42,14 @@ pub fn canonicalize(rtype: RType, rdata: &mut [u8]) {
 
 /// Compares the canonical forms of two records' RDATA as strings of octets (RFC 4034 §6.3); equal means: one record twice.
 pub fn compare(rtype: RType, a: &[u8], b: &[u8]) -> Ordering {
-    // Most types hold no name, and most records no capital letter: then the octets are compared as they are.
     if a == b {
         return Ordering::Equal;
     }
-    canonical_octets(rtype, a).cmp(canonical_octets(rtype, b))
+    // Most records have no capital letter: then the octets are compared as they are.
+    match a.iter().zip(b).position(|(a, b)| a != b) {
+        Some(at) if !a[..=at].iter().any(u8::is_ascii_uppercase) && !b[at].is_ascii_uppercase() => a[at].cmp(&b[at]),
+        _ => canonical_octets(rtype, a).cmp(canonical_octets(rtype, b)),
+    }
 }
 
 /// The octets of the canonical form, one by one, without a copy.
