@@ -493,11 +493,13 @@ impl Writer {
     }
 
     /// The arena with its tables and what stands behind them.
-    pub(crate) fn finish(mut self, order: &[u32], slots: &[Slot], denial: &[u8]) -> Box<[u8]> {
+    pub(crate) fn finish(mut self, order: Vec<u32>, slots: &[Slot], denial: &[u8]) -> Box<[u8]> {
         let TablesAt { order_at, table_at, end } = self.tables(order.len(), slots.len());
         self.bytes.reserve_exact(end + denial.len() - self.bytes.len());
         self.bytes.resize(order_at, 0);
         order.iter().for_each(|offset| self.bytes.extend_from_slice(&offset.to_le_bytes()));
+        // There may be millions, and the slots are there twice soon.
+        drop(order);
         self.bytes.resize(table_at, 0);
         self.bytes.extend_from_slice(slots.as_flattened());
         self.bytes.extend_from_slice(denial);

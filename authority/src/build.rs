@@ -59,8 +59,11 @@ impl Build {
         let mut nodes = self.merge();
         let apex = self.apex();
         order::canonical(self.builder.writer.bytes(), &mut nodes, self.builder.apex.as_name());
-        let order = self.structure(apex, &nodes);
-        drop(nodes);
+        // The keys are not needed any more, and the room that they take is.
+        let mut sorted: Vec<u32> = nodes.into_iter().map(|(_, node)| node).collect();
+        sorted.shrink_to_fit();
+        let order = self.structure(apex, &sorted);
+        drop(sorted);
         self.check(apex);
         let Build { builder, apex_labels, .. } = self;
         let ZoneBuilder {
@@ -79,7 +82,7 @@ impl Build {
             return Err(found);
         }
         let (node_count, slot_count) = (order.len(), slots.len());
-        let arena = writer.finish(&order, &slots, &denial.octets);
+        let arena = writer.finish(order, &slots, &denial.octets);
         let parts = Parts {
             arena,
             apex,
@@ -235,13 +238,13 @@ impl Build {
     }
 
     /// Decides what each node is, and adds those of empty non-terminals; returns all in canonical order.
-    fn structure(&mut self, apex: u32, sorted: &[Keyed]) -> Vec<u32> {
+    fn structure(&mut self, apex: u32, sorted: &[u32]) -> Vec<u32> {
         let mut order = Vec::with_capacity(sorted.len() + 1);
         let mut ancestors = vec![Ancestor { offset: apex, labels: self.apex_labels, cut: None }];
         self.builder.writer.set_kind(apex, NodeKind::Apex);
         ancestors[0].cut = self.cut_at(apex);
         order.push(apex);
-        for (i, &(_, offset)) in sorted.iter().enumerate().filter(|(_, (_, offset))| *offset != apex) {
+        for (i, &offset) in sorted.iter().enumerate().filter(|(_, offset)| **offset != apex) {
             if i % AHEAD == 0 {
                 self.approach(&sorted[i..sorted.len().min(i + AHEAD)]);
             }
@@ -269,10 +272,10 @@ impl Build {
     }
 
     /// Has nodes come into the cache together, rather than one after the other when each is needed.
-    fn approach(&self, nodes: &[Keyed]) {
+    fn approach(&self, nodes: &[u32]) {
         let bytes = self.builder.writer.bytes();
         // The compiler must not leave out a sum that nobody wants.
-        std::hint::black_box(nodes.iter().fold(0, |sum, &(_, node)| sum ^ bytes[node as usize]));
+        std::hint::black_box(nodes.iter().fold(0, |sum, &node| sum ^ bytes[node as usize]));
     }
 
     /// Writes the names between the last ancestor and a node, which have no records.

@@ -1,5 +1,7 @@
 //! Sorts the nodes of an arena by the canonical order of their owners (RFC 4034 §6.1), without memory for whole keys.
 
+use std::thread;
+
 use nss_wire::Name;
 use nss_wire::name::LABEL_COUNT_MAX;
 
@@ -12,7 +14,32 @@ type Key = [u32; 2];
 
 /// Sorts nodes that all stand at or below `apex` by the canonical order of their owners.
 pub(crate) fn canonical(arena: &[u8], nodes: &mut [Keyed], apex: Name<'_>) {
-    Sorter { arena, apex }.sort(nodes, 0);
+    let sorter = Sorter { arena, apex };
+    if nodes.len() < MANY {
+        return sorter.sort(nodes, 0);
+    }
+    let (low, high) = parted(nodes);
+    thread::scope(|scope| {
+        scope.spawn(|| sorter.sort(low, 0));
+        sorter.sort(high, 0);
+    });
+}
+
+/// Two halves, about, of which the first has all the lower keys.
+fn parted(nodes: &mut [Keyed]) -> (&mut [Keyed], &mut [Keyed]) {
+    let middle = nodes.len() / 2;
+    let mut end = middle;
+    if nodes.is_sorted_by_key(|(key, _)| *key) {
+        end = nodes.partition_point(|(key, _)| *key < nodes[middle].0);
+    } else {
+        let (low, (key, _), _) = nodes.select_nth_unstable_by_key(middle, |(key, _)| *key);
+        // Nodes of one key must not be parted.
+        for at in (0..middle).rev().filter(|&at| low[at].0 == *key).collect::<Vec<_>>() {
+            end -= 1;
+            low.swap(at, end);
+        }
+    }
+    nodes.split_at_mut(end)
 }
 
 /// What an owner at or below `apex` is sorted by first.
@@ -129,6 +156,9 @@ impl KeyPart {
 /// Nodes that are approached at once: about as many as a core can wait for.
 const AHEAD: usize = 32;
 
+/// So many nodes are sorted on two threads.
+const MANY: usize = 1 << 16;
+
 /// So many names are compared with each other rather than given further keys.
 const SMALL: usize = 8;
 
@@ -140,6 +170,31 @@ mod tests {
 
     use super::*;
     use crate::arena::{NodeKind, Writer};
+
+    #[test]
+    fn many_names_are_sorted_as_few_are() {
+        // Half of them have one first key, which is that of the middle.
+        let names = |i: usize| match i % 2 {
+            0 => format!("long-common-beginning-{:07}.example.", i.wrapping_mul(7919) % (4 * MANY)),
+            _ => format!("{}{i:07}.example.", if i % 4 == 1 { 'a' } else { 'z' }),
+        };
+        for sorts_before in [false, true] {
+            let mut names: Vec<NameBuf> = (0..2 * MANY).map(|i| names(i).parse().unwrap()).collect();
+            if sorts_before {
+                names.sort();
+            }
+            let (mut writer, apex): (_, NameBuf) = (Writer::new(), "example.".parse().unwrap());
+            let node = |name: &NameBuf| {
+                let key = first_key(name.as_name().as_wire(), apex.as_name());
+                (key, writer.begin_node(NodeKind::Ordinary, name.as_name()))
+            };
+            let mut nodes: Vec<Keyed> = names.iter().map(node).collect();
+            canonical(writer.bytes(), &mut nodes, apex.as_name());
+            names.sort();
+            let owner = |&(_, offset): &Keyed| Node::at(writer.bytes(), offset).owner();
+            assert!(nodes.iter().map(owner).eq(names.iter().map(NameBuf::as_name)));
+        }
+    }
 
     #[test]
     fn names_are_sorted_as_rfc_4034_section_6_1_says() {
