@@ -72,7 +72,7 @@ impl Build {
         let is_asked_for = |offset| !has_nsec3 || !is_nsec3(Node::at(writer.bytes(), offset));
         let slots = table.finish(is_asked_for);
         let tables = writer.tables(order.len(), slots.len());
-        let denial = denial::make(writer.bytes(), apex, &order, Slots(&slots), tables.end, &mut findings);
+        let denial = denial::make(writer.bytes(), apex, &order, Slots(&slots), tables.end);
         if tables.end + denial.octets.len() > ZONE_SIZE_MAX {
             findings.push(FindingKind::ZoneTooLarge { limit: ZONE_SIZE_MAX }, &apex_name, 0);
         }

@@ -286,7 +286,7 @@ impl ZoneBuilder {
         let first_signature = run.records.partition_point(|record| record.rtype != RType::RRSIG);
         let (data, signatures) = run.records.split_at(first_signature);
         let node = self.writer.begin_node(NodeKind::Ordinary, owner);
-        let mut count = 0;
+        let mut count: u16 = 0;
         let mut signatures = signatures;
         // Both are in the order of types, the SOA record first.
         let mut sets = data.chunk_by(|a, b| a.rtype == b.rtype).peekable();
@@ -305,9 +305,14 @@ impl ZoneBuilder {
             let split = signatures.partition_point(|record| rank(run.covered(record)) <= rank(rtype));
             let (own, rest) = signatures.split_at(split);
             signatures = rest;
-            // There are 65536 types, and a zone that has nearly all of them at one name loses those of the last.
-            if count < u16::MAX {
-                count += u16::from(self.rrset(&run, set, own, node, owner));
+            match count.checked_add(1) {
+                Some(next) if self.rrset(&run, set, own, node, owner) => count = next,
+                Some(_) => {}
+                None => {
+                    let line = set.first().or(own.first()).map_or(0, |record| record.line);
+                    self.findings.push(FindingKind::TooManyTypes { limit: count.into() }, &owner.to_buf(), line);
+                    break;
+                }
             }
         }
         self.writer.set_rrset_count(node, count);

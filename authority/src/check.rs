@@ -6,6 +6,7 @@ use nss_wire::{Name, RType};
 
 use crate::arena::{Node, NodeKind, RRset};
 use crate::builder::RecordLines;
+use crate::denial::{NSEC3_ITERATIONS_MAX, Nsec3Hash};
 use crate::finding::{FindingKind, Findings};
 use crate::lookup::InTable;
 
@@ -48,6 +49,7 @@ impl<'a> NodeCheck<'a> {
                 if !self.has(RType::NS) {
                     self.push(FindingKind::NoNs, 0);
                 }
+                self.iterations();
             }
             NodeKind::Ordinary | NodeKind::EmptyNonTerminal | NodeKind::Dname => {
                 self.first(RType::DS, FindingKind::DsWithoutNs);
@@ -150,6 +152,17 @@ impl<'a> NodeCheck<'a> {
         let seconds = minimum.min(rrset.ttl());
         if seconds > NEGATIVE_TTL_USUAL_MAX {
             self.push(FindingKind::LongNegativeTtl { seconds }, lines.first().copied().unwrap_or(0));
+        }
+    }
+
+    fn iterations(&mut self) {
+        let Some((rrset, lines)) = self.set(RType::NSEC3PARAM).filter(|_| self.has(RType::DNSKEY)) else { return };
+        for (n, rdata) in rrset.rdatas().enumerate() {
+            let iterations = Nsec3Hash::read(rdata).map_or(0, |hash| hash.iterations);
+            if iterations > NSEC3_ITERATIONS_MAX {
+                let kind = FindingKind::Nsec3Iterations { iterations, limit: NSEC3_ITERATIONS_MAX };
+                self.push(kind, lines.get(n).copied().unwrap_or(0));
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use nss_wire::{Name, NameBuf, RType};
 use sha1::{Digest, Sha1};
 
 use crate::arena::{Node, NodeKind, read_u32};
-use crate::finding::{FindingKind, Findings};
+
 use crate::suffixes::Suffixes;
 use crate::table::Slots;
 
@@ -37,13 +37,13 @@ pub(crate) enum Denial {
 /// The parameters of NSEC3 (RFC 5155 §3.1).
 #[derive(Clone, Debug)]
 pub(crate) struct Nsec3Hash {
-    iterations: u16,
+    pub(crate) iterations: u16,
     salt: Box<[u8]>,
 }
 
 impl Nsec3Hash {
     /// Reads NSEC3PARAM RDATA, or the beginning of NSEC3 RDATA; `None` for algorithms other than SHA-1.
-    fn read(rdata: &[u8]) -> Option<Nsec3Hash> {
+    pub(crate) fn read(rdata: &[u8]) -> Option<Nsec3Hash> {
         let &[1, _, high, low, salt_size, ref rest @ ..] = rdata else { return None };
         let salt = rest.get(..usize::from(salt_size))?.into();
         Some(Nsec3Hash { iterations: u16::from_be_bytes([high, low]), salt })
@@ -78,23 +78,15 @@ pub(crate) struct Made {
 }
 
 /// Looks through the nodes of a signed zone; offsets in the result count from `at`, where its octets will stand.
-pub(crate) fn make(
-    arena: &[u8],
-    apex: u32,
-    order: &[u32],
-    slots: Slots<'_>,
-    at: usize,
-    findings: &mut Findings,
-) -> Made {
+pub(crate) fn make(arena: &[u8], apex: u32, order: &[u32], slots: Slots<'_>, at: usize) -> Made {
     let apex = Node::at(arena, apex);
     if apex.rrset(RType::DNSKEY).is_none() {
         return Made { denial: Denial::None, octets: Vec::new() };
     }
     let parameters = apex.rrset(RType::NSEC3PARAM).into_iter().flat_map(|rrset| rrset.rdatas());
     for hash in parameters.filter_map(Nsec3Hash::read).take(PARAMETERS_MAX) {
+        // The check of the apex has told of it.
         if hash.iterations > NSEC3_ITERATIONS_MAX {
-            let kind = FindingKind::Nsec3Iterations { iterations: hash.iterations, limit: NSEC3_ITERATIONS_MAX };
-            findings.push(kind, &apex.owner().to_buf(), 0);
             continue;
         }
         let chain = chain(arena, order, &hash);

@@ -92,6 +92,11 @@ pub enum FindingKind {
         /// Octets that it takes in a message.
         size: usize,
     },
+    /// Error: more types at one name than it may have.
+    TooManyTypes {
+        /// The limit.
+        limit: usize,
+    },
     /// Error: more records than a zone may have.
     TooManyRecords {
         /// The limit.
@@ -196,6 +201,7 @@ impl FindingKind {
             FindingKind::DnameAndNs => &rules::DNAME_AND_NS,
             FindingKind::DataBelowDname { .. } => &rules::DATA_BELOW_DNAME,
             FindingKind::RRsetTooLarge { .. } => &rules::RRSET_TOO_LARGE,
+            FindingKind::TooManyTypes { .. } => &rules::TOO_MANY_TYPES,
             FindingKind::TooManyRecords { .. } => &rules::TOO_MANY_RECORDS,
             FindingKind::ZoneTooLarge { .. } => &rules::ZONE_TOO_LARGE,
             FindingKind::CnameAtApex => &rules::CNAME_AT_APEX,
@@ -231,6 +237,7 @@ impl FindingKind {
             | FindingKind::OutsideZone { .. }
             | FindingKind::DataBelowDname { .. }
             | FindingKind::RRsetTooLarge { .. }
+            | FindingKind::TooManyTypes { .. }
             | FindingKind::TooManyRecords { .. }
             | FindingKind::ZoneTooLarge { .. }
             | FindingKind::BelowCut { .. }
@@ -316,6 +323,9 @@ impl fmt::Display for FindingKind {
                 f,
                 "the {rtype} records need {size} octets in a message, which has room for {RRSET_SIZE_MAX}; spread them over more names"
             ),
+            FindingKind::TooManyTypes { limit } => {
+                write!(f, "records and signatures of more than {limit} types stand here; remove those of some types")
+            }
             FindingKind::TooManyRecords { limit } => {
                 write!(f, "the zone has more than {limit} records; split it with delegations")
             }

@@ -204,4 +204,5 @@ fn rfc_9276_section_3_1_iterations_are_limited() {
     let findings = with(151).unwrap_err();
     assert_eq!((findings.len(), findings[0].severity), (1, Severity::Error));
     assert!(matches!(findings[0].kind, FindingKind::Nsec3Iterations { iterations: 151, limit: 150 }));
+    assert!(findings[0].line.is_some());
 }

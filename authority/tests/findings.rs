@@ -236,6 +236,24 @@ fn a_thousand_findings_are_listed_and_the_others_counted() {
 }
 
 #[test]
+fn a_name_with_signatures_of_all_types_is_refused_and_one_less_is_not() {
+    let zone = |types: std::ops::RangeInclusive<u16>| {
+        let apex: NameBuf = "example.com".parse().unwrap();
+        let mut builder = ZoneBuilder::new(apex.as_name(), Class::IN);
+        for rtype in types {
+            let rdata = [&rtype.to_be_bytes()[..], &[13, 2], &[0; 14], b"\0", b"signature"].concat();
+            let owner = apex.as_name();
+            let record = Record { owner, rtype: RType::RRSIG, class: Class::IN, ttl: 60, rdata: &rdata };
+            builder.add(record, u32::from(rtype) + 1);
+        }
+        builder.build().unwrap_err()
+    };
+    let refused = |found: &[Finding]| found.iter().any(|it| it.kind == FindingKind::TooManyTypes { limit: 65_535 });
+    assert!(refused(&zone(0..=65_535)));
+    assert!(!refused(&zone(1..=65_535)));
+}
+
+#[test]
 fn a_cname_at_the_apex_is_told_in_its_own_words() {
     refused(FindingKind::CnameAtApex, "example. CNAME a.other.!", "a.example. CNAME a.other.");
 }
