@@ -1,9 +1,13 @@
 //! `cargo xtask bench`: figures beside those of the peers, from one run on one machine.
 
+mod check;
 mod dns;
+mod measured;
+mod registry;
 mod upload;
 mod zonefile;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 
 use clap::Subcommand;
@@ -19,6 +23,14 @@ pub(crate) enum Bench {
     /// What `dns` measures the floor with
     #[command(hide = true)]
     Echo { address: SocketAddr },
+    /// Time and memory that checking one large zone file takes, beside the checkers of NSD, Knot and BIND
+    Check(check::Options),
+    /// What `check` measures a program with
+    #[command(hide = true)]
+    Measured {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<OsString>,
+    },
     /// Time from an upload to the first correct answer, parent check included
     Upload(upload::Options),
     /// Megabytes per second of CPU time that zone text is read at, beside other readers in Rust
@@ -30,14 +42,17 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
         Bench::Dns(options) => packages::install_missing().and_then(|()| dns::run(options)),
         Bench::Echo { address } => dns::echo::run(*address),
+        Bench::Check(options) => packages::install_missing().and_then(|()| check::run(options)),
+        Bench::Measured { command } => measured::run(command),
         Bench::Upload(options) => upload::run(options),
         Bench::Zonefile(options) => zonefile::run(options),
     }
 }
 
-/// All of `dns`, made so small that it says nothing about speed and whether it works.
+/// All of `dns` and `check`, made so small that it says nothing about speed and whether it works.
 pub(crate) fn run_small() -> Outcome {
-    dns::run(&dns::Options::small())
+    dns::run(&dns::Options::small())?;
+    check::run_small()
 }
 
 /// The middle one; of an even number the upper one.
@@ -52,6 +67,26 @@ fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values.get(index).copied().unwrap_or(f64::NAN)
 }
 
+/// One line about kernel and processor.
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let processor = read("/proc/cpuinfo");
+    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    format!("Linux {}, {}, {cores} cores.", kernel.trim(), model.map_or("unknown processor", |(_, model)| model))
+}
+
+/// The first word that looks like 1.2 or 1.2.3, whatever hangs on it.
+fn version(told: &str) -> Option<String> {
+    told.split_whitespace().find_map(|word| {
+        let word = word.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
+        let number = word[..end].trim_end_matches('.');
+        number.contains('.').then(|| number.to_owned())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +99,21 @@ mod tests {
             (50.0, 99.0, 99.0)
         );
         assert!(median(&mut []).is_nan());
+    }
+
+    #[test]
+    fn versions_are_found_in_what_programs_tell() {
+        for (told, expected) in [
+            ("NSD version 4.6.1\nWritten by NLnet Labs.", "4.6.1"),
+            ("knotd (Knot DNS), version 3.2.6", "3.2.6"),
+            ("BIND 9.18.49-1~deb12u3-Debian (Extended Support Version) <id:>", "9.18.49"),
+            ("Dnsmasq version 2.90  Copyright (c) 2000-2024 Simon Kelley", "2.90"),
+            ("nssd 0.1.0", "0.1.0"),
+            ("Usage: nsd-checkzone [-p] <zone>\nVersion 4.6.1. Report bugs to <nsd-bugs@nlnetlabs.nl>.", "4.6.1"),
+            ("9.18.49-1~deb12u3-Debian", "9.18.49"),
+        ] {
+            assert_eq!(version(told).as_deref(), Some(expected));
+        }
+        assert_eq!(version("version unknown, 2024."), None);
     }
 }

@@ -19,6 +19,7 @@ const TOOLS: &[Tool] = &[
     Tool { program: "knotd", package: "knot" },
     Tool { program: "kzonecheck", package: "knot-dnssecutils" },
     Tool { program: "named", package: "bind9" },
+    Tool { program: "named-checkzone", package: "bind9-utils" },
     Tool { program: "named-compilezone", package: "bind9-utils" },
     Tool { program: "dnssec-keygen", package: "bind9-utils" },
     Tool { program: "dnssec-signzone", package: "bind9-utils" },

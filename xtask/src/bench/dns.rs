@@ -20,6 +20,7 @@ use std::time::Duration;
 use clap::Args;
 use nss_wire::RType;
 
+use super::machine;
 use crate::client::{Client, Transport};
 use crate::failure::{Context, Failure, Outcome};
 use crate::interop::{Answer, Rr};
@@ -266,16 +267,6 @@ fn measure_with_dnsperf(contestants: &[Contestant], options: &Options, folder: &
         .collect();
     println!("### seed, with dnsperf\n\n{}", table::dnsperf_table(&rows));
     Ok(())
-}
-
-/// One line about kernel and processor.
-fn machine() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let processor = read("/proc/cpuinfo");
-    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let kernel = read("/proc/sys/kernel/osrelease");
-    format!("Linux {}, {}, {cores} cores.", kernel.trim(), model.map_or("unknown processor", |(_, model)| model))
 }
 
 /// A round begins with a tenth of its length that is not measured.

@@ -11,7 +11,7 @@ use hickory_proto::serialize::txt::Parser;
 use nix::time::{ClockId, clock_gettime};
 use nss_zonefile::{Reader, StreamReader};
 
-use super::median;
+use super::{median, registry};
 use crate::failure::{Context, Outcome};
 use crate::workspace::{cargo, run as run_command};
 
@@ -58,7 +58,7 @@ pub(super) fn run(options: &Options) -> Outcome {
     }
     let text = match &options.file {
         Some(path) => std::fs::read(path).context(path.display())?,
-        None => delegations(options.delegations),
+        None => registry::zone(options.delegations),
     };
     let contestant = |name, share, read| Contestant { name, share, read, rates: Vec::new(), costs: Vec::new() };
     let mut contestants = [
@@ -211,75 +211,13 @@ fn hickory(text: &[u8]) -> Outcome<Reading> {
     })
 }
 
-/// A zone as a registry writes it: two name servers for each delegation, with addresses where they stand below it,
-/// and some DS records; the lines in no order at all.
-fn delegations(count: u32) -> Vec<u8> {
-    let mut random = Random(0x005e_ed0f_7a1e);
-    let (mut lines, mut ends) = (String::new(), vec![0]);
-    for _ in 0..count {
-        let size = 5 + random.below(14);
-        let label: String = (0..size).map(|_| char::from(b'a' + random.below(26) as u8)).collect();
-        let owner = format!("{label}.example.");
-        let has_glue = random.below(100) < 30;
-        let host = random.below(5000);
-        let mut push = |line: String| {
-            lines.push_str(&line);
-            ends.push(lines.len());
-        };
-        for server in 1..=2 {
-            if !has_glue {
-                push(format!("{owner}\t3600\tIN\tNS\tns{server}.hosting{host}.example.\n"));
-                continue;
-            }
-            push(format!("{owner}\t3600\tIN\tNS\tns{server}.{owner}\n"));
-            let [a, b, c, d] = (random.next() as u32).to_be_bytes();
-            push(format!("ns{server}.{owner}\t3600\tIN\tA\t{a}.{b}.{c}.{d}\n"));
-            if random.below(2) == 0 {
-                let (a, b) = (random.below(65_536), random.below(65_536));
-                push(format!("ns{server}.{owner}\t3600\tIN\tAAAA\t2001:db8:{a:x}::{b:x}\n"));
-            }
-        }
-        if random.below(10) == 0 {
-            let digest: String = (0..4).map(|_| format!("{:016X}", random.next())).collect();
-            push(format!("{owner}\t3600\tIN\tDS\t{} 13 2 {digest}\n", random.below(65_536)));
-        }
-    }
-    let mut order: Vec<usize> = (0..ends.len() - 1).collect();
-    for i in (1..order.len()).rev() {
-        order.swap(i, random.below(i as u64 + 1) as usize);
-    }
-    let mut text = b"example.\t3600\tIN\tSOA\ta.nic.example. hostmaster.nic.example. 1 1800 900 604800 3600\n".to_vec();
-    text.reserve(lines.len());
-    for at in order {
-        text.extend_from_slice(&lines.as_bytes()[ends[at]..ends[at + 1]]);
-    }
-    text
-}
-
-/// Random numbers (splitmix64) that are the same in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_reader_reads_every_record() {
-        let text = delegations(300);
+        let text = registry::zone(300);
         let lines = line_ends(&text).unwrap().records;
         assert!(lines > 700);
         let readers: [Read; 4] = [ours, in_pieces, by_grammar_alone, domain];
@@ -287,7 +225,6 @@ mod tests {
         let signers = text.windows(4).filter(|octets| octets == b"\tDS\t").count() as u64;
         assert!(signers > 10);
         assert_eq!(hickory(&text).unwrap().records, lines - signers);
-        assert!(delegations(300) == text && delegations(301) != text);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::family::Family;
 use super::pool::{Expected, Pool, Prepared, Replier};
 use super::workload::Workload;
+use crate::bench::version;
 use crate::client::free_port;
 use crate::failure::{Context, Outcome};
 use crate::packages::require;
@@ -191,16 +192,6 @@ impl<'p> Probe<'p> {
     }
 }
 
-/// The first word that looks like 1.2 or 1.2.3, whatever hangs on it.
-fn version(told: &str) -> Option<String> {
-    told.split_whitespace().find_map(|word| {
-        let word = word.trim_start_matches(|c: char| !c.is_ascii_digit());
-        let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
-        let number = word[..end].trim_end_matches('.');
-        number.contains('.').then(|| number.to_owned())
-    })
-}
-
 fn nsd(zones: &Zones, state: &Path, address: SocketAddr) -> String {
     let (state, folder) = (state.display(), zones.folder.display());
     let mut text = format!(
@@ -367,19 +358,5 @@ mod tests {
             while !probe.is_over() {}
             probe.socket.send(b".").unwrap();
         });
-    }
-
-    #[test]
-    fn versions_are_found_in_what_programs_tell() {
-        for (told, expected) in [
-            ("NSD version 4.6.1\nWritten by NLnet Labs.", "4.6.1"),
-            ("knotd (Knot DNS), version 3.2.6", "3.2.6"),
-            ("BIND 9.18.49-1~deb12u3-Debian (Extended Support Version) <id:>", "9.18.49"),
-            ("Dnsmasq version 2.90  Copyright (c) 2000-2024 Simon Kelley", "2.90"),
-            ("nssd 0.1.0", "0.1.0"),
-        ] {
-            assert_eq!(version(told).as_deref(), Some(expected));
-        }
-        assert_eq!(version("version unknown, 2024."), None);
     }
 }
