@@ -87,8 +87,11 @@ pub enum Kind {
     Text,
     /// One or more octets to the end; Base64 in one or several pieces (RFC 4648 §4).
     Base64,
-    /// No, one or several octets to the end; Base64, and nothing at all when there are none (KEY, IPSECKEY, SINK).
+    /// No, one or several octets to the end; Base64, and nothing at all when there are none (IPSECKEY, SINK).
     Base64OrNothing,
+    /// As [`Base64OrNothing`](Kind::Base64OrNothing), but none only if the first two bits of the RDATA are set: KEY's flags
+    /// for "no key" (RFC 2535 §3.1.2).
+    Base64OrNoKey,
     /// No, one or several octets to the end; Base64, and `-` when there are none (DOA).
     Base64OrDash,
     /// One or more octets to the end; hexadecimal digits in one or several pieces.

@@ -159,7 +159,7 @@ impl Random {
                 out.extend(tag);
             }
             Kind::Text => out.extend(self.octets(0, 300)),
-            Kind::Base64 | Kind::Nsap => out.extend(self.octets(1, 40)),
+            Kind::Base64 | Kind::Base64OrNoKey | Kind::Nsap => out.extend(self.octets(1, 40)),
             Kind::Base64OrNothing | Kind::Base64OrDash => out.extend(self.octets(0, 40)),
             Kind::Hex => {
                 let size = match (rtype, out.as_slice()) {

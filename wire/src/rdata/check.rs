@@ -171,7 +171,10 @@ pub(super) fn extent(kind: Kind, rdata: &[u8], at: usize) -> Result<usize, Fault
             }
         }
         Kind::HashedOwner => counted_some(rdata, at),
-        Kind::Text | Kind::Base64OrNothing | Kind::Base64OrDash => Ok(rest.len()),
+        Kind::Base64OrNoKey if rest.is_empty() && !has_no_key_flags(rdata) => {
+            Err(value(at, "there is no key, and flags below 49152 do not say so (RFC 2535 §3.1.2)"))
+        }
+        Kind::Text | Kind::Base64OrNoKey | Kind::Base64OrNothing | Kind::Base64OrDash => Ok(rest.len()),
         Kind::Base64 | Kind::Hex | Kind::Nsap => some(rest, at),
         Kind::TypeBitmap => type_bitmap(rest, at),
         Kind::NxtBitmap => nxt_bitmap(rest, at),
@@ -222,6 +225,11 @@ pub(super) fn a6_prefix(rdata: &[u8], at: usize) -> Result<(u8, usize), Fault> {
         return Err(value(at, "a prefix length over 128 (RFC 2874 §3.1)"));
     }
     Ok((prefix, 16 - usize::from(prefix / 8)))
+}
+
+/// Whether the flags of a KEY record, its first field, say that it has no key.
+fn has_no_key_flags(rdata: &[u8]) -> bool {
+    rdata.first().is_some_and(|flags| flags >> 6 == 0b11)
 }
 
 /// The bits of a relay octet that are the type; the one left is the discovery bit (RFC 8777 §4.2).
@@ -461,6 +469,18 @@ mod tests {
         is(RType::SSHFP, &[4, 2, 7], "fingerprint");
         is(RType::ZONEMD, &[&[0, 0, 0, 1, 1, 1][..], &[7].repeat(48)].concat(), "");
         is(RType::ZONEMD, &[&[0, 0, 0, 1, 1, 9][..], &[7].repeat(11)].concat(), "digest");
+    }
+
+    #[test]
+    fn a_key_is_there_unless_its_flags_say_that_there_is_none() {
+        is(RType::KEY, b"\xc0\x00\x03\x05", "");
+        is(RType::KEY, b"\xff\xff\x03\x05", "");
+        is(RType::KEY, b"\xc0\x00\x03\x05key", "");
+        is(RType::KEY, b"\x00\x00\x03\x05key", "");
+        for flags in [b"\x00\x00", b"\x40\x00", b"\x80\x00", b"\xbf\xff"] {
+            let error = "public key at octet 4 of the RDATA: there is no key, and flags below 49152 do not say so";
+            is(RType::KEY, &[&flags[..], b"\x03\x05"].concat(), error);
+        }
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub static ROWS: &[TypeInfo] = rows! {
     SIG: "type covered" Kind::Type, "algorithm" ALGORITHM_CODE, "labels" Kind::U8, "original TTL" Kind::Period,
         "expiration" Kind::Time, "inception" Kind::Time, "key tag" Kind::U16, "signer's name" TOLERATE,
         "signature" Kind::Base64;
-    KEY: "flags" Kind::U16, "protocol" Kind::U8, "algorithm" ALGORITHM_CODE, "public key" Kind::Base64OrNothing;
+    KEY: "flags" Kind::U16, "protocol" Kind::U8, "algorithm" ALGORITHM_CODE, "public key" Kind::Base64OrNoKey;
     PX: "preference" Kind::U16, "MAP822" TOLERATE, "MAPX400" TOLERATE;
     GPOS: "longitude" Kind::String, "latitude" Kind::String, "altitude" Kind::String;
     AAAA: "address" Kind::Ipv6;

@@ -80,7 +80,7 @@ fn of_kind(kind: Kind) -> Octets {
         Kind::HashedOwner => counted(octets(1..33)),
         Kind::Text => octets(0..300),
         Kind::Base64OrNothing | Kind::Base64OrDash => octets(0..40),
-        Kind::Base64 | Kind::Hex | Kind::Nsap => octets(1..40),
+        Kind::Base64 | Kind::Base64OrNoKey | Kind::Hex | Kind::Nsap => octets(1..40),
         Kind::TypeBitmap => {
             btree_set(prop_oneof![0..300u16, any::<u16>()], 0..20).prop_map(|types| window_blocks(&types)).boxed()
         }

@@ -197,7 +197,7 @@ fn field(pen: &mut Pen<'_>, kind: Kind) -> String {
         Kind::Tag => "issue".to_owned(),
         Kind::Text => format!("\"https://example.net/{}\"", pen.random::<u8>()),
         Kind::Base64 => base64(pen, 1, 40),
-        Kind::Base64OrNothing => base64(pen, 1, 40),
+        Kind::Base64OrNothing | Kind::Base64OrNoKey => base64(pen, 1, 40),
         Kind::Base64OrDash => pen.one(&["-", "AQID"]).to_string(),
         Kind::Hex => hex(pen, 1, 40),
         Kind::Salt => salt(pen),

@@ -113,6 +113,17 @@ fn octets_in_pieces() {
     same("DNSKEY 257 3 13 Zm9 vYm Fy", "DNSKEY 257 3 13 Zm9vYmFy");
     same("TLSA 3 1 1 0 1 ab CD", "TLSA 3 1 1 01abcd");
     check("KEY 49152 3 5", "c000 03 05");
+    check("KEY 49152 3 5 AAAA", "c000 03 05 000000");
+    refused(
+        "KEY 256 3 5",
+        12,
+        "KEY public key: there is no key, and flags below 49152 do not say so (RFC 2535 §3.1.2)",
+    );
+    refused(
+        "KEY \\# 4 00000305",
+        5,
+        "KEY data: public key at octet 4 of the RDATA: there is no key, and flags below 49152 do not say so (RFC 2535 §3.1.2)",
+    );
     check("DOA 0 1 2 \"\" -", "00000000 00000001 02 00");
     refused("TLSA 3 1 1 01 0", 15, "TLSA certificate association data: expected an even number of hexadecimal digits");
     refused("TLSA 3 1 1 01 0g", 16, "TLSA certificate association data: expected hexadecimal digits");
