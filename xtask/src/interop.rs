@@ -40,7 +40,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 500)]
     queries: usize,
     /// Zone files, half of them broken, that all checkers read
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 10_000)]
     files: usize,
     /// Disagreements printed in full
     #[arg(long, default_value_t = 20)]
@@ -54,6 +54,7 @@ pub(crate) struct Options {
 }
 
 impl Default for Options {
+    /// The share of CI, where a change waits for it.
     fn default() -> Options {
         Options { seed: None, zones: 200, queries: 500, files: 300, reports: 20, unsettled: false, zone: None }
     }
