@@ -214,9 +214,12 @@ fn bad_zone(domain: &Domain, refused: NotAZone, body_type: BodyType) -> Problem 
     let bad = |code, detail: String| Problem::new(StatusCode::BAD_REQUEST, code, detail);
     match refused {
         // These very words, without a line end, are what callers have always compared with.
-        NotAZone::NoNameServers => bad("no-ns-records", "no NS records".into()).bare(),
-        NotAZone::NotUtf8 { line, column } => {
-            bad("not-utf-8", format!("line {line}, column {column}: a zone file is UTF-8 text, and this is no UTF-8"))
+        NotAZone::NoNameServers { findings, left_out } => {
+            bad("no-ns-records", "no NS records".into()).bare().with_diagnostics(findings, left_out)
+        }
+        NotAZone::NotUtf8(finding) => {
+            let detail = format!("{domain}: the zone file is no UTF-8; nothing was changed");
+            bad("not-utf-8", detail).with_diagnostics(vec![*finding], 0)
         }
         NotAZone::Findings { findings, left_out, errors, is_one_line } => {
             let errors = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };

@@ -10,10 +10,10 @@ use crate::domain::Domain;
 /// Why a text is not the zone that it should be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotAZone {
-    /// Octets that are no UTF-8, at a line and a column in characters, both from 1.
-    NotUtf8 { line: usize, column: usize },
-    /// A text that can be read, and has no NS record at all.
-    NoNameServers,
+    /// Octets that are no UTF-8.
+    NotUtf8(Box<Finding>),
+    /// A text that can be read, and has no NS record at all; and what else it has not.
+    NoNameServers { findings: Vec<Finding>, left_out: u64 },
     /// Mistakes in the text, or records that make no zone.
     Findings { findings: Vec<Finding>, left_out: u64, errors: u64, is_one_line: bool },
     /// A zone whose NS set at the apex lacks some of our name servers.
@@ -24,8 +24,8 @@ pub(crate) enum NotAZone {
 ///
 /// It is the same check that `nssd` makes before it serves a zone; warnings are left to that.
 pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> Result<(), NotAZone> {
-    if let Err(error) = std::str::from_utf8(text) {
-        return Err(place_of(text, error.valid_up_to()));
+    if let Some(error) = nss_zonefile::Error::not_utf_8(text) {
+        return Err(NotAZone::NotUtf8(Box::new(Finding::from(&error.diagnostic()))));
     }
     let accepted = nssd::check::check(domain.name(), text).map_err(|rejected| refused(domain, text, rejected))?;
     let servers = accepted.zone.rrset(domain.name(), RType::NS);
@@ -40,7 +40,7 @@ pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> R
 
 fn refused(domain: &Domain, text: &[u8], rejected: Rejected) -> NotAZone {
     if rejected.lacks_ns && !has_ns_records(domain, text) {
-        return NotAZone::NoNameServers;
+        return NotAZone::NoNameServers { findings: rejected.findings, left_out: rejected.findings_left_out };
     }
     NotAZone::Findings {
         errors: rejected.errors,
@@ -63,13 +63,6 @@ fn has_ns_records(domain: &Domain, text: &[u8]) -> bool {
 
 fn name_of(rdata: &[u8]) -> Option<NameBuf> {
     Name::from_wire_exact(rdata).ok().map(Name::to_buf)
-}
-
-/// Where the octets that are no UTF-8 begin; all before them is.
-fn place_of(text: &[u8], valid: usize) -> NotAZone {
-    let before = String::from_utf8_lossy(text.get(..valid).unwrap_or_default());
-    let (last, line) = (before.rsplit('\n').next().unwrap_or_default(), before.matches('\n').count() + 1);
-    NotAZone::NotUtf8 { line, column: last.chars().count() + 1 }
 }
 
 #[cfg(test)]
@@ -99,7 +92,8 @@ mod tests {
     #[test]
     fn only_a_text_without_any_ns_record_has_no_ns_records() {
         for text in ["", ZONE, "$TTL 60\nwww A 192.0.2.1\n"] {
-            assert_eq!(check_text(text.as_bytes()), Err(NotAZone::NoNameServers), "{text}");
+            let Err(NotAZone::NoNameServers { findings, .. }) = check_text(text.as_bytes()) else { panic!("{text}") };
+            assert!(findings.iter().any(|it| it.name.as_deref() == Some("no-ns") && it.code.is_some()), "{findings:?}");
         }
         for text in [format!("{ZONE}sub NS ns\n"), format!("{ZONE}@ NT ns\n"), "$TTL 1\nexample.org. NS ns\n".into()] {
             assert!(matches!(check_text(text.as_bytes()), Err(NotAZone::Findings { .. })), "{text}");
@@ -107,9 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_utf_8_is_found_at_its_line_and_column() {
-        for (text, line, column) in [(&b"\xff"[..], 1, 1), (b"a\r\n\xc3\xbc\xc3", 2, 2), (b"\n\n\nab\xe2\x82x", 4, 3)] {
-            assert_eq!(check_text(text), Err(NotAZone::NotUtf8 { line, column }), "{text:?}");
-        }
+    fn what_is_no_utf_8_breaks_a_rule_at_its_line() {
+        let Err(NotAZone::NotUtf8(finding)) = check_text(b"\n\n\nab\xe2\x82x") else { panic!("it is no UTF-8") };
+        assert_eq!((finding.code.as_deref(), finding.name.as_deref()), (Some("Z0011"), Some("not-utf-8")));
+        assert_eq!((finding.line, finding.column, finding.start, finding.end), (Some(4), Some(3), Some(5), Some(7)));
     }
 }

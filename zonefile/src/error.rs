@@ -9,6 +9,7 @@ use nss_wire::{Class, NameError, RType, Rule};
 
 use crate::diagnostic::{Diagnostic, Label};
 use crate::explain;
+use crate::lines::line_ends;
 use crate::report::{Excerpt, Report};
 use crate::rules;
 
@@ -34,6 +35,17 @@ pub struct Error {
 }
 
 impl Error {
+    /// The first octets of `text` that are no UTF-8, for programs that take no other text; [`Reader`](crate::Reader) takes
+    /// any octets.
+    pub fn not_utf_8(text: &[u8]) -> Option<Error> {
+        let error = core::str::from_utf8(text).err()?;
+        let start = error.valid_up_to();
+        let span = start..error.error_len().map_or(text.len(), |size| start + size);
+        let (excerpt, column) = Excerpt::new(text, span.clone());
+        let line = 1 + line_ends(&text[..start]);
+        Some(Error { kind: ErrorKind::NotUtf8, file: 0, file_name: None, line, column, span, excerpt })
+    }
+
     /// The rule that is broken: that of the kind, or a narrower one where the text shows what was meant.
     pub fn rule(&self) -> &'static Rule {
         explain::narrower(&self.kind, &self.excerpt).map_or_else(|| self.kind.rule(), |narrower| narrower.rule)
@@ -106,6 +118,8 @@ impl core::error::Error for Error {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
+    /// Octets that are no UTF-8; readers take them, [`Error::not_utf_8`] finds them.
+    NotUtf8,
     /// The text starts with the UTF-8 byte order mark, which some editors write.
     ByteOrderMark,
     /// The text is in UTF-16; nothing of it is read.
@@ -301,6 +315,7 @@ impl ErrorKind {
     /// The rule that is broken.
     pub fn rule(&self) -> &'static Rule {
         match self {
+            ErrorKind::NotUtf8 => &rules::NOT_UTF_8,
             ErrorKind::ByteOrderMark => &rules::BYTE_ORDER_MARK,
             ErrorKind::Utf16 => &rules::UTF_16,
             ErrorKind::ControlCharacter { .. } => &rules::CONTROL_CHARACTER,
@@ -351,6 +366,9 @@ impl ErrorKind {
     /// What to write instead, where the message does not say so already.
     pub fn help(&self) -> Option<&'static str> {
         Some(match self {
+            ErrorKind::NotUtf8 => {
+                "save the file as UTF-8, or write each of these octets as \\ and its three decimal digits"
+            }
             ErrorKind::ByteOrderMark => "save the file as UTF-8 without a byte order mark",
             ErrorKind::Utf16 => "save the file as UTF-8 without a byte order mark",
             ErrorKind::ControlCharacter { .. } => "remove it, or write it as \\ and its three decimal digits",
@@ -431,7 +449,8 @@ impl ErrorKind {
             | ErrorKind::GenerateValue
             | ErrorKind::Generated { .. }
             | ErrorKind::UnexpectedToken => true,
-            ErrorKind::ByteOrderMark
+            ErrorKind::NotUtf8
+            | ErrorKind::ByteOrderMark
             | ErrorKind::Utf16
             | ErrorKind::ControlCharacter { .. }
             | ErrorKind::UnclosedQuote
@@ -459,6 +478,7 @@ impl ErrorKind {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            ErrorKind::NotUtf8 => f.write_str("a zone file is UTF-8 text, and this is no UTF-8"),
             ErrorKind::ByteOrderMark => f.write_str("the file starts with a UTF-8 byte order mark"),
             ErrorKind::Utf16 => f.write_str("the file is in UTF-16, not in ASCII or UTF-8"),
             ErrorKind::ControlCharacter { octet: 0 } => f.write_str("a NUL character: is this a text file?"),
@@ -568,6 +588,26 @@ impl fmt::Display for FieldError {
             FieldError::StringTooLong => f.write_str("the string is longer than 255 octets (RFC 1035 §3.3)"),
             FieldError::Code(registry) => write!(f, "expected a {} as number or mnemonic", registry.what),
             FieldError::Form { expected } => write!(f, "expected {expected}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_utf_8_is_found_at_its_line_and_column() {
+        for (text, place) in [
+            (&b"\xff"[..], Some((1, 1, 0..1))),
+            (b"a\r\n\xc3\xbc\xc3", Some((2, 2, 5..6))),
+            (b"\n\n\nab\xe2\x82x", Some((4, 3, 5..7))),
+            ("gr\u{fc}n\n".as_bytes(), None),
+            (b"", None),
+        ] {
+            let error = Error::not_utf_8(text);
+            assert_eq!(error.as_ref().map(|it| (it.line, it.column, it.span.clone())), place, "{text:?}");
+            assert!(error.is_none_or(|it| it.rule() == &rules::NOT_UTF_8 && it.diagnostic().help.is_some()));
         }
     }
 }

@@ -13,6 +13,7 @@ nss_wire::rules! {
     TRAILING_BACKSLASH = 8 "trailing-backslash", Error, "RFC 1035 §5.1", "a backslash at the end of a line";
     ENTRY_TOO_LONG = 9 "entry-too-long", Error, "", "an entry longer than the limit";
     PASTED_CHARACTER = 10 "pasted-character", Error, "RFC 1035 §5.1", "a typographic quote, dash or blank from a web page";
+    NOT_UTF_8 = 11 "not-utf-8", Error, "RFC 3629 §3", "an upload that is no UTF-8";
 
     NO_OWNER = 20 "no-owner", Error, "RFC 1035 §5.1", "a first record that starts with a blank";
     NO_ORIGIN = 21 "no-origin", Error, "RFC 1035 §5.1", "a relative name where no origin is known";

@@ -56,7 +56,20 @@ fn a_zone_without_ns_records_is_told_in_the_words_of_old() {
         assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
     }
     let reply = api.call("POST", UPLOAD, &["Accept: application/json"], b"");
-    assert_eq!(reply.json()["code"], "no-ns-records");
+    let problem = reply.json();
+    assert_eq!(problem["code"], "no-ns-records");
+    assert_has_rules(&problem["diagnostics"], &["no-soa", "no-ns"]);
+}
+
+/// Holds that findings break these rules, each with what the table of rules says of it.
+fn assert_has_rules(findings: &serde_json::Value, names: &[&str]) {
+    let findings = findings.as_array().unwrap();
+    assert_eq!(findings.iter().map(|found| found["name"].as_str().unwrap()).collect::<Vec<_>>(), names);
+    for found in findings {
+        let rule = nssd::check::rule(found["name"].as_str().unwrap()).unwrap();
+        assert_eq!(found["code"], rule.code.to_string());
+        assert_eq!(found["reference"].as_str().unwrap_or_default(), rule.reference, "{found}");
+    }
 }
 
 #[test]
@@ -360,7 +373,10 @@ fn octets_that_are_no_utf_8_are_told_where_they_are() {
     let api = tree.api("");
     let mut text = zone(1, "www TXT \"gr").into_bytes();
     text.extend(b"\xfc\xdfe\"\n");
-    api.call("POST", UPLOAD, &[], &text).expect(400, &["line 5, column 12", "UTF-8"]);
+    api.call("POST", UPLOAD, &[], &text).expect(400, &["error[Z0011]", "line 5, column 12", "UTF-8", "www TXT \"gr"]);
+    let problem = api.call("POST", UPLOAD, &["Accept: application/json"], &text).json();
+    assert_eq!(problem["code"], "not-utf-8");
+    assert_has_rules(&problem["diagnostics"], &["not-utf-8"]);
 }
 
 #[test]
