@@ -9,6 +9,7 @@ use nss_wire::{Class, NameError, RType, Rule};
 
 use crate::diagnostic::{Diagnostic, Label};
 use crate::explain;
+use crate::limits::GENERATED_SIZE;
 use crate::lines::line_ends;
 use crate::report::{Excerpt, Report};
 use crate::rules;
@@ -404,6 +405,9 @@ impl ErrorKind {
             ErrorKind::GenerateValue => {
                 "choose an offset that keeps the values from 0 to 2147483647; only base d may go below 0"
             }
+            ErrorKind::GenerateCount { .. } => {
+                "narrow the range or shorten its text; what is needed beyond can be written out, one record a line"
+            }
             ErrorKind::Generated { kind, .. } => return kind.help(),
             ErrorKind::Field { error, .. } => return error.help(),
             ErrorKind::EntryTooLong { .. }
@@ -417,7 +421,6 @@ impl ErrorKind {
             | ErrorKind::IncludeFailed(_)
             | ErrorKind::IncludeDepth { .. }
             | ErrorKind::IncludeCount { .. }
-            | ErrorKind::GenerateCount { .. }
             | ErrorKind::UnexpectedToken
             | ErrorKind::TooManyErrors { .. } => return None,
         })
@@ -534,9 +537,11 @@ impl fmt::Display for ErrorKind {
             ErrorKind::GenerateRange => f.write_str("expected a range start-stop or start-stop/step"),
             ErrorKind::GenerateModifier => f.write_str("expected ${offset}, ${offset,width} or ${offset,width,base}"),
             ErrorKind::GenerateValue => f.write_str("the values leave the range that can be written"),
-            ErrorKind::GenerateCount { records_max } => {
-                write!(f, "$GENERATE gives more than {records_max} records in all, the limit of this reader")
-            }
+            ErrorKind::GenerateCount { records_max } => write!(
+                f,
+                "the records of all $GENERATE entries up to here count more than {records_max}, each once, and once more \
+                 for every {GENERATED_SIZE} octets of its text"
+            ),
             ErrorKind::Generated { value, kind } => write!(f, "$GENERATE, value {value}: {kind}"),
             ErrorKind::UnexpectedToken => f.write_str("the entry should not go on like this"),
             ErrorKind::TooManyErrors { more: 0, .. } => f.write_str("the rest of the text was not read"),

@@ -314,7 +314,18 @@ fn all_generate_entries_together_end_at_the_limit() {
     assert_eq!(count("$GENERATE 1-2 h$ A 192.0.2.$\n$GENERATE 3-3 h$ A 192.0.2.$"), Ok(3));
     let too_many = ErrorKind::GenerateCount { records_max: 3 };
     assert_eq!(count("$GENERATE 1-2 h$ A 192.0.2.$\n$GENERATE 3-4 h$ A 192.0.2.$"), Err(too_many.clone()));
-    assert_eq!(count("$GENERATE 0-2147483647 h$ A 192.0.2.$"), Err(too_many));
+    assert_eq!(count("$GENERATE 0-2147483647 h$ A 192.0.2.$"), Err(too_many.clone()));
+
+    // Two long ones count four times.
+    let long = format!("$GENERATE 1-2 h$ TXT {}", "\"0123456789\" ".repeat(100));
+    assert_eq!(count(&long), Err(too_many));
+    let error = read(long.as_bytes(), &options).unwrap_err().remove(0);
+    assert_eq!(
+        error.message(),
+        "the records of all $GENERATE entries up to here count more than 3, each once, and once more for every 1024 octets \
+         of its text"
+    );
+    assert!(error.diagnostic().help.is_some_and(|help| help.contains("narrow the range")));
 }
 
 #[test]
