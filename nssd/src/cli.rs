@@ -12,6 +12,8 @@ mod check_zone;
 #[cfg(feature = "daemon")]
 mod format_zone;
 #[cfg(feature = "daemon")]
+mod progress;
+#[cfg(feature = "daemon")]
 mod run;
 
 #[cfg(feature = "daemon")]

@@ -13,6 +13,7 @@ use nss_authority::Zone;
 use nss_wire::{Code, NameBuf, Rule, Severity};
 use nss_zonefile::{Colours, Diagnostic, LintOptions};
 
+use super::progress::Progress;
 use super::run::{Exit, Failure, is_stdin, print, read};
 use super::{CheckZone, PrintStyle};
 use crate::check::{self, Diagnosis, Include, Method, TEXT_SIZE_KEPT};
@@ -36,15 +37,19 @@ pub(super) fn run(arguments: &CheckZone) -> Result<Exit, Failure> {
     let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !has_terminal;
     let colours = if is_plain { Colours::No } else { Colours::Yes };
     let job = Job { arguments, levels, now, colours };
-    let mut progress = Progress { total: arguments.files.len(), is_shown: has_terminal && arguments.files.len() > 1 };
+    let is_output_shown = io::stdout().is_terminal();
+    let mut progress = Progress::new(arguments.files.len());
+    progress.show(0)?;
     let mut exit = Exit::Success;
     in_order(
         &arguments.files,
         |file| job.check(file),
         |done, outcome| {
-            progress.clear()?;
             match outcome {
                 Ok(checked) => {
+                    if !checked.report.is_empty() || (is_output_shown && !checked.output.is_empty()) {
+                        progress.clear()?;
+                    }
                     io::stderr().write_all(checked.report.as_bytes())?;
                     print(&checked.output)?;
                     if !checked.is_right && exit == Exit::Success {
@@ -53,6 +58,7 @@ pub(super) fn run(arguments: &CheckZone) -> Result<Exit, Failure> {
                 }
                 // The other files are checked all the same.
                 Err(message) => {
+                    progress.clear()?;
                     writeln!(io::stderr(), "nssd: {message}")?;
                     exit = Exit::Failed;
                 }
@@ -62,28 +68,6 @@ pub(super) fn run(arguments: &CheckZone) -> Result<Exit, Failure> {
     )?;
     progress.clear()?;
     Ok(exit)
-}
-
-/// One line about how far the checks are, on a terminal.
-struct Progress {
-    total: usize,
-    is_shown: bool,
-}
-
-impl Progress {
-    fn show(&mut self, done: usize) -> io::Result<()> {
-        if self.is_shown && done < self.total {
-            let mut terminal = io::stderr();
-            write!(terminal, "checked {done} of {} files", self.total)?;
-            terminal.flush()?;
-        }
-        Ok(())
-    }
-
-    fn clear(&self) -> io::Result<()> {
-        // To the start of the line, and erase it.
-        if self.is_shown { write!(io::stderr(), "\r\x1b[K") } else { Ok(()) }
-    }
 }
 
 /// Works on all items at once, as far as there are cores, and hands over the results in the order of the items.
