@@ -1,46 +1,16 @@
-//! The command line.
+//! The command line: what is done.
 
 use std::fmt;
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+pub use crate::cli::Arguments;
+use crate::cli::Command;
 use crate::config::{Config, Log, LogFormat};
 use crate::server::Server;
-
-/// Public HTTP front of the Namespace Server: takes zone files, checks them at the parent zone, and has nssd serve them.
-#[derive(Debug, Parser)]
-#[command(name = "nss-api", version, after_help = EXIT_CODES)]
-pub struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve until SIGTERM or SIGINT; running requests are then finished
-    Serve {
-        /// Configuration file, in which name_servers has to be set
-        #[arg(long, short, value_name = "FILE", default_value = CONFIG_PATH)]
-        config: PathBuf,
-    },
-    /// Check a configuration file
-    CheckConfig {
-        /// Configuration file
-        #[arg(value_name = "FILE", default_value = CONFIG_PATH)]
-        file: PathBuf,
-    },
-}
-
-/// Where the configuration is, unless the command line says otherwise.
-const CONFIG_PATH: &str = "/etc/nssd/nss-api.toml";
-
-const EXIT_CODES: &str =
-    "Exit codes: 0 success; 2 wrong command line; 3 broken configuration; 4 cannot start, or cannot listen.";
 
 impl Arguments {
     /// Does what the command line says; returns when that is done.
@@ -130,7 +100,7 @@ fn cannot_start(error: &dyn fmt::Display) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
 

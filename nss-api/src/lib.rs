@@ -3,6 +3,8 @@
 //! It keeps no state: what it decides by is the configuration, the request, the parent's answer and the name server
 //! behind the control socket. Run as many of it as you like.
 //!
+//! With only the feature `cli` this crate is the definition of the command line; the feature `daemon`, on by default, is the rest.
+//!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use nss_api::{config::Config, server::Server};
@@ -16,19 +18,37 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "daemon")]
 pub mod accept;
+#[cfg(feature = "daemon")]
 mod body;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "daemon")]
 pub mod command;
+#[cfg(feature = "daemon")]
 pub mod config;
+#[cfg(feature = "daemon")]
 mod connection;
+#[cfg(feature = "daemon")]
 pub mod domain;
+#[cfg(feature = "daemon")]
 mod front;
+#[cfg(feature = "daemon")]
 pub mod problem;
+#[cfg(feature = "daemon")]
 pub mod query;
+#[cfg(feature = "daemon")]
 pub mod rate;
+#[cfg(feature = "daemon")]
 mod routes;
+#[cfg(feature = "daemon")]
 pub mod server;
+#[cfg(feature = "daemon")]
 mod stream;
+#[cfg(feature = "daemon")]
 mod upload;
+#[cfg(feature = "daemon")]
 mod zone_server;
+#[cfg(feature = "daemon")]
 mod zone_text;

@@ -49,7 +49,7 @@ enum Task {
     /// Figures beside those of the peers
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Manual pages of the command line, into target/man
+    /// Manual pages of nssd and nss-api, into target/man
     Man(man::Options),
     /// Run the fuzz targets under libFuzzer
     Fuzz(fuzz::Options),

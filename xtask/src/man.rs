@@ -1,4 +1,4 @@
-//! `cargo xtask man`: the manual pages of the command line, made of what clap knows of it.
+//! `cargo xtask man`: the manual pages of both daemons, made of what clap knows of their command lines.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ pub(crate) struct Options {
     out: Option<PathBuf>,
 }
 
-/// Writes `nssd.1` and a page for each of its commands, such as `nssd-check-zone.1`.
+/// Writes `nssd.1`, `nss-api.1` and a page for each of their commands, such as `nssd-check-zone.1`.
 pub(crate) fn run(options: &Options) -> Outcome {
     let directory = options.out.clone().unwrap_or_else(|| root().join("target/man"));
     std::fs::create_dir_all(&directory).context(directory.display())?;
@@ -30,6 +30,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
 fn pages() -> Outcome<Vec<(String, Vec<u8>)>> {
     let mut pages = Vec::new();
     collect(nssd::cli::command(), "nssd", "nssd", &mut pages)?;
+    collect(nss_api::cli::command(), "nss-api", "nss-api", &mut pages)?;
     Ok(pages)
 }
 
@@ -65,5 +66,11 @@ mod tests {
         }
         assert!(page("nssd-format-zone.1").contains("\\-\\-check"));
         assert!(page("nssd-ctl-put.1").contains("nssd ctl put"));
+        let api = page("nss-api.1");
+        assert!(
+            api.contains("check\\-config") && api.contains("Exit codes") && api.contains("nss\\-api\\-serve"),
+            "{api}"
+        );
+        assert!(page("nss-api-serve.1").contains("/etc/nssd/nss\\-api.toml"), "{}", page("nss-api-serve.1"));
     }
 }

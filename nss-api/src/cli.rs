@@ -1,0 +1,42 @@
+//! The command line: what can be said.
+//!
+//! It stands apart from what is done ([`command`](crate::command)), so that manual pages can be made of it without the daemon.
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// The command line as clap sees it.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// Public HTTP front of the Namespace Server: takes zone files, checks them at the parent zone, and has nssd serve them.
+#[derive(Debug, Parser)]
+#[command(name = "nss-api", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve until SIGTERM or SIGINT; running requests are then finished
+    Serve {
+        /// Configuration file, in which name_servers has to be set
+        #[arg(long, short, value_name = "FILE", default_value = CONFIG_PATH)]
+        config: PathBuf,
+    },
+    /// Check a configuration file
+    CheckConfig {
+        /// Configuration file
+        #[arg(value_name = "FILE", default_value = CONFIG_PATH)]
+        file: PathBuf,
+    },
+}
+
+/// Where the configuration is, unless the command line says otherwise.
+const CONFIG_PATH: &str = "/etc/nssd/nss-api.toml";
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 success; 2 wrong command line; 3 broken configuration; 4 cannot start, or cannot listen.";
