@@ -45,6 +45,8 @@ fn numbers_periods_and_mnemonics() {
         "DS 1 13 1 00112233445566778899aabbccddeeff00112233",
     );
     same("CERT pkix 1 rsasha256 AAAA", "CERT 1 1 8 AAAA");
+    // One label, and a signer of two.
+    check("RRSIG A 13 1 60 3 2 1 b.c. AAAA", "0001 0d 01 0000003c 00000003 00000002 0001 01 62 01 63 00 000000");
     same(
         "RRSIG A 8 2 1h 20231114221320 1700000000 1 @ AAAA",
         "RRSIG TYPE1 8 2 3600 1700000000 20231114221320 1 example. AAAA",
@@ -94,6 +96,8 @@ fn strings_and_texts() {
     check("TXT \"\" é", "00 02 c3a9");
     same("HINFO PC UNIX", "HINFO \"PC\" \"UNIX\"");
     same("CAA 0 issue ca.example", "CAA 0 issue \"ca.example\"");
+    same("URI 1 2 https://example.net/", "URI 1 2 \"https://example.net/\"");
+    check("NAPTR 1 2 u x \"!(!no-end\" .", "0001 0002 01 75 01 78 09 21 28 21 6e 6f 2d 65 6e 64 00");
     check("ISDN 1", "01 31");
     refused("ISDN 1 2 3", 10, "ISDN data should end here");
     refused("TXT", 4, "TXT data ends before the text");
@@ -207,6 +211,9 @@ fn mistakes_in_service_parameters() {
     refused("SVCB 1 a mandatory", 10, &format!("{parameters}= and a value behind this key"));
     refused("SVCB 1 a port=", 15, &format!("{parameters}a number from 0 to 65535"));
     refused("SVCB 1 a no-default-alpn=abc", 10, &format!("{parameters}no value, and no = behind this key"));
+    let lonely = "SVCB parameters: no-default-alpn needs alpn beside it (RFC 9460 §7.1.1)";
+    refused("SVCB 1 a no-default-alpn", 10, lonely);
+    assert!(read(b". 1 SVCB 1 a. no-default-alpn alpn=h2", &Options::default()).is_ok());
     for line in ["mandatory=key123", "mandatory=mandatory", "mandatory=key123,key123 key123=abc"] {
         assert!(read(format!(". 1 SVCB 1 a. {line}").as_bytes(), &Options::default()).is_err(), "{line}");
     }
