@@ -66,7 +66,7 @@ struct CheckZone {
     /// Explain a rule, with a wrong and a right example, and end
     #[arg(long, group = "what", value_name = "RULE")]
     explain: Option<String>,
-    /// Apex of the zone; by default the owner of the SOA record, or NAME for a file NAME.zone
+    /// Apex of the zone; by default the owner of the SOA record if its names are absolute, or NAME for a file NAME.zone
     #[arg(long, short, value_name = "NAME")]
     origin: Option<NameBuf>,
     /// Print one JSON object a line for each finding, on standard output

@@ -150,6 +150,30 @@ fn many_files_are_told_in_their_order_and_an_unreadable_one_does_not_end_the_che
 }
 
 #[test]
+fn a_zone_is_named_by_its_soa_record_or_its_file_or_the_command_line() {
+    let files = files(&[("example.com.zone", ""), ("unnamed", "")]);
+    let absolute = "example.org. 1 SOA a. b. 1 2 3 4 5\nexample.org. 1 NS a.\n";
+    for (arguments, input, expected) in [
+        (&["example.com.zone"][..], "", "example.com.zone: example.com. ok"),
+        (&["-"], absolute, "<stdin>: example.org. ok"),
+        (&["-", "--origin", "example.net"], ZONE, "<stdin>: example.net. ok"),
+    ] {
+        let ran = nssd(files.path(), &[&["check-zone"], arguments].concat(), input);
+        assert!(ran.code == 0 && ran.out.starts_with(expected), "{}{}", ran.out, ran.err);
+    }
+    let relative = absolute.replace("a.", "a");
+    for (arguments, input) in [(["check-zone", "unnamed"], ""), (["check-zone", "-"], &relative)] {
+        let ran = nssd(files.path(), &arguments, input);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+        assert!(
+            ran.err.contains("no SOA record whose names are all absolute; name the zone with --origin"),
+            "{}",
+            ran.err
+        );
+    }
+}
+
+#[test]
 fn rules_are_listed_and_explained() {
     let files = files(&[]);
     let list = nssd(files.path(), &["check-zone", "--list"], "");

@@ -152,7 +152,7 @@ impl Job<'_> {
         let name = if is_stdin(file) { "<stdin>".to_owned() } else { file.display().to_string() };
         let text = Text::open(file)?;
         let Some(apex) = self.apex(file, &text)? else {
-            let reason = "the text has no SOA record with an absolute name; name the zone with --origin";
+            let reason = "the text has no SOA record whose names are all absolute; name the zone with --origin";
             let report = format!("{name}: {reason}\n");
             return Ok(Checked { report, output: String::new(), is_right: false });
         };
