@@ -18,8 +18,10 @@ pub struct Peer {
 pub enum Transport {
     /// One datagram each, of limited size.
     Udp,
-    /// A stream, in the clear or over TLS; messages up to 65535 octets.
+    /// A stream in the clear; messages up to 65535 octets.
     Tcp,
+    /// A stream that nobody else can read, with answers padded for who asks for it (RFC 7830).
+    Tls,
 }
 
 /// What the operator wants, and the time.
@@ -33,12 +35,20 @@ pub struct Policy {
     pub nsid: Option<Box<[u8]>>,
     /// The secrets of server cookies; without them the COOKIE option is ignored.
     pub cookies: Option<CookieSecrets>,
+    /// How long a stream may stay idle, in tenths of a second, told to who asks (RFC 7828); `None` tells nothing.
+    pub stream_idle_timeout: Option<u16>,
 }
 
 impl Default for Policy {
-    /// No cookies, no identifier, at the beginning of time.
+    /// No cookies, no identifier, no word about idle streams, at the beginning of time.
     fn default() -> Policy {
-        Policy { now: 0, udp_payload_size_max: UDP_PAYLOAD_SIZE_DEFAULT, nsid: None, cookies: None }
+        Policy {
+            now: 0,
+            udp_payload_size_max: UDP_PAYLOAD_SIZE_DEFAULT,
+            nsid: None,
+            cookies: None,
+            stream_idle_timeout: None,
+        }
     }
 }
 
@@ -47,6 +57,9 @@ pub const UDP_PAYLOAD_SIZE_DEFAULT: u16 = 1232;
 
 /// Octets of every UDP path (RFC 1035 §4.2.1); whoever announces less means this (RFC 6891 §6.2.3).
 pub const UDP_PAYLOAD_SIZE_MIN: u16 = 512;
+
+/// Answers over TLS are padded to a multiple of so many octets, as RFC 8467 §4.1 recommends.
+pub const PADDING_BLOCK_SIZE: usize = 468;
 
 /// Octets of a server identifier: with the longest question and a cookie it leaves 80 octets of a small datagram.
 pub const NSID_SIZE_MAX: usize = 120;

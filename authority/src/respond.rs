@@ -13,7 +13,7 @@ use crate::catalog::View;
 use crate::cookie::{self, COOKIE_SIZE, Standing};
 use crate::denial::Proofs;
 use crate::fast::{Frame, PlainQuery};
-use crate::policy::{NSID_SIZE_MAX, Peer, Policy, Transport, UDP_PAYLOAD_SIZE_MIN};
+use crate::policy::{NSID_SIZE_MAX, PADDING_BLOCK_SIZE, Peer, Policy, Transport, UDP_PAYLOAD_SIZE_MIN};
 use crate::suffixes::Suffixes;
 use crate::transfer::{Transfer, Wanted};
 
@@ -152,7 +152,7 @@ impl View {
             (None, _) => {}
             // RFC 5936 §2.2.1: a zone is transferred by its apex alone.
             (Some(_), _) if place.labels != labels => return envelope.bare(Rcode::NOTAUTH, out, compressor),
-            (Some(wanted), Transport::Tcp) => {
+            (Some(wanted), Transport::Tcp | Transport::Tls) => {
                 return Outcome::Transfer(Transfer::new(zone.clone(), wanted, header, qname, qtype));
             }
             // RFC 5936 §4.2: AXFR is for streams only.
@@ -277,6 +277,9 @@ pub(crate) struct Envelope<'a> {
     edns: Option<EdnsFlags>,
     nsid: Option<&'a [u8]>,
     cookie: Cookie,
+    /// The value of the keepalive option to send.
+    keepalive: Option<[u8; 2]>,
+    is_padded: bool,
 }
 
 /// The COOKIE option of a request.
@@ -311,6 +314,8 @@ impl<'a> Envelope<'a> {
             edns: edns.map(|edns| reply_edns_flags(edns.flags)),
             nsid: nsid.map(|nsid| &nsid[..nsid.len().min(NSID_SIZE_MAX)]),
             cookie,
+            keepalive: keepalive(option(OptionCode::TCP_KEEPALIVE), peer.transport, policy),
+            is_padded: peer.transport == Transport::Tls && option(OptionCode::PADDING).is_some(),
         }
     }
 
@@ -328,13 +333,17 @@ impl<'a> Envelope<'a> {
             edns: edns.map(|(_, flags)| reply_edns_flags(flags)),
             nsid: None,
             cookie: Cookie::Absent,
+            keepalive: None,
+            is_padded: false,
         }
     }
 
     /// What the fast way needs to know; `None` if there is more to say than it can.
     #[inline]
     fn frame(&self) -> Option<Frame<'a>> {
-        let (Cookie::Absent, None) = (self.cookie, self.nsid) else { return None };
+        let (Cookie::Absent, None, None, false) = (self.cookie, self.nsid, self.keepalive, self.is_padded) else {
+            return None;
+        };
         Some(Frame {
             id: self.id,
             flags: self.flags,
@@ -357,8 +366,7 @@ impl<'a> Envelope<'a> {
             writer.question_octets(self.question_octets).ok()?;
         }
         if self.edns.is_some() {
-            let options_size: usize = self.options().iter().flatten().map(|(_, octets)| 4 + octets.len()).sum();
-            writer.reserve(OPT_SIZE + options_size).ok()?;
+            writer.reserve(self.opt_size()).ok()?;
         }
         Some(writer)
     }
@@ -371,12 +379,15 @@ impl<'a> Envelope<'a> {
 
     fn opt(&self, writer: &mut Writer<'_>) {
         let Some(flags) = self.edns else { return };
-        let mut options: [(OptionCode, &[u8]); 2] = [(OptionCode::NSID, &[]); 2];
+        let padding = PADDING.get(..self.padding_size(writer)).unwrap_or_default();
+        let mut options: [(OptionCode, &[u8]); 4] = [(OptionCode::PADDING, padding); 4];
         let mut count = 0;
         for option in self.options().into_iter().flatten() {
             options[count] = option;
             count += 1;
         }
+        // RFC 7830 §3 lets it stand anywhere; at the end its size is known.
+        count += usize::from(self.is_padded);
         writer.opt(self.payload_size, flags, &options[..count]).expect("room was set aside for it");
     }
 
@@ -386,12 +397,28 @@ impl<'a> Envelope<'a> {
         Outcome::Reply(Reply { len: writer.finish(), rcode, kind, is_truncated, has_valid_cookie })
     }
 
-    fn options(&self) -> [Option<(OptionCode, &[u8])>; 2] {
+    /// All options but the padding.
+    fn options(&self) -> [Option<(OptionCode, &[u8])>; 3] {
         let cookie = match &self.cookie {
             Cookie::Good(_, octets) => Some((OptionCode::COOKIE, &octets[..])),
             Cookie::Absent | Cookie::Malformed => None,
         };
-        [self.nsid.map(|octets| (OptionCode::NSID, octets)), cookie]
+        let keepalive = self.keepalive.as_ref().map(|octets| (OptionCode::TCP_KEEPALIVE, &octets[..]));
+        [self.nsid.map(|octets| (OptionCode::NSID, octets)), cookie, keepalive]
+    }
+
+    /// Octets of the OPT record with padding of none.
+    fn opt_size(&self) -> usize {
+        let options: usize = self.options().iter().flatten().map(|(_, octets)| 4 + octets.len()).sum();
+        OPT_SIZE + options + if self.is_padded { 4 } else { 0 }
+    }
+
+    /// Octets of padding that make the message fill its last block, or all there is room for.
+    fn padding_size(&self, writer: &Writer<'_>) -> usize {
+        let size = writer.len() + self.opt_size();
+        let wanted = size.next_multiple_of(PADDING_BLOCK_SIZE) - size;
+        // Room was set aside for the record itself.
+        if self.is_padded { wanted.min(writer.room()) } else { 0 }
     }
 
     /// An answer without records.
@@ -437,6 +464,17 @@ fn reply_edns_flags(flags: EdnsFlags) -> EdnsFlags {
     EdnsFlags(flags.0 & EdnsFlags::DO.0)
 }
 
+/// What to say of an idle stream to who asked with an option as a client sends it, without a value (RFC 7828 §3.2.1).
+fn keepalive(option: Option<&[u8]>, transport: Transport, policy: &Policy) -> Option<[u8; 2]> {
+    match (transport, option) {
+        // RFC 7828 §3.2.2: over UDP the option is ignored.
+        (Transport::Udp, _) => None,
+        (Transport::Tcp | Transport::Tls, option) => {
+            option.filter(|value| value.is_empty()).and(policy.stream_idle_timeout).map(u16::to_be_bytes)
+        }
+    }
+}
+
 #[inline]
 fn payload_size(policy: &Policy) -> u16 {
     policy.udp_payload_size_max.max(UDP_PAYLOAD_SIZE_MIN)
@@ -446,7 +484,7 @@ fn payload_size(policy: &Policy) -> u16 {
 #[inline]
 fn size_max(announced: Option<u16>, transport: Transport, policy: &Policy) -> usize {
     match (transport, announced) {
-        (Transport::Tcp, _) => MESSAGE_SIZE_MAX,
+        (Transport::Tcp | Transport::Tls, _) => MESSAGE_SIZE_MAX,
         (Transport::Udp, Some(size)) => usize::from(size.max(UDP_PAYLOAD_SIZE_MIN).min(payload_size(policy))),
         (Transport::Udp, None) => usize::from(UDP_PAYLOAD_SIZE_MIN),
     }
@@ -456,6 +494,8 @@ fn size_max(announced: Option<u16>, transport: Transport, policy: &Policy) -> us
 const OPCODE_BITS: u16 = 0x7800;
 /// Octets of an OPT record without options.
 const OPT_SIZE: usize = 11;
+/// Nothing, which is what padding consists of (RFC 7830 §3).
+const PADDING: [u8; PADDING_BLOCK_SIZE] = [0; PADDING_BLOCK_SIZE];
 /// Octets of TSIG RDATA behind the name of the algorithm, without MAC and other data.
 const TSIG_NUMBERS_SIZE: usize = 16;
 /// Seconds that clocks may differ, as RFC 8945 §10 recommends.

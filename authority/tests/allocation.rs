@@ -103,9 +103,10 @@ impl Counted {
         }
     }
 
-    fn send_both_ways(&mut self, request: &[u8], what: &str) {
+    fn send_all_ways(&mut self, request: &[u8], what: &str) {
         self.send(Transport::Udp, request, what);
         self.send(Transport::Tcp, request, what);
+        self.send(Transport::Tls, request, what);
     }
 }
 
@@ -168,9 +169,9 @@ fn no_question_of_any_kind_allocates_even_as_the_first_of_its_view() {
         for edns in [None, Some((512, EdnsFlags(0))), Some((1232, EdnsFlags::DO))] {
             let edns = edns.map(|(payload_size, flags)| EdnsWish { payload_size, flags });
             let request = query(&name, rtype, edns);
-            counted.send_both_ways(&request, &format!("{name} {rtype}"));
+            counted.send_all_ways(&request, &format!("{name} {rtype}"));
             counted.story.view = counted.story.catalog.view();
-            counted.send_both_ways(&request, &format!("{name} {rtype} first"));
+            counted.send_all_ways(&request, &format!("{name} {rtype} first"));
         }
     }
     assert_eq!(counted.wrong, [""; 0]);
@@ -185,10 +186,10 @@ fn the_first_question_after_a_publication_allocates_nothing() {
     let request = query(&"mail.example.".parse().unwrap(), RType::A, None);
     for _ in 0..3 {
         counted.story.catalog.publish(Arc::new(story::build(EXAMPLE).unwrap().0));
-        counted.send_both_ways(&request, "published");
+        counted.send_all_ways(&request, "published");
         // The view holds the last reference to the zone that it lets go with the next question.
         counted.story.catalog.withdraw("example.".parse::<nss_wire::NameBuf>().unwrap().as_name());
-        counted.send_both_ways(&request, "withdrawn");
+        counted.send_all_ways(&request, "withdrawn");
     }
     assert_eq!(counted.wrong, [""; 0]);
     assert!(counted.rcodes.contains(&Rcode::NOERROR) && counted.rcodes.contains(&Rcode::REFUSED));
@@ -210,7 +211,7 @@ fn a_view_allocates_nothing_in_the_thread_that_made_it_and_once_if_it_was_made_i
                 for _ in 0..3 {
                     turn.wait();
                     turn.wait();
-                    counted.send_both_ways(&request, "published by another thread");
+                    counted.send_all_ways(&request, "published by another thread");
                 }
                 counted.wrong.len()
             });
@@ -239,21 +240,21 @@ fn cookies_identifiers_versions_and_keys_allocate_nothing() {
     let unknown = [0xfd, 0xe9, 0, 1, 0];
     for options in [&client[..], &server, &malformed, &nsid, &unknown, &[&server[..], &nsid].concat(), &[0, 3, 0]] {
         for name in ["mail.example.", "far.test.", "no.far.test."] {
-            counted.send_both_ways(&edns_query(name, options, true), "options");
+            counted.send_all_ways(&edns_query(name, options, true), "options");
         }
-        counted.send_both_ways(&edns_query("", options, false), "options without a question");
+        counted.send_all_ways(&edns_query("", options, false), "options without a question");
     }
     let mut later_version = edns_query("mail.example.", &[], true);
     let at = later_version.len() - 5;
     later_version[at] = 1;
-    counted.send_both_ways(&later_version, "version");
+    counted.send_all_ways(&later_version, "version");
 
     let mut signed = query(&"mail.example.".parse().unwrap(), RType::A, None);
     signed[11] = 1;
     let mac = [&[0; 6][..], &[1, 44, 0, 16], &[9; 16], &[0x12, 0x34, 0, 0, 0, 0]].concat();
     let rdata = [&b"\x0bhmac-sha256\0"[..], &mac].concat();
     signed.extend([&b"\x03key\0"[..], &[0, 250, 0, 255, 0, 0, 0, 0, 0, rdata.len() as u8], &rdata].concat());
-    counted.send_both_ways(&signed, "key");
+    counted.send_all_ways(&signed, "key");
 
     assert_eq!(counted.wrong, [""; 0]);
     for rcode in [Rcode::NOERROR, Rcode::BADCOOKIE, Rcode::FORMERR, Rcode::BADVERS, Rcode::NOTAUTH] {
@@ -266,13 +267,13 @@ fn broken_requests_allocate_nothing() {
     let mut counted = counted();
     let good = edns_query("mail.example.", &[0, 3, 0, 0], true);
     for size in 0..good.len() {
-        counted.send_both_ways(&good[..size], "cut short");
+        counted.send_all_ways(&good[..size], "cut short");
     }
     for at in 0..good.len() {
         for octet in [0, 1, 0x28, 0x3f, 0x80, 0xc0, 0xff] {
             let mut request = good.clone();
             request[at] = octet;
-            counted.send_both_ways(&request, "changed");
+            counted.send_all_ways(&request, "changed");
         }
     }
     assert_eq!(counted.wrong, [""; 0]);

@@ -1,4 +1,4 @@
-//! EDNS (RFC 6891), cookies (RFC 7873) and the server's identifier (RFC 5001).
+//! EDNS (RFC 6891), cookies (RFC 7873), the server's identifier (RFC 5001), idle streams (RFC 7828) and padding (RFC 7830).
 
 mod story;
 
@@ -199,4 +199,81 @@ fn cookies_count_over_tcp_too() {
     let cookie = learned(&mut story);
     story.transport = Transport::Tcp;
     assert!(ask(&mut story, &with_cookie(true, &cookie)).0.has_valid_cookie);
+}
+
+#[test]
+fn rfc_7828_section_3_2_over_a_stream_the_idle_timeout_is_told_to_who_asks_as_a_client_does() {
+    let mut story = Story::new(&[EXAMPLE]);
+    let mut options = |transport, policy: Option<u16>, option: &[u8]| {
+        (story.transport, story.policy.stream_idle_timeout) = (transport, policy);
+        ask(&mut story, &request(true, &[opt(1232, 0, 0, &[(OptionCode::TCP_KEEPALIVE, option)])])).1.unwrap().options
+    };
+    for transport in [Transport::Tcp, Transport::Tls] {
+        assert_eq!(options(transport, Some(300), b""), [(OptionCode::TCP_KEEPALIVE, vec![1, 44])]);
+        assert_eq!(options(transport, Some(0), b""), [(OptionCode::TCP_KEEPALIVE, vec![0, 0])]);
+        assert_eq!(options(transport, None, b""), []);
+        // A timeout is the server's to say.
+        assert_eq!(options(transport, Some(300), b"\0\x64"), []);
+    }
+    assert_eq!(options(Transport::Udp, Some(300), b""), []);
+}
+
+#[test]
+fn an_idle_timeout_that_nobody_asked_for_is_not_told() {
+    let mut story = Story::new(&[EXAMPLE]).over_tcp();
+    story.policy.stream_idle_timeout = Some(300);
+    assert_eq!(ask(&mut story, &request(true, &[])).1, None);
+    assert_eq!(ask(&mut story, &request(true, &[opt(1232, 0, 0, &[])])).1, plain(EdnsFlags(0)));
+}
+
+#[test]
+fn rfc_8467_section_4_1_over_tls_answers_fill_blocks_of_468_octets_if_the_request_was_padded() {
+    let addresses = |n: usize| (0..n).map(move |i| format!("\nm{n:04}.example. A 10.{n}.{}.{}", i / 256, i % 256));
+    let sizes: Vec<usize> = (1..=60).chain([4_050, 4_093]).collect();
+    let zone = format!("{EXAMPLE}{}", sizes.iter().copied().flat_map(addresses).collect::<String>());
+    let zone = zone.replace("10.4050.", "10.1.").replace("10.4093.", "10.1.");
+    let mut story = Story::new(&[&zone]);
+    let mut seen = std::collections::BTreeSet::new();
+    for n in sizes {
+        let question = [&b"\x05"[..], format!("m{n:04}").as_bytes(), b"\x07example\0\0\x01\0\x01"].concat();
+        let padded = |padding: &[u8]| {
+            let opt = opt(1232, 0, 0, &[(OptionCode::PADDING, padding), (OptionCode::NSID, b"")]);
+            [&[0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1][..], &question, &opt].concat()
+        };
+        story.transport = Transport::Tcp;
+        let clear = story.ask(&padded(b"\0\0\0\0")).0;
+        story.transport = Transport::Tls;
+        for padding in [&b""[..], &[0; 300]] {
+            let (reply, octets) = story.ask(&padded(padding));
+            let blocks = (clear.len + 4).div_ceil(468);
+            assert_eq!((reply.len, reply.is_truncated), ((468 * blocks).min(65535), false), "{n} addresses");
+            assert_eq!(octets.len(), reply.len);
+            let edns = Reader::new(&octets).unwrap().edns().unwrap().unwrap();
+            assert!(edns.option(OptionCode::PADDING).unwrap().iter().all(|&octet| octet == 0));
+            seen.insert(blocks);
+        }
+    }
+    assert!(seen.contains(&1) && seen.contains(&3) && seen.contains(&141), "{seen:?}");
+}
+
+#[test]
+fn rfc_7830_section_4_nothing_is_padded_in_the_clear_or_unless_the_request_is() {
+    let mut story = Story::new(&[EXAMPLE]);
+    for (transport, options) in [
+        (Transport::Udp, &[(OptionCode::PADDING, &b"\0\0"[..])][..]),
+        (Transport::Tcp, &[(OptionCode::PADDING, &b"\0\0"[..])][..]),
+        (Transport::Tls, &[]),
+    ] {
+        story.transport = transport;
+        assert_eq!(ask(&mut story, &request(true, &[opt(1232, 0, 0, options)])).1, plain(EdnsFlags(0)));
+    }
+}
+
+#[test]
+fn errors_over_tls_are_padded_too() {
+    let mut story = Story::new(&[EXAMPLE]);
+    story.transport = Transport::Tls;
+    let padding: (OptionCode, &[u8]) = (OptionCode::PADDING, b"");
+    let (reply, _) = ask(&mut story, &request(false, &[opt(1232, 0, 0, &[padding])]));
+    assert_eq!((reply.rcode, reply.len), (Rcode::FORMERR, 468));
 }

@@ -129,6 +129,13 @@ fn rfc_1995_section_3_ixfr_without_a_serial_is_formerr() {
 }
 
 #[test]
+fn rfc_9103_over_tls_a_zone_is_transferred_as_over_tcp() {
+    let mut story = Story::new(&[EXAMPLE]);
+    story.transport = Transport::Tls;
+    assert!(matches!(story.send(&request("example.", RType::AXFR, None)).0, Outcome::Transfer(_)));
+}
+
+#[test]
 fn rfc_5936_section_4_2_over_udp_axfr_is_formerr() {
     assert_eq!(Story::new(&[EXAMPLE]).ask(&request("example.", RType::AXFR, None)).0.rcode, Rcode::FORMERR);
 }

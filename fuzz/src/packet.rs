@@ -15,8 +15,13 @@ pub fn packet(request: &[u8]) {
     for policy in policies() {
         let udp = ask(request, Transport::Udp, policy);
         let tcp = ask(request, Transport::Tcp, policy);
+        let tls = ask(request, Transport::Tls, policy);
         let is_request = request.len() >= HEADER_SIZE && request[2] & 0x80 == 0;
-        assert_eq!((udp.is_some(), tcp.is_some()), (is_request, is_request), "requests are answered, and nothing else");
+        let are_answered = [&udp, &tcp, &tls].map(Option::is_some);
+        assert_eq!(are_answered, [is_request; 3], "requests are answered, and nothing else");
+        if let (Some(Answered::Reply(tcp)), Some(Answered::Reply(tls))) = (&tcp, &tls) {
+            assert_eq!((&tcp.answers, &tcp.authorities), (&tls.answers, &tls.authorities), "streams say the same");
+        }
         if let (Some(Answered::Reply(udp)), Some(Answered::Reply(tcp))) = (udp, tcp) {
             assert_eq!(udp.metadata.response_code, tcp.metadata.response_code);
             if !udp.metadata.truncation {
@@ -39,13 +44,13 @@ fn ask(request: &[u8], transport: Transport, policy: &Policy) -> Option<Answered
         Outcome::Reply(reply) => {
             let size_max = match transport {
                 Transport::Udp => udp_size_max(request, policy),
-                Transport::Tcp => MESSAGE_SIZE_MAX,
+                Transport::Tcp | Transport::Tls => MESSAGE_SIZE_MAX,
             };
             assert!(reply.len <= size_max, "an answer of {} octets, {size_max} are allowed", reply.len);
             Some(Answered::Reply(check_reply(request, &out[..reply.len], &reply, transport)))
         }
         Outcome::Transfer(transfer) => {
-            assert_eq!(transport, Transport::Tcp, "zones are transferred over streams");
+            assert_ne!(transport, Transport::Udp, "zones are transferred over streams");
             check_transfer(request, transfer);
             Some(Answered::Transfer)
         }
@@ -118,6 +123,7 @@ fn policies() -> &'static [Policy; 2] {
             udp_payload_size_max: 4096,
             nsid: Some(vec![b'n'; nss_authority::policy::NSID_SIZE_MAX].into()),
             cookies: Some(CookieSecrets { current: [1; 16], previous: Some([2; 16]) }),
+            stream_idle_timeout: Some(u16::MAX),
         };
         [Policy::default(), full]
     })

@@ -164,6 +164,7 @@ pub(crate) fn policy(config: &ServerConfig, random: [u8; 16]) -> Policy {
         cookies: config
             .cookies
             .then(|| CookieSecrets { current: config.cookie_secret.unwrap_or(random), previous: None }),
+        stream_idle_timeout: None,
     }
 }
 

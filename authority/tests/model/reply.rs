@@ -51,7 +51,7 @@ impl Reply {
     pub(crate) fn differs_from(&self, expected: &Expected, qname: &Name, manner: &Manner) -> Option<&'static str> {
         let is_truncated = self.flags.contains(Flags::TC);
         let size_max = match (manner.transport, manner.edns) {
-            (Transport::Tcp, _) => 65535,
+            (Transport::Tcp | Transport::Tls, _) => 65535,
             (Transport::Udp, None) => 512,
             (Transport::Udp, Some((size, _))) => usize::from(size),
         };
