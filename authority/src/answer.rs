@@ -40,27 +40,43 @@ enum Step {
 }
 
 impl<'a> Answer<'a, '_> {
-    /// Writes the records and sets AA, TC and the response code; says what kind of answer it became.
+    /// Writes the records and sets AA, TC and the response code; says what kind of answer it became, and how many labels
+    /// of the name it is about.
     ///
     /// The name stands at or below the apex.
-    pub(crate) fn run(mut self, qname: Name<'_>, qtype: RType) -> ReplyKind {
+    pub(crate) fn run(mut self, qname: Name<'_>, qtype: RType) -> (ReplyKind, u8) {
         // The name in the question is ours, unless it turns out to be below a cut.
         self.writer.flags = self.writer.flags.with(Flags::AA);
+        // Wherever aliases lead, it is the question's own name that they start from.
+        let mut found = self.zone.find(self.suffixes);
+        let subject_labels = self.subject_labels(found);
         loop {
-            match self.step(qname, qtype) {
-                Ok(Step::Follow) => {}
-                Ok(Step::Done(kind)) => return kind,
+            match self.step(found, qname, qtype) {
+                Ok(Step::Follow) => found = self.zone.find(self.suffixes),
+                Ok(Step::Done(kind)) => return (kind, subject_labels),
                 Err(Full) => {
                     self.writer.flags = self.writer.flags.with(Flags::TC);
-                    return ReplyKind::Answer;
+                    return (ReplyKind::Answer, subject_labels);
                 }
             }
         }
     }
 
-    /// Looks up the name that the chain has come to. [`Full`] means that something necessary has no room.
-    fn step(&mut self, qname: Name<'_>, qtype: RType) -> Result<Step, Full> {
-        match self.zone.find(self.suffixes) {
+    /// What [`Reply::subject_labels`](crate::Reply::subject_labels) says of a name that was found so.
+    fn subject_labels(&self, found: Found<'_>) -> u8 {
+        let labels = match found {
+            Found::Exact(_) => self.suffixes.label_count(),
+            Found::BelowCut(node) | Found::Redirected(node) => node.owner().label_count(),
+            Found::Wildcard(node) => node.owner().label_count() - 1,
+            Found::Missing(_) => self.zone.apex().label_count(),
+        };
+        labels as u8
+    }
+
+    /// Writes what there is about the name that the chain has come to. [`Full`] means that something necessary has no
+    /// room.
+    fn step(&mut self, found: Found<'a>, qname: Name<'_>, qtype: RType) -> Result<Step, Full> {
+        match found {
             // RFC 4035 §3.1.4.1: at a cut, DS alone is the parent's.
             Found::Exact(node) if node.kind() == NodeKind::Delegation && qtype != RType::DS => self.referral(node),
             Found::Exact(node) => {

@@ -69,6 +69,14 @@ impl PlainQuery<'_> {
     }
 }
 
+/// What there is to tell of an answer.
+#[derive(Clone, Copy)]
+struct Summary {
+    rcode: Rcode,
+    kind: ReplyKind,
+    subject_labels: u8,
+}
+
 /// What goes around the records of an answer.
 pub(crate) struct Frame<'a> {
     pub(crate) id: u16,
@@ -92,17 +100,18 @@ impl Frame<'_> {
         if matches!(qtype.0, 43 | 46 | 128..=255) || zone.class() != Class::IN {
             return None;
         }
-        let (rcode, kind) = match zone.find(suffixes) {
+        let labels = suffixes.label_count();
+        let (rcode, kind, subject_labels) = match zone.find(suffixes) {
             Found::Exact(node) if node.kind() != NodeKind::Delegation => {
                 if let Some(rrset) = node.rrset(qtype) {
-                    return self.data(rrset, qtype, out);
+                    return self.data(rrset, qtype, labels as u8, out);
                 }
                 if node.rrset(RType::CNAME).is_some() {
                     return None;
                 }
-                (Rcode::NOERROR, ReplyKind::NoData)
+                (Rcode::NOERROR, ReplyKind::NoData, labels)
             }
-            Found::Missing(_) => (Rcode::NXDOMAIN, ReplyKind::NxDomain),
+            Found::Missing(_) => (Rcode::NXDOMAIN, ReplyKind::NxDomain, zone.apex_labels()),
             Found::Exact(_) | Found::Wildcard(_) | Found::BelowCut(_) | Found::Redirected(_) => return None,
         };
         let soa = zone.soa_rrset();
@@ -110,11 +119,11 @@ impl Frame<'_> {
         if self.wants_signatures() && (zone.is_signed() || soa.signature_count() > 0) {
             return None;
         }
-        self.negative(zone, soa, rcode, kind, out)
+        self.negative(zone, soa, Summary { rcode, kind, subject_labels: subject_labels as u8 }, out)
     }
 
     /// An answer with records of the question's name.
-    fn data(&self, rrset: RRset<'_>, qtype: RType, out: &mut [u8]) -> Option<Reply> {
+    fn data(&self, rrset: RRset<'_>, qtype: RType, subject_labels: u8, out: &mut [u8]) -> Option<Reply> {
         if rrset.is_empty() || additional::has_targets(qtype) || Writer::compresses(qtype) {
             return None;
         }
@@ -130,11 +139,12 @@ impl Frame<'_> {
             writer.records(&[POINTER, HEADER_SIZE as u8, t, ype, 0, 1, t3, t2, t1, t0], rrset.signatures())?;
             count += rrset.signature_count();
         }
-        self.close(writer, Rcode::NOERROR, ReplyKind::Answer, [count as u16, 0])
+        let summary = Summary { rcode: Rcode::NOERROR, kind: ReplyKind::Answer, subject_labels };
+        self.close(writer, summary, [count as u16, 0])
     }
 
     /// An answer with the SOA record alone.
-    fn negative(&self, zone: &Zone, soa: RRset<'_>, rcode: Rcode, kind: ReplyKind, out: &mut [u8]) -> Option<Reply> {
+    fn negative(&self, zone: &Zone, soa: RRset<'_>, summary: Summary, out: &mut [u8]) -> Option<Reply> {
         let soa = soa.rdatas().next()?;
         let apex = zone.apex_node().owner_octets();
         let (mname, rest) = one_label_below(soa, apex)?;
@@ -157,7 +167,7 @@ impl Frame<'_> {
             writer.array([p, ointer])?;
         }
         writer.array(*numbers.first_chunk::<SOA_NUMBERS_SIZE>()?)?;
-        self.close(writer, rcode, kind, [0, 1])
+        self.close(writer, summary, [0, 1])
     }
 
     /// Starts an answer behind its header.
@@ -171,7 +181,8 @@ impl Frame<'_> {
 
     /// Ends an answer with so many records in the answer and authority sections.
     #[inline]
-    fn close(&self, mut writer: Octets<'_>, rcode: Rcode, kind: ReplyKind, counts: [u16; 2]) -> Option<Reply> {
+    fn close(&self, mut writer: Octets<'_>, summary: Summary, counts: [u16; 2]) -> Option<Reply> {
+        let Summary { rcode, kind, subject_labels } = summary;
         let mut additional = 0;
         if let Some((size, flags)) = self.edns {
             let ([s, ize], [f, lags]) = (size.to_be_bytes(), flags.0.to_be_bytes());
@@ -182,7 +193,7 @@ impl Frame<'_> {
         let [[a, nswer], [n, s]] = counts.map(u16::to_be_bytes);
         let Octets { out, at: len } = writer;
         *out.first_chunk_mut::<HEADER_SIZE>()? = [i, d, f, lags, 0, 1, a, nswer, n, s, 0, additional];
-        Some(Reply { len, rcode, kind, is_truncated: false, has_valid_cookie: false })
+        Some(Reply { len, rcode, kind, subject_labels, is_truncated: false, has_valid_cookie: false })
     }
 }
 

@@ -38,6 +38,12 @@ pub struct Reply {
     pub rcode: Rcode,
     /// What it says.
     pub kind: ReplyKind,
+    /// How many labels of the question's name, from the right, it is about.
+    ///
+    /// All of them for a name that exists; those above a wildcard, of a cut, or of the owner of DNAME for names that such
+    /// a one stands for; the apex for names that don't exist; none for errors. So all names that get what is really one
+    /// answer have one subject, as a rate limit needs it.
+    pub subject_labels: u8,
     /// Whether TC is set: something that belongs into it had no room.
     pub is_truncated: bool,
     /// Whether the request proved with a server cookie that its source address is not forged.
@@ -177,8 +183,8 @@ impl View {
         proofs.clear();
         let with_signatures = envelope.wants_signatures();
         let answer = Answer { zone, hasher, writer: &mut writer, suffixes, chain, with_signatures, proofs };
-        let kind = answer.run(qname, qtype);
-        envelope.close(writer, kind)
+        let (kind, subject_labels) = answer.run(qname, qtype);
+        envelope.close(writer, kind, subject_labels)
     }
 }
 
@@ -372,9 +378,9 @@ impl<'a> Envelope<'a> {
     }
 
     /// Ends the answer.
-    fn close(&self, mut writer: Writer<'_>, kind: ReplyKind) -> Outcome {
+    fn close(&self, mut writer: Writer<'_>, kind: ReplyKind, subject_labels: u8) -> Outcome {
         self.opt(&mut writer);
-        self.finish(writer, kind)
+        self.finish(writer, kind, subject_labels)
     }
 
     fn opt(&self, writer: &mut Writer<'_>) {
@@ -391,10 +397,11 @@ impl<'a> Envelope<'a> {
         writer.opt(self.payload_size, flags, &options[..count]).expect("room was set aside for it");
     }
 
-    fn finish(&self, writer: Writer<'_>, kind: ReplyKind) -> Outcome {
+    fn finish(&self, writer: Writer<'_>, kind: ReplyKind, subject_labels: u8) -> Outcome {
         let (rcode, is_truncated) = (writer.rcode, writer.flags.contains(Flags::TC));
         let has_valid_cookie = matches!(self.cookie, Cookie::Good(Standing::Valid, _));
-        Outcome::Reply(Reply { len: writer.finish(), rcode, kind, is_truncated, has_valid_cookie })
+        let len = writer.finish();
+        Outcome::Reply(Reply { len, rcode, kind, subject_labels, is_truncated, has_valid_cookie })
     }
 
     /// All options but the padding.
@@ -425,7 +432,7 @@ impl<'a> Envelope<'a> {
     fn bare(&self, rcode: Rcode, out: &mut [u8], compressor: &mut Compressor) -> Outcome {
         let Some(mut writer) = self.open(out, compressor) else { return Outcome::Silent };
         writer.rcode = rcode;
-        self.close(writer, ReplyKind::Error)
+        self.close(writer, ReplyKind::Error, 0)
     }
 
     /// The answer to a signature by a key that nobody here knows: NOTAUTH, and BADKEY in an unsigned TSIG (RFC 8945 §5.2.1).
@@ -448,7 +455,7 @@ impl<'a> Envelope<'a> {
         let owner = tsig.owner.to_buf();
         // Names too long for a small datagram: NOTAUTH alone says enough.
         let _ = writer.record(Section::Additional, owner.as_name(), RType::TSIG, Class::ANY, 0, &rdata[..size]);
-        self.finish(writer, ReplyKind::Error)
+        self.finish(writer, ReplyKind::Error, 0)
     }
 }
 

@@ -2,8 +2,9 @@
 
 mod story;
 
-use nss_wire::RType;
+use nss_authority::ReplyKind;
 use nss_wire::message::EdnsFlags;
+use nss_wire::{NameBuf, RType};
 use story::Story;
 
 const EXAMPLE: &str = "
@@ -369,5 +370,41 @@ fn rfc_4034_section_3_a_signature_in_a_negative_answer_has_the_ttl_of_the_soa_th
     for rtype in [RType::SOA, RType::RRSIG] {
         let record = reader.record().unwrap().unwrap();
         assert_eq!((record.rtype, record.ttl), (rtype, 300));
+    }
+}
+
+#[test]
+fn all_names_that_get_what_is_really_one_answer_have_one_subject() {
+    let more = "
+        *.wild.example.  A     192.0.2.9
+        *.alias.example. CNAME mail.example.
+        old.example.     DNAME new.example.";
+    let mut story = Story::new(&[&format!("{EXAMPLE}{more}")]);
+    for (question, kind, subject) in [
+        ("ns.example. A", ReplyKind::Answer, "ns.example."),
+        ("example. NS", ReplyKind::Answer, "example."),
+        ("www.example. A", ReplyKind::Answer, "www.example."),
+        ("a.wild.example. A", ReplyKind::Answer, "wild.example."),
+        ("b.c.wild.example. A", ReplyKind::Answer, "wild.example."),
+        ("x.alias.example. A", ReplyKind::Answer, "alias.example."),
+        ("y.alias.example. TXT", ReplyKind::NoData, "alias.example."),
+        ("a.b.old.example. A", ReplyKind::NxDomain, "old.example."),
+        ("ns.example. TXT", ReplyKind::NoData, "ns.example."),
+        ("b.ent.example. A", ReplyKind::NoData, "b.ent.example."),
+        ("a.wild.example. TXT", ReplyKind::NoData, "wild.example."),
+        ("missing.example. A", ReplyKind::NxDomain, "example."),
+        ("missing.web.example. A", ReplyKind::NxDomain, "example."),
+        ("broken.example. A", ReplyKind::NxDomain, "broken.example."),
+        ("sub.example. A", ReplyKind::Referral, "sub.example."),
+        ("a.b.sub.example. A", ReplyKind::Referral, "sub.example."),
+        ("into.example. A", ReplyKind::Referral, "into.example."),
+        ("other.test. A", ReplyKind::Error, "."),
+    ] {
+        let (name, rtype) = question.split_once(' ').unwrap();
+        let (name, rtype): (NameBuf, RType) = (name.parse().unwrap(), rtype.parse().unwrap());
+        let (reply, _) = story.ask(&story::query(&name, rtype, None));
+        let subject: NameBuf = subject.parse().unwrap();
+        let labels = usize::from(reply.subject_labels);
+        assert_eq!((reply.kind, labels), (kind, subject.as_name().label_count()), "{question}");
     }
 }
