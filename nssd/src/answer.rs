@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nss_authority::{Catalog, CookieSecrets, Outcome, Peer, Policy, ReplyKind, Transport, View};
 use nss_wire::message::{Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, Rcode, Reader};
@@ -95,7 +95,7 @@ impl Answer for Authority {
     }
 }
 
-/// Authorities for the connections over TCP, which come and go and work on any thread.
+/// Authorities for the connections over streams, which come and go and work on any thread.
 ///
 /// There are as many as were needed at once, which is not more than there are threads.
 #[derive(Debug)]
@@ -107,9 +107,33 @@ pub(crate) struct Authorities {
 
 /// An authority and the room it writes to.
 #[derive(Debug)]
-struct Desk {
+pub(crate) struct Desk {
     authority: Authority,
     reply: Box<[u8]>,
+}
+
+impl Desk {
+    /// Answers one message over a stream; a reply is appended to `output` behind its length.
+    ///
+    /// After a panic `output` is as before, and [`Desk::clear`] has to be called.
+    pub(crate) fn answer(
+        &mut self,
+        request: &[u8],
+        client: IpAddr,
+        transport: Transport,
+        output: &mut Vec<u8>,
+    ) -> Outcome {
+        let outcome = self.authority.respond(request, client, transport, &mut self.reply);
+        if let Outcome::Reply(reply) = &outcome {
+            append(&self.reply[..reply.len], output);
+        }
+        outcome
+    }
+
+    /// Leaves nothing half done behind.
+    pub(crate) fn clear(&mut self) {
+        self.authority.recover();
+    }
 }
 
 impl Authorities {
@@ -117,22 +141,23 @@ impl Authorities {
         Authorities { catalog, policy, idle: Mutex::new(Vec::new()) }
     }
 
-    /// Answers one message over TCP; a reply is appended to `output` behind its length.
+    /// A desk for the messages of one connection that are there now; goes back by [`Authorities::put_back`].
     ///
-    /// After a panic the authority it happened in is not used again, and `output` is as before.
-    pub(crate) fn answer_tcp(&self, request: &[u8], client: IpAddr, output: &mut Vec<u8>) -> Outcome {
+    /// Who asks is told that the connection may stay idle for `idle_timeout`.
+    pub(crate) fn desk(&self, idle_timeout: Duration) -> Desk {
         let idle = self.lock().pop();
         let mut desk = idle.unwrap_or_else(|| Desk {
             authority: Authority::new(&self.catalog, self.policy.clone()),
             reply: vec![0; MESSAGE_SIZE_MAX].into_boxed_slice(),
         });
         desk.authority.begin_batch();
-        let outcome = desk.authority.respond(request, client, Transport::Tcp, &mut desk.reply);
-        if let Outcome::Reply(reply) = &outcome {
-            append(&desk.reply[..reply.len], output);
-        }
+        desk.authority.policy.stream_idle_timeout = Some(tenths(idle_timeout));
+        desk
+    }
+
+    /// Takes a desk that nobody works at any more.
+    pub(crate) fn put_back(&self, desk: Desk) {
         self.lock().push(desk);
-        outcome
     }
 
     /// Lets go of zones that are not served any more.
@@ -181,6 +206,11 @@ pub(crate) fn truncate(reply: &mut [u8]) -> Option<usize> {
     header.record_counts = [0; 3];
     reply.get_mut(..HEADER_SIZE)?.copy_from_slice(&header.to_wire());
     Some(end)
+}
+
+/// Tenths of a second, as RFC 7828 §3.1 counts, and never more than there are.
+fn tenths(time: Duration) -> u16 {
+    u16::try_from(time.as_millis() / 100).unwrap_or(u16::MAX)
 }
 
 fn kind_number(kind: ReplyKind) -> u8 {

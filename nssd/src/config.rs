@@ -8,7 +8,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
 use nss_wire::NameBuf;
 use serde::{Deserialize, Deserializer, de};
@@ -210,27 +209,36 @@ pub struct TcpConfig {
     /// Connections open at the same time to one address, 1 to 100000. When absent: an eighth of the former, 4 at least.
     #[serde(deserialize_with = "connections_per_client_max")]
     pub connections_per_client_max: Option<usize>,
-    /// Time without a query after which a connection is closed, and without progress for one message, 100 to 600000.
-    #[serde(deserialize_with = "idle_timeout_ms")]
+    /// Milliseconds without a query after which a connection is closed, 100 to 600000; less when most places are taken.
+    #[serde(deserialize_with = "timeout_ms")]
     pub idle_timeout_ms: u64,
+    /// Milliseconds for a message from its first octet to its last, and for taking what is written at once, 100 to
+    /// 600000.
+    #[serde(deserialize_with = "timeout_ms")]
+    pub io_timeout_ms: u64,
 }
 
 impl TcpConfig {
     /// Connections open at the same time to one address.
     pub fn connections_per_client_max(&self) -> usize {
-        self.connections_per_client_max.unwrap_or((self.connections_max / 8).max(4))
+        per_client(self.connections_per_client_max, self.connections_max)
     }
+}
 
-    /// Time without a query after which a connection is closed.
-    pub fn idle_timeout(&self) -> Duration {
-        Duration::from_millis(self.idle_timeout_ms)
-    }
+/// Of so many connections one client may have as many as are set, or an eighth, and 4 at least.
+fn per_client(set: Option<usize>, connections_max: usize) -> usize {
+    set.unwrap_or((connections_max / 8).max(4))
 }
 
 impl Default for TcpConfig {
     fn default() -> TcpConfig {
         // "Of the order of a few seconds" (RFC 7766 §6.2.3); 10 s is what resolvers that reuse connections count on.
-        TcpConfig { connections_max: 1024, connections_per_client_max: None, idle_timeout_ms: 10_000 }
+        TcpConfig {
+            connections_max: 1024,
+            connections_per_client_max: None,
+            idle_timeout_ms: 10_000,
+            io_timeout_ms: 10_000,
+        }
     }
 }
 
@@ -450,7 +458,7 @@ fn connections_per_client_max<'de, D: Deserializer<'de>>(deserializer: D) -> Res
     connections_max(deserializer).map(Some)
 }
 
-fn idle_timeout_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+fn timeout_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     number(deserializer, 100..=600_000)
 }
 
@@ -485,6 +493,7 @@ mod tests {
             "connections_max",
             "connections_per_client_max",
             "idle_timeout_ms",
+            "io_timeout_ms",
             "allow",
             "name",
             "file",

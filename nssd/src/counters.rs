@@ -67,14 +67,13 @@ impl Rcodes {
     }
 }
 
-/// The counters that all TCP connections share: there a locked instruction is nothing beside the system calls.
+/// The counters that all connections of one kind share: there a locked instruction is nothing beside the system calls.
 #[derive(Debug, Default)]
-pub(crate) struct TcpCounters {
+pub(crate) struct StreamCounters {
     pub(crate) queries: AtomicU64,
     pub(crate) answers: AtomicU64,
     pub(crate) silent: AtomicU64,
     pub(crate) panics: AtomicU64,
-    pub(crate) connections: AtomicU64,
     pub(crate) accepted: AtomicU64,
     pub(crate) shed: AtomicU64,
     pub(crate) transfers: AtomicU64,
@@ -82,28 +81,16 @@ pub(crate) struct TcpCounters {
     pub(crate) rcodes: std::sync::Mutex<Rcodes>,
 }
 
-impl TcpCounters {
+impl StreamCounters {
     /// Counts one answer by its response code.
     pub(crate) fn count_rcode(&self, rcode: Rcode) {
         self.rcodes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).count(rcode);
     }
 }
 
-/// The sums over all workers.
-pub(crate) fn sum<'a>(workers: impl Iterator<Item = &'a WorkerCounters>, tcp: &TcpCounters) -> Counters {
-    let mut sum = Counters {
-        tcp_queries: tcp.queries.load(Relaxed),
-        tcp_answers: tcp.answers.load(Relaxed),
-        silent: tcp.silent.load(Relaxed),
-        panics: tcp.panics.load(Relaxed),
-        tcp_connections: tcp.connections.load(Relaxed),
-        tcp_accepted: tcp.accepted.load(Relaxed),
-        tcp_shed: tcp.shed.load(Relaxed),
-        transfers: tcp.transfers.load(Relaxed),
-        transfers_refused: tcp.transfers_refused.load(Relaxed),
-        ..Counters::default()
-    };
-    tcp.rcodes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).add_to(&mut sum);
+/// The sums over all UDP workers.
+pub(crate) fn sum<'a>(workers: impl Iterator<Item = &'a WorkerCounters>) -> Counters {
+    let mut sum = Counters::default();
     for worker in workers {
         sum.udp_queries += worker.queries.get();
         sum.udp_answers += worker.answers.get();
@@ -115,4 +102,25 @@ pub(crate) fn sum<'a>(workers: impl Iterator<Item = &'a WorkerCounters>, tcp: &T
         worker.rcodes.add_to(&mut sum);
     }
     sum
+}
+
+impl Counters {
+    /// Adds what happened on TCP, of which `connections` are open now.
+    pub(crate) fn add_tcp(&mut self, tcp: &StreamCounters, connections: usize) {
+        self.tcp_queries += tcp.queries.load(Relaxed);
+        self.tcp_answers += tcp.answers.load(Relaxed);
+        self.tcp_connections += connections as u64;
+        self.tcp_accepted += tcp.accepted.load(Relaxed);
+        self.tcp_shed += tcp.shed.load(Relaxed);
+        self.add_stream(tcp);
+    }
+
+    /// Adds what is counted for all streams together.
+    fn add_stream(&mut self, stream: &StreamCounters) {
+        self.silent += stream.silent.load(Relaxed);
+        self.panics += stream.panics.load(Relaxed);
+        self.transfers += stream.transfers.load(Relaxed);
+        self.transfers_refused += stream.transfers_refused.load(Relaxed);
+        stream.rcodes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).add_to(self);
+    }
 }

@@ -26,6 +26,8 @@ pub mod check;
 pub mod cli;
 #[cfg(feature = "daemon")]
 pub mod config;
+#[cfg(feature = "daemon")]
+mod connections;
 #[cfg(feature = "control")]
 pub mod control;
 #[cfg(feature = "daemon")]
@@ -44,6 +46,8 @@ mod rate_limit;
 pub mod server;
 #[cfg(feature = "daemon")]
 pub mod store;
+#[cfg(feature = "daemon")]
+mod stream;
 #[cfg(feature = "daemon")]
 mod tcp;
 #[cfg(feature = "daemon")]

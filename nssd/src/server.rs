@@ -16,13 +16,15 @@ use tokio::task::JoinSet;
 
 use crate::answer::{self, Authorities, Authority};
 use crate::config::{Config, LISTEN_DEFAULT};
+use crate::connections::Connections;
 use crate::control::service::{ControlSocket, Daemon};
 use crate::control::{FINDINGS_MAX, ReloadReport, ServerStatus};
 use crate::counters::{self, WorkerCounters};
 use crate::files::ZoneFiles;
 use crate::rate_limit::RateLimiter;
 use crate::store::{Store, StoreError};
-use crate::tcp::{self, TcpServer};
+use crate::stream::{StreamServer, Timeouts, Transfers};
+use crate::tcp::{self, InTheClear};
 use crate::udp;
 use crate::zones::Zones;
 
@@ -68,13 +70,18 @@ impl Server {
         };
         let (zones, publisher) = loaded.map_err(StartError::Store)?;
         let policy = answer::policy(&config.server, rand::random());
-        let authorities = Authorities::new(catalog.clone(), policy.clone());
-        let tcp = Arc::new(TcpServer::new(authorities, &config.tcp, config.transfer.clone()));
+        let authorities = Arc::new(Authorities::new(catalog.clone(), policy.clone()));
+        let transfers = Arc::new(Transfers::new(config.transfer.clone()));
+        let timeouts = Timeouts::new(&config.tcp);
+        let connections = Connections::new(config.tcp.connections_max, config.tcp.connections_per_client_max());
+        let tcp = StreamServer::new(InTheClear, authorities.clone(), transfers.clone(), timeouts, connections);
+        let tcp = Arc::new(tcp);
         let addresses: Vec<SocketAddr> = bound.iter().map(|bound| bound.address).collect();
         let mut inner = Inner {
             zones,
             files: Arc::new(ZoneFiles::new(seed, [rand::random(), rand::random()])),
             tcp: tcp.clone(),
+            transfers,
             workers: Vec::new(),
             addresses: addresses.clone(),
             started: Instant::now(),
@@ -108,7 +115,7 @@ impl Server {
         }
         let inner = Arc::new(inner);
         tasks.spawn(control.serve(inner.clone(), stopping.clone()));
-        tasks.spawn(rest_every_second(tcp, stopping));
+        tasks.spawn(rest_every_second(authorities, stopping));
         let totals = inner.zones.totals();
         tracing::info!(zones = totals.zones, listen = ?addresses, control = %control_path.display(), "serving");
         Ok(Server { inner, addresses, control_socket: control_path, stop, stop_udp, udp_sockets, threads, tasks })
@@ -172,7 +179,8 @@ impl Drop for Server {
 struct Inner {
     zones: Arc<Zones>,
     files: Arc<ZoneFiles>,
-    tcp: Arc<TcpServer>,
+    tcp: Arc<StreamServer<InTheClear>>,
+    transfers: Arc<Transfers>,
     workers: Vec<Arc<WorkerCounters>>,
     addresses: Vec<SocketAddr>,
     started: Instant,
@@ -187,6 +195,8 @@ impl Daemon for Inner {
 
     fn status(&self) -> ServerStatus {
         let totals = self.zones.totals();
+        let mut counters = counters::sum(self.workers.iter().map(Arc::as_ref));
+        counters.add_tcp(&self.tcp.counters, self.tcp.connection_count());
         ServerStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -197,7 +207,7 @@ impl Daemon for Inner {
             memory_bytes: totals.memory_bytes,
             generation: totals.generation,
             broken: self.zones.broken(FINDINGS_MAX),
-            counters: counters::sum(self.workers.iter().map(Arc::as_ref), &self.tcp.counters),
+            counters,
         }
     }
 
@@ -211,9 +221,7 @@ impl Daemon for Inner {
             (ReloadReport { notes, ..report }, config)
         })
         .await;
-        let mut transfer = self.tcp.transfer.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        *transfer = config.transfer.clone();
-        drop(transfer);
+        self.transfers.set(config.transfer.clone());
         *self.lock_config() = config;
         tracing::info!(
             created = report.created.len(),
@@ -325,12 +333,12 @@ fn worker_count(config: &Config) -> usize {
     config.server.workers.unwrap_or_else(cores)
 }
 
-/// Lets go of replaced zones that nobody asks for over TCP.
-async fn rest_every_second(tcp: Arc<TcpServer>, mut stop: watch::Receiver<bool>) {
+/// Lets go of replaced zones that nobody asks for over streams.
+async fn rest_every_second(authorities: Arc<Authorities>, mut stop: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
-            _ = ticks.tick() => tcp.authorities.rest(),
+            _ = ticks.tick() => authorities.rest(),
             () = stopped(&mut stop) => return,
         }
     }

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hickory_proto::op::{Message, Query};
+use hickory_proto::op::{Edns, Message, Query};
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{Name, RecordType};
 use nss_wire::NameBuf;
 use nssd::config::Config;
@@ -102,9 +103,27 @@ pub(crate) fn query(qname: &str, qtype: RecordType) -> Message {
     message
 }
 
-/// Asks over UDP until an answer comes: even loopback loses datagrams when buffers are full.
+/// Gives a query an OPT record with an option, or one more.
+pub(crate) fn add_option(query: &mut Message, code: u16, value: &[u8]) {
+    let edns = query.edns.get_or_insert_with(Edns::new);
+    edns.options_mut().insert(EdnsOption::Unknown(code, value.to_vec()));
+}
+
+/// The value of an option of an answer.
+pub(crate) fn option(answer: &Message, code: u16) -> Option<Vec<u8>> {
+    match answer.edns.as_ref()?.option(EdnsCode::from(code))? {
+        EdnsOption::Unknown(_, value) => Some(value.clone()),
+        other => panic!("not octets: {other:?}"),
+    }
+}
+
+/// Asks over UDP until an answer comes.
 pub(crate) fn ask(server: SocketAddr, qname: &str, qtype: RecordType) -> Message {
-    let query = query(qname, qtype);
+    exchange(server, &query(qname, qtype))
+}
+
+/// Sends a query over UDP until an answer comes: even loopback loses datagrams when buffers are full.
+pub(crate) fn exchange(server: SocketAddr, query: &Message) -> Message {
     let own: IpAddr = if server.is_ipv4() { "127.0.0.1".parse().unwrap() } else { "::1".parse().unwrap() };
     let socket = UdpSocket::bind((own, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();

@@ -32,7 +32,7 @@ async fn queries_sent_at_once_are_all_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_silent_slow_or_talks_no_dns_is_hung_up_on() {
-    let server = TestServer::start("[tcp]\nidle_timeout_ms = 100\n").await;
+    let server = TestServer::start("[tcp]\nidle_timeout_ms = 100\nio_timeout_ms = 100\n").await;
     let started = Instant::now();
     let mut silent = Tcp::connect(server.v4());
     let mut half = Tcp::connect(server.v4());
@@ -59,7 +59,7 @@ async fn a_client_that_is_silent_slow_or_talks_no_dns_is_hung_up_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_a_message_octet_by_octet_gains_no_time() {
-    let server = TestServer::start("[tcp]\nidle_timeout_ms = 200\n").await;
+    let server = TestServer::start("[tcp]\nio_timeout_ms = 200\n").await;
     let mut tcp = Tcp::connect(server.v4());
     tcp.stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
     let started = Instant::now();
@@ -80,7 +80,7 @@ async fn who_sends_a_message_octet_by_octet_gains_no_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_the_answers_is_hung_up_on() {
-    let server = TestServer::start("[tcp]\nidle_timeout_ms = 200\n").await;
+    let server = TestServer::start("[tcp]\nio_timeout_ms = 200\n").await;
     let many: String = (0..1000).map(|i| format!("big TXT \"{i:0200}\"\n")).collect();
     server.put("example.com", &format!("{}{many}", zone(1, "192.0.2.1"))).await.unwrap_err();
     let many: String = (0..300).map(|i| format!("big TXT \"{i:0200}\"\n")).collect();
@@ -114,6 +114,80 @@ async fn when_all_places_are_taken_the_quietest_connection_makes_room() {
     assert!(connections[0].receive().is_some());
     let counters = server.server.status().counters;
     assert_eq!((counters.tcp_connections, counters.tcp_shed), (8, 1), "{counters:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_messages_pass_both_ways() {
+    let server = TestServer::start("").await;
+    let many: String = (0..300).map(|i| format!("big TXT \"{i:0200}\"\n")).collect();
+    server.put("example.com", &format!("{}{many}", zone(1, "192.0.2.1"))).await.unwrap();
+    let mut tcp = Tcp::connect(server.v4());
+    let mut longest = query("big.example.com.", RecordType::TXT);
+    // Padding makes it 65535 octets.
+    let room = 65_535 - longest.to_vec().unwrap().len() - 11 - 4;
+    add_option(&mut longest, 12, &vec![0; room]);
+    assert_eq!(framed(&longest).len(), 2 + 65_535);
+    for _ in 0..3 {
+        tcp.send(&longest);
+        let answer = tcp.receive().unwrap();
+        assert_eq!((answer.answers.len(), answer.metadata.truncation), (300, false));
+        assert!(answer.to_vec().unwrap().len() > 60_000);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_is_told_how_long_the_connection_may_be_idle_and_less_when_places_are_scarce() {
+    let limits = "[tcp]\nconnections_max = 10\nconnections_per_client_max = 10\nidle_timeout_ms = 20000\n";
+    let server = TestServer::start(limits).await;
+    let mut ask = query("example.com.", RecordType::SOA);
+    add_option(&mut ask, KEEPALIVE, &[]);
+    let mut tcp = Tcp::connect(server.v4());
+    let mut timeout = || {
+        tcp.send(&ask);
+        option(&tcp.receive().unwrap(), KEEPALIVE)
+    };
+    assert_eq!(timeout(), Some(200_u16.to_be_bytes().to_vec()));
+    let others: Vec<_> = (0..8).map(|_| Tcp::connect(server.v4())).collect();
+    wait_until("nine connections", || server.server.status().counters.tcp_connections == 9);
+    // A tenth, and of the rest as much as of the scarce half is free, which is a fifth.
+    assert_eq!(timeout(), Some(56_u16.to_be_bytes().to_vec()));
+    drop(others);
+    wait_until("one connection", || server.server.status().counters.tcp_connections == 1);
+    assert_eq!(timeout(), Some(200_u16.to_be_bytes().to_vec()));
+    // Nobody else is told, and over UDP nobody.
+    let mut plain = Tcp::connect(server.v4());
+    plain.send(&query("example.com.", RecordType::SOA));
+    assert_eq!(option(&plain.receive().unwrap(), KEEPALIVE), None);
+    let udp = exchange(server.v4(), &ask);
+    assert!(udp.edns.is_some() && option(&udp, KEEPALIVE).is_none());
+}
+
+/// The code of the option for the idle timeout (RFC 7828 §3.1).
+const KEEPALIVE: u16 = 11;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_sent_before_a_connection_that_talks_no_dns_any_more_is_closed() {
+    let server = TestServer::start("").await;
+    server.put("example.com", &zone(1, "192.0.2.1")).await.unwrap();
+    let mut tcp = Tcp::connect(server.v4());
+    let query = framed(&query("www.example.com.", RecordType::A));
+    tcp.stream.write_all(&[&query[..], &query, b"\0\x01x"].concat()).unwrap();
+    assert_eq!(data(&tcp.receive().unwrap()), ["192.0.2.1"]);
+    assert_eq!(data(&tcp.receive().unwrap()), ["192.0.2.1"]);
+    assert!(tcp.receive().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_that_there_are_no_more_queries_still_gets_all_answers() {
+    let server = TestServer::start("").await;
+    server.put("example.com", &zone(1, "192.0.2.1")).await.unwrap();
+    let mut tcp = Tcp::connect(server.v4());
+    tcp.stream.write_all(&framed(&query("www.example.com.", RecordType::A)).repeat(100)).unwrap();
+    tcp.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    for _ in 0..100 {
+        assert_eq!(data(&tcp.receive().unwrap()), ["192.0.2.1"]);
+    }
+    assert!(tcp.receive().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
