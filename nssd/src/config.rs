@@ -24,6 +24,8 @@ pub struct Config {
     pub rate_limit: RateLimitConfig,
     /// `[tcp]`
     pub tcp: TcpConfig,
+    /// `[tls]`; absent: no TLS.
+    pub tls: Option<TlsConfig>,
     /// `[transfer]`
     pub transfer: TransferConfig,
     /// `[[zone]]`
@@ -55,6 +57,9 @@ impl Config {
         let base = path.parent().unwrap_or(Path::new(""));
         let server = &mut config.server;
         for path in [&mut server.state_directory, &mut server.control_socket].into_iter().flatten() {
+            *path = base.join(&path);
+        }
+        for path in config.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]) {
             *path = base.join(&path);
         }
         for zone in &mut config.zones {
@@ -90,15 +95,29 @@ impl Config {
             if listen.is_empty() {
                 return fail("server.listen is empty; name at least one address, or leave the key out".to_owned());
             }
-            for (i, address) in listen.iter().enumerate() {
-                // Port 0 takes any free port, and so may be named more than once.
-                if address.0.port() != 0 && listen[..i].contains(address) {
-                    return fail(format!("server.listen names {} twice; remove one of them", address.0));
-                }
+            check_once("server.listen", listen)?;
+        }
+        if let Some(tls) = &self.tls {
+            if tls.listen.is_empty() {
+                return fail("tls.listen is empty; name at least one address, or leave [tls] out".to_owned());
             }
+            check_once("tls.listen", &tls.listen)?;
+            let all = self.server.listen.iter().flatten().chain(&tls.listen).copied().collect::<Vec<_>>();
+            check_once("server.listen and tls.listen together", &all)?;
         }
         Ok(())
     }
+}
+
+/// No address may be there twice. Port 0 takes any free port, and so may be.
+fn check_once(key: &str, listen: &[ListenAddress]) -> Result<(), ConfigError> {
+    for (i, address) in listen.iter().enumerate() {
+        if address.0.port() != 0 && listen[..i].contains(address) {
+            let reason = format!("{key} names {} twice; remove one of them", address.0);
+            return Err(ConfigError { path: None, reason });
+        }
+    }
+    Ok(())
 }
 
 /// `[server]`
@@ -242,6 +261,60 @@ impl Default for TcpConfig {
     }
 }
 
+/// `[tls]`: DNS over TLS; the timeouts are those of `[tcp]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// Addresses to answer on; port 853 when none is written.
+    #[serde(deserialize_with = "tls_listen")]
+    pub listen: Vec<ListenAddress>,
+    /// The certificate and those that it is signed by, in PEM, its own first.
+    pub certificate: PathBuf,
+    /// The private key of the certificate, in PEM.
+    pub key: PathBuf,
+    /// Connections open at the same time, 1 to 100000.
+    #[serde(default = "tls_connections_max", deserialize_with = "connections_max")]
+    pub connections_max: usize,
+    /// Connections open at the same time to one address, 1 to 100000. When absent: an eighth of the former, 4 at least.
+    #[serde(default, deserialize_with = "connections_per_client_max")]
+    pub connections_per_client_max: Option<usize>,
+    /// Handshakes at the same time, 1 to 100000; a client may have an eighth of them, and 4 at least.
+    #[serde(default = "handshakes_max", deserialize_with = "connections_max")]
+    pub handshakes_max: usize,
+    /// Milliseconds for a handshake, 100 to 600000.
+    #[serde(default = "handshake_timeout_ms", deserialize_with = "timeout_ms")]
+    pub handshake_timeout_ms: u64,
+    /// Seconds between looks whether the files have changed, 1 to 86400; 0: only a reload looks.
+    #[serde(default = "watch_interval_s", deserialize_with = "watch_interval_s_in_range")]
+    pub watch_interval_s: u64,
+}
+
+impl TlsConfig {
+    /// Connections open at the same time to one address.
+    pub fn connections_per_client_max(&self) -> usize {
+        per_client(self.connections_per_client_max, self.connections_max)
+    }
+}
+
+fn tls_connections_max() -> usize {
+    TcpConfig::default().connections_max
+}
+
+/// Each costs some 20 kB and a signature.
+fn handshakes_max() -> usize {
+    256
+}
+
+/// A handshake is two round trips, and three with TLS 1.2.
+fn handshake_timeout_ms() -> u64 {
+    5000
+}
+
+/// Certificates are replaced days before they expire.
+fn watch_interval_s() -> u64 {
+    60
+}
+
 /// `[transfer]`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -319,17 +392,24 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenAddress(pub SocketAddr);
 
-impl FromStr for ListenAddress {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<ListenAddress, &'static str> {
+impl ListenAddress {
+    /// Reads an address, with `port` unless there is one.
+    fn parse(text: &str, port: u16) -> Result<ListenAddress, &'static str> {
         if let Ok(address) = text.parse() {
             return Ok(ListenAddress(address));
         }
         let address: IpAddr = text.parse().map_err(|_| {
             "not an address; write it like \"192.0.2.1\", \"192.0.2.1:53\", \"2001:db8::1\" or \"[2001:db8::1]:53\""
         })?;
-        Ok(ListenAddress((address, PORT_DEFAULT).into()))
+        Ok(ListenAddress((address, port).into()))
+    }
+}
+
+impl FromStr for ListenAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<ListenAddress, &'static str> {
+        ListenAddress::parse(text, PORT_DEFAULT)
     }
 }
 
@@ -345,6 +425,9 @@ pub const LISTEN_DEFAULT: [&str; 2] = ["127.0.0.1:5300", "[::1]:5300"];
 
 /// The port of a listen address without one (RFC 1035 §4.2).
 const PORT_DEFAULT: u16 = 53;
+
+/// The port of an address for TLS without one (RFC 7858 §3.1).
+const TLS_PORT_DEFAULT: u16 = 853;
 
 /// Octets of a configuration file at most: a hundred thousand `[[zone]]` entries fit.
 const CONFIG_SIZE_MAX: u64 = 16 << 20;
@@ -406,6 +489,11 @@ fn prefixes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Prefix>, D
     Ok(Vec::<Text>::deserialize(deserializer)?.into_iter().map(|Text(prefix)| prefix).collect())
 }
 
+fn tls_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ListenAddress>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| ListenAddress::parse(text, TLS_PORT_DEFAULT).map_err(de::Error::custom)).collect()
+}
+
 fn nsid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.is_empty() || text.len() > NSID_SIZE_MAX {
@@ -458,6 +546,10 @@ fn connections_per_client_max<'de, D: Deserializer<'de>>(deserializer: D) -> Res
     connections_max(deserializer).map(Some)
 }
 
+fn watch_interval_s_in_range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    number(deserializer, 0..=86_400)
+}
+
 fn timeout_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     number(deserializer, 100..=600_000)
 }
@@ -494,6 +586,11 @@ mod tests {
             "connections_per_client_max",
             "idle_timeout_ms",
             "io_timeout_ms",
+            "certificate",
+            "key",
+            "handshakes_max",
+            "handshake_timeout_ms",
+            "watch_interval_s",
             "allow",
             "name",
             "file",
@@ -512,6 +609,22 @@ mod tests {
                 "{key}"
             );
         }
+    }
+
+    #[test]
+    fn what_the_sample_leaves_out_is_right_as_well() {
+        let text = include_str!("../../config/nssd.toml");
+        let is_left_out = |line: &&str| line.strip_prefix('#').is_some_and(|line| !line.starts_with(' '));
+        let left_out = text.lines().filter(is_left_out).count();
+        let text: String = text
+            .lines()
+            .map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line)))
+            .filter(|line| !line.starts_with(' '))
+            .collect();
+        let config = Config::from_toml(&text).unwrap();
+        let tls = config.tls.unwrap();
+        assert_eq!(tls.listen, [ListenAddress("192.0.2.1:853".parse().unwrap()), "[2001:db8::1]:853".parse().unwrap()]);
+        assert_eq!((left_out, tls.connections_per_client_max()), (10, 128));
     }
 
     #[test]
@@ -539,6 +652,9 @@ mod tests {
             ("[transfer]\nallow = [\"192.0.2.1/24\"]\n", "line 2, column 9", "write 192.0.2.0/24"),
             ("[[zone]]\nname = \"a..b\"\nfile = \"f\"\n", "line 2, column 8", "two dots in a row"),
             ("[tcp]\nidle_timeout_ms = -1\n", "line 2, column 19", "a number from 100"),
+            ("[tls]\nlisten = [\"::1\"]\ncertificate = \"c\"\n", "line 1, column 1", "missing field `key`"),
+            ("[tls]\nwatch_interval_s = 86401\n", "line 2, column 20", "a number from 0 to 86400"),
+            ("[tls]\nlisten = [\"dns.example\"]\n", "line 2, column 10", "write it like \"192.0.2.1\""),
             ("[log]\nlevel = \"loud\"\n", "line 2, column 9", "`error`"),
         ] {
             let error = refused(text);
@@ -553,14 +669,23 @@ mod tests {
         assert!(refused("[server]\nlisten = []\n").contains("server.listen is empty"));
         assert!(refused("[server]\nlisten = [\"::1\", \"[::1]:53\"]\n").contains("twice"));
         assert!(Config::from_toml("[server]\nlisten = [\"[::1]:0\", \"[::1]:0\"]\n").is_ok());
+        let tls = |listen: &str| format!("[tls]\nlisten = [{listen}]\ncertificate = \"c\"\nkey = \"k\"\n");
+        assert!(refused(&tls("")).contains("tls.listen is empty"));
+        assert!(refused(&tls("\"::1\", \"[::1]:853\"")).contains("tls.listen names [::1]:853 twice"));
+        let both = format!("[server]\nlisten = [\"[::1]:853\"]\n{}", tls("\"::1\""));
+        assert!(refused(&both).contains("[::1]:853 twice"));
     }
 
     #[test]
     fn relative_paths_start_at_the_configuration_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("nssd.toml");
-        std::fs::write(&path, "[[zone]]\nname = \"example.com\"\nfile = \"zones/example.com\"\n").unwrap();
+        let tls = "[tls]\nlisten = [\"::1\"]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n";
+        let zone = "[[zone]]\nname = \"example.com\"\nfile = \"zones/example.com\"\n";
+        std::fs::write(&path, format!("{tls}{zone}")).unwrap();
         let config = Config::read(&path).unwrap();
+        let tls = config.tls.unwrap();
+        assert_eq!((tls.certificate, tls.key), (directory.path().join("c.pem"), "/k.pem".into()));
         assert_eq!(config.zones[0].file, directory.path().join("zones/example.com"));
         let missing = Config::read(&directory.path().join("none.toml")).unwrap_err().to_string();
         assert!(missing.contains("none.toml: cannot be read: "), "{missing}");

@@ -132,6 +132,9 @@ pub struct ServerStatus {
     pub uptime_seconds: u64,
     /// UDP and TCP addresses that are answered on.
     pub listen: Vec<String>,
+    /// TLS addresses that are answered on.
+    #[serde(default)]
+    pub listen_tls: Vec<String>,
     /// Zones served.
     pub zones: u64,
     /// Zones served that came from uploads.
@@ -188,6 +191,22 @@ pub struct Counters {
     pub tcp_accepted: u64,
     /// TCP connections closed early to make room for others.
     pub tcp_shed: u64,
+    /// Messages that arrived over TLS.
+    pub tls_queries: u64,
+    /// Messages that were sent over TLS, transfers left out.
+    pub tls_answers: u64,
+    /// TLS connections open now, those in a handshake included.
+    pub tls_connections: u64,
+    /// TLS connections accepted.
+    pub tls_accepted: u64,
+    /// TLS connections closed early to make room for others.
+    pub tls_shed: u64,
+    /// TLS handshakes that came to their end, resumed sessions included.
+    pub tls_handshakes: u64,
+    /// TLS handshakes that went on with the keys of an earlier session.
+    pub tls_resumed: u64,
+    /// TLS handshakes that failed, took too long or had to make room.
+    pub tls_handshakes_failed: u64,
     /// Zones sent in a transfer.
     pub transfers: u64,
     /// Transfers refused.

@@ -81,6 +81,14 @@ pub(crate) struct StreamCounters {
     pub(crate) rcodes: std::sync::Mutex<Rcodes>,
 }
 
+/// What became of TLS handshakes.
+#[derive(Debug, Default)]
+pub(crate) struct HandshakeCounters {
+    pub(crate) done: AtomicU64,
+    pub(crate) resumed: AtomicU64,
+    pub(crate) failed: AtomicU64,
+}
+
 impl StreamCounters {
     /// Counts one answer by its response code.
     pub(crate) fn count_rcode(&self, rcode: Rcode) {
@@ -113,6 +121,19 @@ impl Counters {
         self.tcp_accepted += tcp.accepted.load(Relaxed);
         self.tcp_shed += tcp.shed.load(Relaxed);
         self.add_stream(tcp);
+    }
+
+    /// Adds what happened on TLS, of which `connections` are open now.
+    pub(crate) fn add_tls(&mut self, tls: &StreamCounters, handshakes: &HandshakeCounters, connections: usize) {
+        self.tls_queries += tls.queries.load(Relaxed);
+        self.tls_answers += tls.answers.load(Relaxed);
+        self.tls_connections += connections as u64;
+        self.tls_accepted += tls.accepted.load(Relaxed);
+        self.tls_shed += tls.shed.load(Relaxed);
+        self.tls_handshakes += handshakes.done.load(Relaxed);
+        self.tls_resumed += handshakes.resumed.load(Relaxed);
+        self.tls_handshakes_failed += handshakes.failed.load(Relaxed);
+        self.add_stream(tls);
     }
 
     /// Adds what is counted for all streams together.

@@ -51,6 +51,8 @@ mod stream;
 #[cfg(feature = "daemon")]
 mod tcp;
 #[cfg(feature = "daemon")]
+pub mod tls;
+#[cfg(feature = "daemon")]
 mod udp;
 #[cfg(feature = "daemon")]
 mod zones;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::answer::{self, Authorities, Authority};
-use crate::config::{Config, LISTEN_DEFAULT};
+use crate::config::{Config, LISTEN_DEFAULT, ListenAddress, TlsConfig};
 use crate::connections::Connections;
 use crate::control::service::{ControlSocket, Daemon};
 use crate::control::{FINDINGS_MAX, ReloadReport, ServerStatus};
@@ -25,6 +25,7 @@ use crate::rate_limit::RateLimiter;
 use crate::store::{Store, StoreError};
 use crate::stream::{StreamServer, Timeouts, Transfers};
 use crate::tcp::{self, InTheClear};
+use crate::tls::{Certificate, CertificateError, Handshakes};
 use crate::udp;
 use crate::zones::Zones;
 
@@ -35,6 +36,7 @@ use crate::zones::Zones;
 pub struct Server {
     inner: Arc<Inner>,
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
     control_socket: PathBuf,
     stop: watch::Sender<bool>,
     stop_udp: Arc<AtomicBool>,
@@ -57,6 +59,7 @@ impl Server {
         let directory = config.server.state_directory();
         let store = blocking(move || Store::open(&directory)).await.map_err(StartError::Store)?;
         let bound = bind_all(&config, workers)?;
+        let tls_listeners = bind_tls(&config)?;
         let control_path = config.server.control_socket();
         let group = config.server.control_group.as_deref();
         let control = ControlSocket::bind(&control_path, group, &config.server.control_uids)
@@ -76,14 +79,21 @@ impl Server {
         let connections = Connections::new(config.tcp.connections_max, config.tcp.connections_per_client_max());
         let tcp = StreamServer::new(InTheClear, authorities.clone(), transfers.clone(), timeouts, connections);
         let tcp = Arc::new(tcp);
+        let tls = match &config.tls {
+            Some(config) => Some(Tls::new(config, authorities.clone(), transfers.clone(), timeouts)?),
+            None => None,
+        };
         let addresses: Vec<SocketAddr> = bound.iter().map(|bound| bound.address).collect();
+        let tls_addresses: Vec<SocketAddr> = tls_listeners.iter().map(|(address, _)| *address).collect();
         let mut inner = Inner {
             zones,
             files: Arc::new(ZoneFiles::new(seed, [rand::random(), rand::random()])),
             tcp: tcp.clone(),
+            tls: tls.clone(),
             transfers,
             workers: Vec::new(),
             addresses: addresses.clone(),
+            tls_addresses: tls_addresses.clone(),
             started: Instant::now(),
             config: Mutex::new(config.clone()),
         };
@@ -113,17 +123,34 @@ impl Server {
             }
             tasks.spawn(tcp.clone().serve(listener, stopping.clone()));
         }
+        if let (Some(tls), Some(config)) = (tls, &config.tls) {
+            for (_, listener) in tls_listeners {
+                tasks.spawn(tls.server.clone().serve(listener, stopping.clone()));
+            }
+            if let 1.. = config.watch_interval_s {
+                tasks.spawn(tls.certificate.watch(Duration::from_secs(config.watch_interval_s), stopping.clone()));
+            }
+        }
         let inner = Arc::new(inner);
         tasks.spawn(control.serve(inner.clone(), stopping.clone()));
         tasks.spawn(rest_every_second(authorities, stopping));
         let totals = inner.zones.totals();
-        tracing::info!(zones = totals.zones, listen = ?addresses, control = %control_path.display(), "serving");
-        Ok(Server { inner, addresses, control_socket: control_path, stop, stop_udp, udp_sockets, threads, tasks })
+        tracing::info!(
+            zones = totals.zones, listen = ?addresses, tls = ?tls_addresses, control = %control_path.display(),
+            "serving"
+        );
+        let control_socket = control_path;
+        Ok(Server { inner, addresses, tls_addresses, control_socket, stop, stop_udp, udp_sockets, threads, tasks })
     }
 
     /// The addresses that are answered on over UDP and TCP, with the ports that port 0 became.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses that are answered on over TLS, with the ports that port 0 became.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
     }
 
     /// The path of the control socket.
@@ -136,7 +163,8 @@ impl Server {
         self.inner.status()
     }
 
-    /// Reads the configuration's zones and the operator's files again, as `POST /v1/reload` and SIGHUP do.
+    /// Reads the configuration's zones, the operator's files and the certificate again, as `POST /v1/reload` and
+    /// SIGHUP do.
     pub async fn reload(&self) -> ReloadReport {
         self.inner.reload().await
     }
@@ -180,9 +208,11 @@ struct Inner {
     zones: Arc<Zones>,
     files: Arc<ZoneFiles>,
     tcp: Arc<StreamServer<InTheClear>>,
+    tls: Option<Tls>,
     transfers: Arc<Transfers>,
     workers: Vec<Arc<WorkerCounters>>,
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
     started: Instant,
     /// As it was read last; a reload replaces it.
     config: Mutex<Config>,
@@ -197,11 +227,15 @@ impl Daemon for Inner {
         let totals = self.zones.totals();
         let mut counters = counters::sum(self.workers.iter().map(Arc::as_ref));
         counters.add_tcp(&self.tcp.counters, self.tcp.connection_count());
+        if let Some(Tls { server: tls, .. }) = &self.tls {
+            counters.add_tls(&tls.counters, &tls.entrance().counters, tls.connection_count());
+        }
         ServerStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_seconds: self.started.elapsed().as_secs(),
             listen: self.addresses.iter().map(SocketAddr::to_string).collect(),
+            listen_tls: self.tls_addresses.iter().map(SocketAddr::to_string).collect(),
             zones: totals.zones,
             zones_uploaded: totals.zones_uploaded,
             memory_bytes: totals.memory_bytes,
@@ -214,8 +248,13 @@ impl Daemon for Inner {
     async fn reload(&self) -> ReloadReport {
         let before = self.lock_config().clone();
         let (files, zones) = (self.files.clone(), self.zones.clone());
+        let certificate = self.tls.as_ref().map(|tls| tls.certificate.clone());
         let (report, config) = blocking(move || {
             let (config, mut notes) = read_again(before);
+            if let Some(Err(error)) = certificate.map(|certificate| certificate.read_again()) {
+                tracing::error!(%error, "the new certificate is broken; the one before goes on being shown");
+                notes.push(format!("the certificate is broken and the one before goes on being shown: {error}"));
+            }
             let mut report = files.reload(&zones, &config);
             notes.append(&mut report.notes);
             (ReloadReport { notes, ..report }, config)
@@ -242,17 +281,41 @@ impl Inner {
     }
 }
 
+/// What serves TLS.
+#[derive(Clone, Debug)]
+struct Tls {
+    server: Arc<StreamServer<Handshakes>>,
+    certificate: Arc<Certificate>,
+}
+
+impl Tls {
+    fn new(
+        config: &TlsConfig,
+        authorities: Arc<Authorities>,
+        transfers: Arc<Transfers>,
+        timeouts: Timeouts,
+    ) -> Result<Tls, StartError> {
+        let certificate = Arc::new(Certificate::read(config).map_err(StartError::Certificate)?);
+        let handshakes =
+            Handshakes::new(config, certificate.clone()).map_err(|error| StartError::Tls(io::Error::other(error)))?;
+        let connections = Connections::new(config.connections_max, config.connections_per_client_max());
+        let server = StreamServer::new(handshakes, authorities, transfers, timeouts, connections);
+        Ok(Tls { server: Arc::new(server), certificate })
+    }
+}
+
 /// The configuration as its file says now, as far as it can be changed while the server runs.
 fn read_again(before: Config) -> (Config, Vec<String>) {
     let Some(path) = &before.path else { return (before, Vec::new()) };
     match Config::read(path) {
         Ok(after) => {
             let mut notes = Vec::new();
-            let Config { server, rate_limit, tcp, transfer, zones, zone_directories, log, path } = after;
+            let Config { server, rate_limit, tcp, tls, transfer, zones, zone_directories, log, path } = after;
             for (section, is_same) in [
                 ("[server]", server == before.server),
                 ("[rate_limit]", rate_limit == before.rate_limit),
                 ("[tcp]", tcp == before.tcp),
+                ("[tls]", tls == before.tls),
                 ("[log]", log == before.log),
             ] {
                 if !is_same {
@@ -300,6 +363,15 @@ fn bind_all(config: &Config, workers: usize) -> Result<Vec<Bound>, StartError> {
         Some(error) if all.is_empty() => Err(error),
         _ => Ok(all),
     }
+}
+
+fn bind_tls(config: &Config) -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {
+    let listen = config.tls.iter().flat_map(|tls| &tls.listen);
+    let bind = |address: SocketAddr| {
+        let listener = tcp::bind(address)?;
+        Ok((listener.local_addr()?, listener))
+    };
+    listen.map(|&ListenAddress(address)| bind(address).map_err(|error| StartError::Bind { address, error })).collect()
 }
 
 fn bind(address: SocketAddr, workers: usize) -> Result<Bound, StartError> {
@@ -351,7 +423,7 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Runs `work` on a thread where it may block; a panic goes on here.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -378,6 +450,10 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// There is no certificate to show over TLS.
+    Certificate(CertificateError),
+    /// The TLS library does not start.
+    Tls(io::Error),
     /// The system has no thread or file descriptor left.
     Thread(io::Error),
 }
@@ -392,7 +468,9 @@ impl fmt::Display for StartError {
                     io::ErrorKind::PermissionDenied => {
                         f.write_str("; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE")
                     }
-                    io::ErrorKind::AddrInUse => f.write_str("; another server has it, choose another in server.listen"),
+                    io::ErrorKind::AddrInUse => {
+                        f.write_str("; another server has it, choose another in server.listen or tls.listen")
+                    }
                     io::ErrorKind::AddrNotAvailable => f.write_str("; this machine has no such address"),
                     _ => Ok(()),
                 }
@@ -404,6 +482,8 @@ impl fmt::Display for StartError {
                     _ => Ok(()),
                 }
             }
+            StartError::Certificate(error) => error.fmt(f),
+            StartError::Tls(error) => write!(f, "TLS does not start: {error}"),
             StartError::Thread(error) => write!(f, "cannot start a worker: {error}"),
         }
     }
@@ -413,9 +493,11 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             StartError::Store(error) => Some(error),
-            StartError::Bind { error, .. } | StartError::Control { error, .. } | StartError::Thread(error) => {
-                Some(error)
-            }
+            StartError::Certificate(error) => Some(error),
+            StartError::Bind { error, .. }
+            | StartError::Control { error, .. }
+            | StartError::Tls(error)
+            | StartError::Thread(error) => Some(error),
         }
     }
 }

@@ -119,6 +119,11 @@ impl<E: Entrance> StreamServer<E> {
         self.connections.count()
     }
 
+    /// What connections go through before the first message.
+    pub(crate) fn entrance(&self) -> &E {
+        &self.entrance
+    }
+
     /// Accepts connections until `stop` says true, and closes them then.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let mut tasks = JoinSet::new();

@@ -169,16 +169,21 @@ impl Tcp {
 
     /// The next message, `None` when the server has closed the connection.
     pub(crate) fn receive(&mut self) -> Option<Message> {
-        let mut prefix = [0; 2];
-        match self.stream.read_exact(&mut prefix) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("no answer: {error}"),
-            Err(_) => return None,
-        }
-        let mut message = vec![0; u16::from_be_bytes(prefix).into()];
-        self.stream.read_exact(&mut message).unwrap();
-        Some(Message::from_vec(&message).unwrap())
+        receive(&mut self.stream)
     }
+}
+
+/// The next message of a stream, `None` when the server has closed it.
+pub(crate) fn receive(stream: &mut impl Read) -> Option<Message> {
+    let mut prefix = [0; 2];
+    match stream.read_exact(&mut prefix) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("no answer: {error}"),
+        Err(_) => return None,
+    }
+    let mut message = vec![0; u16::from_be_bytes(prefix).into()];
+    stream.read_exact(&mut message).unwrap();
+    Some(Message::from_vec(&message).unwrap())
 }
 
 /// A message behind its length.

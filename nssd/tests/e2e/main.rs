@@ -6,3 +6,4 @@ mod crash;
 mod files;
 mod harness;
 mod tcp;
+mod tls;
