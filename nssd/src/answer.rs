@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nss_authority::{Catalog, CookieSecrets, Outcome, Peer, Policy, ReplyKind, Transport, View};
 use nss_wire::message::{Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, Rcode, Reader};
+use nss_wire::{Name, RType};
 
 use crate::config::ServerConfig;
 
@@ -33,8 +34,10 @@ pub(crate) enum Answered {
         len: usize,
         /// Its response code.
         rcode: Rcode,
-        /// What the rate limit counts by.
-        kind: u8,
+        /// What it says.
+        kind: ReplyKind,
+        /// How many labels of the question's name it is about.
+        subject_labels: u8,
         /// Whether the client has proved its address, and so needs no rate limit (RFC 7873 §5.2.3).
         is_trusted: bool,
     },
@@ -80,7 +83,8 @@ impl Answer for Authority {
             Outcome::Reply(reply) => Answered::Reply {
                 len: reply.len,
                 rcode: reply.rcode,
-                kind: kind_number(reply.kind),
+                kind: reply.kind,
+                subject_labels: reply.subject_labels,
                 is_trusted: reply.has_valid_cookie,
             },
             // A transfer over UDP gets an ordinary reply (RFC 1995 §2, RFC 5936 §4.2), so that there is none to see
@@ -193,19 +197,47 @@ pub(crate) fn policy(config: &ServerConfig, random: [u8; 16]) -> Policy {
     }
 }
 
-/// Cuts a reply down to header and question and marks it as truncated; returns its octets, `None` when it makes no
-/// sense.
+/// Cuts a reply down to header, question and OPT record, and marks it as truncated; returns its octets, `None` when it
+/// makes no sense.
+///
+/// The OPT record stays because a client that sent a cookie may not believe an answer without (RFC 7873 §5.3).
 pub(crate) fn truncate(reply: &mut [u8]) -> Option<usize> {
     let mut header = Header::read(reply)?;
-    let end = {
+    let (mut end, opt) = {
         let mut reader = Reader::new(reply).ok()?;
         while reader.question().ok()?.is_some() {}
-        reader.offset()
+        let end = reader.offset();
+        let opt = loop {
+            let start = reader.offset();
+            match reader.record().ok()? {
+                Some(record) if record.rtype == RType::OPT => break Some(start..reader.offset()),
+                Some(_) => {}
+                None => break None,
+            }
+        };
+        (end, opt)
     };
     header.flags = header.flags.with(Flags::TC);
-    header.record_counts = [0; 3];
+    header.record_counts = [0, 0, u16::from(opt.is_some())];
     reply.get_mut(..HEADER_SIZE)?.copy_from_slice(&header.to_wire());
+    if let Some(opt) = opt {
+        let size = opt.len();
+        reply.copy_within(opt, end);
+        end += size;
+    }
     Some(end)
+}
+
+/// The wire form of the last `labels` labels of the name in a reply's question; empty when there are not as many.
+pub(crate) fn subject(reply: &[u8], labels: u8) -> &[u8] {
+    let name = reply.get(HEADER_SIZE..).and_then(|question| Name::from_wire(question).ok());
+    let Some((name, _)) = name else { return &[] };
+    let mut wire = name.as_wire();
+    for _ in usize::from(labels)..name.label_count() {
+        let length = usize::from(wire.first().copied().unwrap_or(0));
+        wire = wire.get(1 + length..).unwrap_or_default();
+    }
+    wire
 }
 
 /// Tenths of a second, as RFC 7828 §3.1 counts, and never more than there are.
@@ -213,17 +245,50 @@ fn tenths(time: Duration) -> u16 {
     u16::try_from(time.as_millis() / 100).unwrap_or(u16::MAX)
 }
 
-fn kind_number(kind: ReplyKind) -> u8 {
-    match kind {
-        ReplyKind::Answer => 0,
-        ReplyKind::NoData => 1,
-        ReplyKind::NxDomain => 2,
-        ReplyKind::Referral => 3,
-        ReplyKind::Error => 4,
-    }
-}
-
 /// Seconds since 1970 as cookies count them: modulo 2^32 (RFC 9018 §4.3).
 fn now() -> u32 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::op::Message;
+    use hickory_proto::rr::RecordType;
+
+    use super::*;
+
+    /// An answer about `www.example.` with an address and, if `has_opt`, an OPT record with a cookie.
+    fn reply(has_opt: bool) -> Vec<u8> {
+        let question = b"\x03www\x07example\0\0\x01\0\x01";
+        let record = b"\xc0\x0c\0\x01\0\x01\0\0\x0e\x10\0\x04\xc0\0\x02\x01";
+        let opt: &[u8] = if has_opt { b"\0\0\x29\x04\xd0\0\0\0\0\0\x0c\0\x0a\0\x08client!!" } else { b"" };
+        let header = [0x12, 0x34, 0x84, 0, 0, 1, 0, 1, 0, 0, 0, u8::from(has_opt)];
+        [&header[..], question, record, opt].concat()
+    }
+
+    #[test]
+    fn a_truncated_reply_keeps_question_and_opt_record_alone() {
+        for has_opt in [false, true] {
+            let mut reply = reply(has_opt);
+            let len = truncate(&mut reply).unwrap();
+            let message = Message::from_vec(&reply[..len]).unwrap();
+            assert!(message.metadata.truncation && message.metadata.authoritative);
+            assert_eq!(message.queries[0].query_type(), RecordType::A);
+            assert_eq!((message.answers.len(), message.edns.is_some()), (0, has_opt));
+            assert_eq!(reply[..len].ends_with(b"client!!"), has_opt);
+        }
+        assert_eq!(truncate(&mut reply(true)[..40]), None);
+        assert_eq!(truncate(&mut [0; 11]), None);
+    }
+
+    #[test]
+    fn a_subject_is_the_end_of_the_name() {
+        let reply = reply(true);
+        assert_eq!(subject(&reply, 2), b"\x03www\x07example\0");
+        assert_eq!(subject(&reply, 3), b"\x03www\x07example\0");
+        assert_eq!(subject(&reply, 1), b"\x07example\0");
+        assert_eq!(subject(&reply, 0), b"\0");
+        // An answer without question.
+        assert_eq!((subject(&reply[..12], 0), subject(&[], 0)), (&b""[..], &b""[..]));
+    }
 }

@@ -197,24 +197,63 @@ impl ServerConfig {
     }
 }
 
-/// `[rate_limit]`: answers per client network, so that the server is no amplifier.
+/// `[rate_limit]`: answers over UDP per client network, so that the server is no amplifier.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimitConfig {
     /// Whether there is a limit at all.
     pub enabled: bool,
-    /// Answers of one kind per second to one network (/24 of IPv4, /56 of IPv6) over UDP, 1 to 1000000.
-    #[serde(deserialize_with = "responses_per_second")]
+    /// Answers with records per second about one name to one network, 1 to 1000000.
+    #[serde(deserialize_with = "per_second")]
     pub responses_per_second: u32,
+    /// The same for names that have no such records. When absent: as `responses_per_second`, and so for all below.
+    #[serde(deserialize_with = "some_per_second")]
+    pub nodata_per_second: Option<u32>,
+    /// Answers per second that names of one zone do not exist.
+    #[serde(deserialize_with = "some_per_second")]
+    pub nxdomains_per_second: Option<u32>,
+    /// Referrals per second to the servers of one delegation.
+    #[serde(deserialize_with = "some_per_second")]
+    pub referrals_per_second: Option<u32>,
+    /// Errors per second, whatever was asked for.
+    #[serde(deserialize_with = "some_per_second")]
+    pub errors_per_second: Option<u32>,
+    /// Answers per second of all kinds and about all names, 0 to 1000000; 0: no limit.
+    #[serde(deserialize_with = "all_per_second")]
+    pub all_per_second: u32,
     /// Each so many-th held back answer goes out empty and truncated, 0 to 10; 0: none does.
     #[serde(deserialize_with = "slip")]
     pub slip: u32,
+    /// Bits of an IPv4 address that make a network, 0 to 32.
+    #[serde(deserialize_with = "ipv4_prefix_length")]
+    pub ipv4_prefix_length: u8,
+    /// Bits of an IPv6 address that make a network, 0 to 128.
+    #[serde(deserialize_with = "ipv6_prefix_length")]
+    pub ipv6_prefix_length: u8,
+    /// Who is not limited.
+    #[serde(deserialize_with = "prefixes")]
+    pub exempt: Vec<Prefix>,
 }
 
 impl Default for RateLimitConfig {
     fn default() -> RateLimitConfig {
-        // The values that NSD and Knot ship with.
-        RateLimitConfig { enabled: false, responses_per_second: 200, slip: 2 }
+        RateLimitConfig {
+            enabled: true,
+            // NSD's and Knot's. No resolver that has a cache asks for one name that often.
+            responses_per_second: 200,
+            nodata_per_second: None,
+            nxdomains_per_second: None,
+            referrals_per_second: None,
+            errors_per_second: None,
+            // 20 Mbit/s of the largest answers to who is flooded. Only the largest resolvers ask for more.
+            all_per_second: 2000,
+            slip: 2,
+            // As BIND and Knot.
+            ipv4_prefix_length: 24,
+            ipv6_prefix_length: 56,
+            // Nobody on the network can send from these.
+            exempt: ["127.0.0.0/8", "::1/128"].map(|prefix| prefix.parse().expect("these are prefixes")).into(),
+        }
     }
 }
 
@@ -530,8 +569,24 @@ fn udp_payload_size_max<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u1
     number(deserializer, 512..=4096).map(|n| n as u16)
 }
 
-fn responses_per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+fn per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     number(deserializer, 1..=1_000_000).map(|n| n as u32)
+}
+
+fn some_per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    per_second(deserializer).map(Some)
+}
+
+fn all_per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    number(deserializer, 0..=1_000_000).map(|n| n as u32)
+}
+
+fn ipv4_prefix_length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    number(deserializer, 0..=32).map(|n| n as u8)
+}
+
+fn ipv6_prefix_length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    number(deserializer, 0..=128).map(|n| n as u8)
 }
 
 fn slip<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
@@ -581,7 +636,15 @@ mod tests {
             "udp_payload_size_max",
             "enabled",
             "responses_per_second",
+            "nodata_per_second",
+            "nxdomains_per_second",
+            "referrals_per_second",
+            "errors_per_second",
+            "all_per_second",
             "slip",
+            "ipv4_prefix_length",
+            "ipv6_prefix_length",
+            "exempt",
             "connections_max",
             "connections_per_client_max",
             "idle_timeout_ms",
@@ -630,7 +693,7 @@ mod tests {
     #[test]
     fn nothing_has_to_be_set() {
         let config = Config::from_toml("").unwrap();
-        assert!(config.server.cookies && !config.rate_limit.enabled && config.transfer.allow.is_empty());
+        assert!(config.server.cookies && config.rate_limit.enabled && config.transfer.allow.is_empty());
         assert_eq!(config.tcp.connections_per_client_max(), 128);
     }
 
@@ -649,6 +712,9 @@ mod tests {
             ("[server]\nlisten = [\"localhost\"]\n", "line 2, column 10", "write it like \"192.0.2.1\""),
             ("[server]\ncookie_secret = \"abc\"\n", "line 2, column 17", "32 hexadecimal digits"),
             ("[server]\nudp_payload_size_max = 511\n", "line 2, column 24", "a number from 512 to 4096"),
+            ("[rate_limit]\nresponses_per_second = 0\n", "line 2, column 24", "a number from 1 to 1000000"),
+            ("[rate_limit]\nipv4_prefix_length = 33\n", "line 2, column 22", "a number from 0 to 32"),
+            ("[rate_limit]\nexempt = [\"localhost\"]\n", "line 2, column 10", "write it like 192.0.2.0/24"),
             ("[transfer]\nallow = [\"192.0.2.1/24\"]\n", "line 2, column 9", "write 192.0.2.0/24"),
             ("[[zone]]\nname = \"a..b\"\nfile = \"f\"\n", "line 2, column 8", "two dots in a row"),
             ("[tcp]\nidle_timeout_ms = -1\n", "line 2, column 19", "a number from 100"),

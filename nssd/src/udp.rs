@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::answer::{Answer, Answered};
+use crate::answer::{self, Answer, Answered};
 use crate::counters::WorkerCounters;
 #[cfg(not(target_os = "linux"))]
 use crate::datagram::{self as batch, Batch, Exchange};
 #[cfg(target_os = "linux")]
 use crate::mmsg::{self as batch, Batch, Exchange};
-use crate::rate_limit::{RateLimiter, Verdict};
+use crate::rate_limit::{Accounted, RateLimiter, Verdict};
 
 /// Binds the sockets of all workers to one address.
 ///
@@ -153,14 +153,18 @@ impl<A: Answer + Send + 'static> Worker<A> {
     fn answer_one(&mut self, exchange: Exchange<'_>, now_ms: u32) {
         let counters = &self.counters;
         counters.queries.add(1);
-        let Answered::Reply { len, rcode, kind, is_trusted } =
-            self.answer.answer_udp(exchange.request, exchange.peer.ip(), exchange.reply)
+        let client = exchange.peer.ip();
+        let Answered::Reply { len, rcode, kind, subject_labels, is_trusted } =
+            self.answer.answer_udp(exchange.request, client, exchange.reply)
         else {
             counters.silent.add(1);
             return;
         };
         let verdict = match &mut self.limiter {
-            Some(limiter) if !is_trusted => limiter.account(exchange.peer.ip(), kind, now_ms),
+            Some(limiter) if !is_trusted => {
+                let subject = answer::subject(&exchange.reply[..len], subject_labels);
+                limiter.account(&Accounted { client, kind, subject }, now_ms)
+            }
             Some(_) | None => Verdict::Pass,
         };
         match verdict {
@@ -171,7 +175,7 @@ impl<A: Answer + Send + 'static> Worker<A> {
             Verdict::Drop => counters.rate_limited.add(1),
             Verdict::Slip => {
                 counters.slipped.add(1);
-                if let Some(len) = crate::answer::truncate(&mut exchange.reply[..len]) {
+                if let Some(len) = answer::truncate(&mut exchange.reply[..len]) {
                     exchange.answer(len);
                 }
             }
@@ -231,6 +235,7 @@ mod tests {
     use std::net::IpAddr;
     use std::sync::atomic::AtomicU64;
 
+    use nss_authority::ReplyKind;
     use nss_wire::message::Rcode;
 
     use super::*;
@@ -253,7 +258,13 @@ mod tests {
                 return Answered::Silent;
             }
             reply[..request.len()].copy_from_slice(request);
-            Answered::Reply { len: request.len(), rcode: Rcode::NOERROR, kind: 0, is_trusted: false }
+            Answered::Reply {
+                len: request.len(),
+                rcode: Rcode::NOERROR,
+                kind: ReplyKind::Answer,
+                subject_labels: 0,
+                is_trusted: false,
+            }
         }
 
         fn recover(&mut self) {

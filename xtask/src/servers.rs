@@ -195,6 +195,9 @@ control_socket = \"{state}/control.sock\"
 udp_payload_size_max = 1232
 cookies = false
 
+[rate_limit]
+enabled = false
+
 [[zone_directory]]
 path = \"{folder}\"
 

@@ -127,6 +127,11 @@ pub(crate) fn exchange(server: SocketAddr, query: &Message) -> Message {
     let own: IpAddr = if server.is_ipv4() { "127.0.0.1".parse().unwrap() } else { "::1".parse().unwrap() };
     let socket = UdpSocket::bind((own, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    exchange_from(&socket, server, query)
+}
+
+/// The same from a socket that has a read timeout.
+pub(crate) fn exchange_from(socket: &UdpSocket, server: SocketAddr, query: &Message) -> Message {
     let deadline = Instant::now() + PATIENCE;
     loop {
         socket.send_to(&query.to_vec().unwrap(), server).unwrap();

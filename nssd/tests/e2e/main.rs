@@ -5,5 +5,6 @@ mod control;
 mod crash;
 mod files;
 mod harness;
+mod rate_limit;
 mod tcp;
 mod tls;
