@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures beside those of the peers, from one run on one machine.
 
 mod check;
+mod connections;
 mod dns;
 mod measured;
 mod registry;
@@ -14,6 +15,7 @@ use clap::Subcommand;
 
 use crate::failure::Outcome;
 use crate::packages;
+use crate::workspace::Profile;
 
 /// What is measured.
 #[derive(Subcommand, Clone, Debug)]
@@ -31,6 +33,8 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<OsString>,
     },
+    /// Memory of nssd with many idle connections over TCP and TLS
+    Connections(connections::Options),
     /// Time from an upload to the first correct answer, parent check included
     Upload(upload::Options),
     /// Megabytes per second of CPU time that zone text is read at, beside other readers in Rust
@@ -44,15 +48,17 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
         Bench::Echo { address } => dns::echo::run(*address),
         Bench::Check(options) => packages::install_missing().and_then(|()| check::run(options)),
         Bench::Measured { command } => measured::run(command),
+        Bench::Connections(options) => connections::run(options, Profile::Release),
         Bench::Upload(options) => upload::run(options),
         Bench::Zonefile(options) => zonefile::run(options),
     }
 }
 
-/// All of `dns` and `check`, made so small that it says nothing about speed and whether it works.
+/// All of `dns`, `check` and `connections`, made so small that it says nothing but whether it works.
 pub(crate) fn run_small() -> Outcome {
     dns::run(&dns::Options::small())?;
-    check::run_small()
+    check::run_small()?;
+    connections::run(&connections::Options::small(), Profile::Dev)
 }
 
 /// The middle one; of an even number the upper one.

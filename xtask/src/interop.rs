@@ -8,6 +8,7 @@ mod raw;
 mod rdata;
 mod sign;
 mod text;
+mod tls;
 mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +61,7 @@ impl Default for Options {
     }
 }
 
-/// Compares answers, then verdicts on zone files; fails if there is a disagreement that is not explained.
+/// Compares answers, then verdicts on zone files, then asks over TLS; fails if there is a disagreement that is not explained.
 pub(crate) fn run(options: &Options) -> Outcome {
     packages::install_missing()?;
     let daemons = Daemons::build(Profile::Dev)?;
@@ -68,9 +69,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let Options { zones, queries, files, .. } = options;
     println!("seed {seed} (cargo xtask interop --seed {seed} --zones {zones} --queries {queries} --files {files})");
     let answers = if *zones > 0 { compare_answers(seed, options, &daemons) } else { Ok(()) };
-    // Both parts run even if the first one fails: each tells something by itself.
+    // All parts run even if the first one fails: each tells something by itself.
     let verdicts = if *files > 0 { files::run(seed, *files, options.reports, &daemons) } else { Ok(()) };
-    answers.and(verdicts)
+    answers.and(verdicts).and(tls::run(&daemons))
 }
 
 fn compare_answers(seed: u64, options: &Options, daemons: &Daemons) -> Outcome {

@@ -18,6 +18,7 @@ const TOOLS: &[Tool] = &[
     Tool { program: "nsd-checkzone", package: "nsd" },
     Tool { program: "knotd", package: "knot" },
     Tool { program: "kzonecheck", package: "knot-dnssecutils" },
+    Tool { program: "kdig", package: "knot-dnsutils" },
     Tool { program: "named", package: "bind9" },
     Tool { program: "named-checkzone", package: "bind9-utils" },
     Tool { program: "named-compilezone", package: "bind9-utils" },
