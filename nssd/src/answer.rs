@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nss_authority::{Catalog, CookieSecrets, Outcome, Peer, Policy, ReplyKind, Transport, View};
+use nss_wire::RType;
 use nss_wire::message::{Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, Rcode, Reader};
-use nss_wire::{Name, RType};
 
 use crate::config::ServerConfig;
 
@@ -228,16 +228,23 @@ pub(crate) fn truncate(reply: &mut [u8]) -> Option<usize> {
     Some(end)
 }
 
-/// The wire form of the last `labels` labels of the name in a reply's question; empty when there are not as many.
+/// The wire form of the last `labels` labels of the name in the question of a reply of ours.
+///
+/// All of the name when it has not as many; nothing when there is no question.
 pub(crate) fn subject(reply: &[u8], labels: u8) -> &[u8] {
-    let name = reply.get(HEADER_SIZE..).and_then(|question| Name::from_wire(question).ok());
-    let Some((name, _)) = name else { return &[] };
-    let mut wire = name.as_wire();
-    for _ in usize::from(labels)..name.label_count() {
-        let length = usize::from(wire.first().copied().unwrap_or(0));
-        wire = wire.get(1 + length..).unwrap_or_default();
+    let name = reply.get(HEADER_SIZE..).unwrap_or_default();
+    let mut count = 0;
+    let mut end = 0;
+    // A name that was answered is uncompressed and ends with the root.
+    while let Some(&length @ 1..) = name.get(end) {
+        end += 1 + usize::from(length);
+        count += 1;
     }
-    wire
+    let mut start = 0;
+    for _ in usize::from(labels)..count {
+        start += 1 + usize::from(name[start]);
+    }
+    name.get(start..=end).unwrap_or_default()
 }
 
 /// Tenths of a second, as RFC 7828 §3.1 counts, and never more than there are.

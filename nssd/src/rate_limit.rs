@@ -5,7 +5,6 @@
 //! finds no room takes the place of the neighbour that was used the least, and so a flood from many networks or for
 //! many names can't take the memory, nor the bucket of who is being limited.
 
-use std::hash::Hasher;
 use std::net::IpAddr;
 
 use nss_authority::ReplyKind;
@@ -22,24 +21,15 @@ pub(crate) struct RateLimiter {
     answers: Table,
     /// For a network.
     networks: Table,
-    key: [u64; 2],
-    rates: Rates,
+    hasher: SipHasher13,
+    /// Answers of each kind per second, and at most so many saved up.
+    rates: [u32; KINDS],
+    /// Answers of all kinds together; `None`: as many as there are.
+    rate_of_all: Option<u32>,
     slip: u32,
     ipv4_prefix_length: u8,
     ipv6_prefix_length: u8,
     exempt: Box<[Prefix]>,
-}
-
-/// Answers per second, and at most so many saved up.
-#[derive(Clone, Copy, Debug)]
-struct Rates {
-    answers: u32,
-    nodata: u32,
-    nxdomains: u32,
-    referrals: u32,
-    errors: u32,
-    /// All of these together; `None`: as many as there are.
-    all: Option<u32>,
 }
 
 /// What is to be sent.
@@ -71,19 +61,19 @@ impl RateLimiter {
     pub(crate) fn new(config: &RateLimitConfig, workers: usize, key: [u64; 2]) -> Option<RateLimiter> {
         let workers = u32::try_from(workers.max(1)).unwrap_or(u32::MAX);
         let share = |rate: u32| rate.div_ceil(workers).clamp(1, RATE_MAX);
-        let share_or_answers = |rate: Option<u32>| share(rate.unwrap_or(config.responses_per_second));
         config.enabled.then(|| RateLimiter {
             answers: Table::new(ANSWER_BUCKETS),
             networks: Table::new(NETWORK_BUCKETS),
-            key,
-            rates: Rates {
-                answers: share(config.responses_per_second),
-                nodata: share_or_answers(config.nodata_per_second),
-                nxdomains: share_or_answers(config.nxdomains_per_second),
-                referrals: share_or_answers(config.referrals_per_second),
-                errors: share_or_answers(config.errors_per_second),
-                all: (config.all_per_second > 0).then(|| share(config.all_per_second)),
-            },
+            hasher: SipHasher13::new_with_keys(key[0], key[1]),
+            rates: [
+                Some(config.responses_per_second),
+                config.nodata_per_second,
+                config.nxdomains_per_second,
+                config.referrals_per_second,
+                config.errors_per_second,
+            ]
+            .map(|rate| share(rate.unwrap_or(config.responses_per_second))),
+            rate_of_all: (config.all_per_second > 0).then(|| share(config.all_per_second)),
             slip: config.slip,
             ipv4_prefix_length: config.ipv4_prefix_length,
             ipv6_prefix_length: config.ipv6_prefix_length,
@@ -96,14 +86,14 @@ impl RateLimiter {
         if self.exempt.iter().any(|prefix| prefix.contains(answer.client)) {
             return Verdict::Pass;
         }
-        let hasher = self.network_hasher(answer.client);
+        let key = Key::new(answer, self.network(answer.client));
         let slip = self.slip;
-        let bucket = self.answers.bucket(answer_hash(&hasher, answer), self.rates.of(answer.kind), now_ms);
+        let bucket = self.answers.bucket(self.hasher.hash(key.answer()), key.kind(), &self.rates, now_ms);
         if !bucket.has_answer() {
             return bucket.hold_back(slip);
         }
-        if let Some(rate) = self.rates.all {
-            let of_network = self.networks.bucket(hasher.finish(), rate, now_ms);
+        if let Some(rate) = self.rate_of_all {
+            let of_network = self.networks.bucket(self.hasher.hash(key.network()), 0, &[rate], now_ms);
             if !of_network.has_answer() {
                 return of_network.hold_back(slip);
             }
@@ -113,100 +103,120 @@ impl RateLimiter {
         Verdict::Pass
     }
 
-    /// Has hashed the network of a client, which is what its answers are counted by.
-    fn network_hasher(&self, client: IpAddr) -> SipHasher13 {
-        let mut hasher = SipHasher13::new_with_keys(self.key[0], self.key[1]);
+    /// The network of a client, which is what its answers are counted by.
+    fn network(&self, client: IpAddr) -> IpAddr {
         let client = client.to_canonical();
         let length = if client.is_ipv4() { self.ipv4_prefix_length } else { self.ipv6_prefix_length };
-        match masked(client, length).unwrap_or(client) {
-            IpAddr::V4(address) => hasher.write(&address.octets()),
-            IpAddr::V6(address) => hasher.write(&address.octets()),
-        }
-        hasher
+        masked(client, length).unwrap_or(client)
     }
 }
 
-impl Rates {
-    fn of(&self, kind: ReplyKind) -> u32 {
-        match kind {
-            ReplyKind::Answer => self.answers,
-            ReplyKind::NoData => self.nodata,
-            ReplyKind::NxDomain => self.nxdomains,
-            ReplyKind::Referral => self.referrals,
-            ReplyKind::Error => self.errors,
-        }
+/// What buckets are found by: network, kind, name in lower case.
+struct Key {
+    octets: [u8; NETWORK_SIZE + 1 + NAME_SIZE_MAX],
+    size: usize,
+}
+
+impl Key {
+    fn new(answer: &Accounted<'_>, network: IpAddr) -> Key {
+        let network = match network {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        let kind = match answer.kind {
+            ReplyKind::Answer => 0,
+            ReplyKind::NoData => 1,
+            ReplyKind::NxDomain => 2,
+            ReplyKind::Referral => 3,
+            ReplyKind::Error => 4,
+        };
+        let subject = &answer.subject[..answer.subject.len().min(NAME_SIZE_MAX)];
+        let size = NETWORK_SIZE + 1 + subject.len();
+        let mut octets = [0; NETWORK_SIZE + 1 + NAME_SIZE_MAX];
+        octets[..NETWORK_SIZE].copy_from_slice(&network.octets());
+        octets[NETWORK_SIZE] = kind;
+        let lower = &mut octets[NETWORK_SIZE + 1..size];
+        lower.copy_from_slice(subject);
+        lower.make_ascii_lowercase();
+        Key { octets, size }
+    }
+
+    /// The number of the kind.
+    fn kind(&self) -> u8 {
+        self.octets[NETWORK_SIZE]
+    }
+
+    fn network(&self) -> &[u8] {
+        &self.octets[..NETWORK_SIZE]
+    }
+
+    fn answer(&self) -> &[u8] {
+        &self.octets[..self.size]
     }
 }
 
-fn answer_hash(network: &SipHasher13, answer: &Accounted<'_>) -> u64 {
-    let mut hasher = *network;
-    hasher.write_u8(match answer.kind {
-        ReplyKind::Answer => 0,
-        ReplyKind::NoData => 1,
-        ReplyKind::NxDomain => 2,
-        ReplyKind::Referral => 3,
-        ReplyKind::Error => 4,
-    });
-    let mut lower = [0; NAME_SIZE_MAX];
-    let subject = &answer.subject[..answer.subject.len().min(NAME_SIZE_MAX)];
-    let lower = &mut lower[..subject.len()];
-    lower.copy_from_slice(subject);
-    lower.make_ascii_lowercase();
-    hasher.write(lower);
-    hasher.finish()
-}
+/// Octets of an address, those of IPv4 mapped into IPv6.
+const NETWORK_SIZE: usize = 16;
 
 /// Buckets that are found by hash, each in one of [`WAYS`] places.
 #[derive(Debug)]
-struct Table(Box<[Bucket]>);
+struct Table(Box<[Set]>);
+
+/// The places that a bucket may be in: one line of the cache.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
+struct Set([Bucket; WAYS]);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
-    /// The hash; 0: free.
-    tag: u64,
+    /// A part of the hash; 0: free.
+    tag: u32,
     /// Thousandths of an answer that are left.
     credit: u32,
-    /// Answers per second.
-    rate: u32,
     /// When `credit` was right, in milliseconds of the worker's clock.
     at_ms: u32,
     /// Answers held back.
-    held_back: u32,
+    held_back: u16,
+    /// Which of the rates it has.
+    kind: u8,
 }
 
 impl Table {
     fn new(buckets: usize) -> Table {
-        Table(vec![Bucket::default(); buckets].into_boxed_slice())
+        Table(vec![Set::default(); buckets / WAYS].into_boxed_slice())
     }
 
     /// The bucket of a hash, with what it got until now; a full one if there was none.
-    fn bucket(&mut self, hash: u64, rate: u32, now_ms: u32) -> &mut Bucket {
-        let tag = hash | 1;
-        let set = (hash >> 32) as usize % (self.0.len() / WAYS) * WAYS;
-        let ways = &mut self.0[set..set + WAYS];
+    fn bucket(&mut self, hash: u64, kind: u8, rates: &[u32], now_ms: u32) -> &mut Bucket {
+        let tag = hash as u32 | 1;
+        let set = (hash >> 32) as usize % self.0.len();
+        let ways = &mut self.0[set].0;
         let place = ways.iter().position(|bucket| bucket.tag == tag).unwrap_or_else(|| {
-            let place = (0..WAYS).min_by_key(|&way| ways[way].debt(now_ms)).unwrap_or(0);
-            ways[place] = Bucket { tag, credit: rate * ANSWER, rate, at_ms: now_ms, held_back: 0 };
+            let debt = |way: &usize| ways[*way].debt(rates, now_ms);
+            let place = (0..WAYS).min_by_key(debt).unwrap_or(0);
+            let credit = rates[usize::from(kind)] * ANSWER;
+            ways[place] = Bucket { tag, credit, at_ms: now_ms, held_back: 0, kind };
             place
         });
         let bucket = &mut ways[place];
-        bucket.credit = bucket.credit_at(now_ms);
+        bucket.credit = bucket.credit_at(rates[usize::from(bucket.kind)], now_ms);
         bucket.at_ms = now_ms;
         bucket
     }
 }
 
 impl Bucket {
-    fn credit_at(&self, now_ms: u32) -> u32 {
+    fn credit_at(&self, rate: u32, now_ms: u32) -> u32 {
         let elapsed_ms = u64::from(now_ms.wrapping_sub(self.at_ms));
-        let credit = u64::from(self.credit) + elapsed_ms * u64::from(self.rate);
+        let credit = u64::from(self.credit) + elapsed_ms * u64::from(rate);
         // Not more than a full bucket, whose credit fits because the rate is RATE_MAX at most.
-        credit.min(u64::from(self.rate * ANSWER)) as u32
+        credit.min(u64::from(rate * ANSWER)) as u32
     }
 
-    /// What it was used within the last second; nothing for who asked the least, or for nobody.
-    fn debt(&self, now_ms: u32) -> u32 {
-        self.rate * ANSWER - self.credit_at(now_ms)
+    /// What was used of it within the last second; nothing for who asked the least, or for nobody.
+    fn debt(&self, rates: &[u32], now_ms: u32) -> u32 {
+        let rate = rates[usize::from(self.kind)];
+        if self.tag == 0 { 0 } else { rate * ANSWER - self.credit_at(rate, now_ms) }
     }
 
     fn has_answer(&self) -> bool {
@@ -219,7 +229,7 @@ impl Bucket {
 
     fn hold_back(&mut self, slip: u32) -> Verdict {
         self.held_back = self.held_back.wrapping_add(1);
-        if slip > 0 && self.held_back.is_multiple_of(slip) { Verdict::Slip } else { Verdict::Drop }
+        if slip > 0 && u32::from(self.held_back).is_multiple_of(slip) { Verdict::Slip } else { Verdict::Drop }
     }
 }
 
@@ -229,10 +239,13 @@ const ANSWER: u32 = 1000;
 /// The largest rate whose credit of one second fits in 32 bits.
 const RATE_MAX: u32 = u32::MAX / ANSWER;
 
-/// Buckets for answers: 1.5 MiB per worker, and more names than one network asks for too often within a second.
+/// Kinds of answers.
+const KINDS: usize = 5;
+
+/// Buckets for answers: 1 MiB per worker, and more names than one network asks for too often within a second.
 const ANSWER_BUCKETS: usize = 1 << 16;
 
-/// Buckets for networks: 0.4 MiB per worker.
+/// Buckets for networks: 256 KiB per worker.
 const NETWORK_BUCKETS: usize = 1 << 14;
 
 /// Places that a bucket may be in.
@@ -246,7 +259,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [ReplyKind; 5] =
+    const ALL_KINDS: [ReplyKind; KINDS] =
         [ReplyKind::Answer, ReplyKind::NoData, ReplyKind::NxDomain, ReplyKind::Referral, ReplyKind::Error];
 
     fn config(rate: u32, slip: u32) -> RateLimitConfig {
@@ -300,7 +313,7 @@ mod tests {
     #[test]
     fn each_kind_of_answer_and_each_name_has_its_own_bucket() {
         let mut limiter = limiter(1, 0);
-        for kind in KINDS {
+        for kind in ALL_KINDS {
             for name in [&b"\x01a\0"[..], b"\x01b\0", b"\x01a\x01b\0", b"\0", b""] {
                 assert_eq!(one(&mut limiter, "192.0.2.1", kind, name), Verdict::Pass, "{kind:?} {name:?}");
                 assert_eq!(one(&mut limiter, "192.0.2.1", kind, name), Verdict::Drop, "{kind:?} {name:?}");
@@ -319,8 +332,8 @@ mod tests {
             ..config(5, 0)
         };
         let mut limiter = RateLimiter::new(&config, 1, [1, 2]).unwrap();
-        let passed =
-            KINDS.map(|kind| (0..9).filter(|_| one(&mut limiter, "192.0.2.1", kind, b"\0") == Verdict::Pass).count());
+        let passed = ALL_KINDS
+            .map(|kind| (0..9).filter(|_| one(&mut limiter, "192.0.2.1", kind, b"\0") == Verdict::Pass).count());
         assert_eq!(passed, [5, 2, 3, 4, 1]);
     }
 
@@ -350,7 +363,7 @@ mod tests {
     fn every_worker_allows_its_share() {
         for (rate, workers, share) in [(10, 1, 10), (10, 4, 3), (1, 256, 1), (1_000_000, 2, 500_000)] {
             let limiter = RateLimiter::new(&config(rate, 0), workers, [1, 2]).unwrap();
-            assert_eq!(limiter.rates.answers, share);
+            assert_eq!(limiter.rates[0], share);
         }
         assert!(RateLimiter::new(&RateLimitConfig { enabled: false, ..config(1, 0) }, 1, [1, 2]).is_none());
     }
@@ -420,7 +433,7 @@ mod tests {
                 // Most answers come at once, some after a while.
                 elapsed += pause.saturating_sub(300);
                 let now_ms = u128::from(elapsed);
-                let kind_rate = if KINDS[kind] == ReplyKind::NxDomain { nxdomains.unwrap_or(rate) } else { rate };
+                let kind_rate = if ALL_KINDS[kind] == ReplyKind::NxDomain { nxdomains.unwrap_or(rate) } else { rate };
                 let full = |rate: u32| Plain { credit: u128::from(rate) * 1000, at_ms: now_ms, held_back: 0 };
                 let of_answer = of_answers.entry((network, kind, name)).or_insert_with(|| full(kind_rate));
                 of_answer.refill(kind_rate, now_ms);
@@ -436,7 +449,7 @@ mod tests {
                     Verdict::Pass
                 };
                 let client = IpAddr::from([192, 0, network, 1]);
-                let answer = Accounted { client, kind: KINDS[kind], subject: &[1, b'a' + name, 0] };
+                let answer = Accounted { client, kind: ALL_KINDS[kind], subject: &[1, b'a' + name, 0] };
                 prop_assert_eq!(limiter.account(&answer, start.wrapping_add(elapsed)), expected);
             }
         }
