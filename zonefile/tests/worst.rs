@@ -152,7 +152,7 @@ fn generate_gives_so_many_records_and_so_much_data_in_all() {
         let cost = check(text, 24);
         let last = cost.mistakes.last().unwrap_or_else(|| panic!("{text:.60} is taken"));
         assert_eq!(last.kind, ErrorKind::GenerateCount { records_max: GENERATED_RECORDS_MAX });
-        assert!(last.to_string().contains("more than 65536 records"), "{last}");
+        assert!(last.to_string().contains("count more than 65536, each once"), "{last}");
         cost.records
     };
     assert_eq!(over("$GENERATE 0-2147483647 h$ A 192.0.2.1"), 0);
