@@ -58,7 +58,8 @@ impl Build {
     pub(crate) fn run(mut self) -> Result<(Zone, Vec<Finding>), Vec<Finding>> {
         let mut nodes = self.merge();
         let apex = self.apex();
-        order::canonical(self.builder.writer.bytes(), &mut nodes, self.builder.apex.as_name());
+        let both = self.builder.both;
+        order::canonical(self.builder.writer.bytes(), &mut nodes, self.builder.apex.as_name(), both);
         // The keys are not needed any more, and the room that they take is.
         let mut sorted: Vec<u32> = nodes.into_iter().map(|(_, node)| node).collect();
         sorted.shrink_to_fit();

@@ -9,7 +9,7 @@ use crate::additional;
 use crate::arena::{NODE_OVERHEAD, Node, NodeKind, RRSET_OVERHEAD, RRset, RRsetAt, Writer};
 use crate::build::Build;
 use crate::finding::{Finding, FindingKind, Findings, RRSET_SIZE_MAX};
-use crate::order::{self, Keyed};
+use crate::order::{self, Both, Keyed};
 use crate::suffixes::{HashSeed, NameHasher};
 use crate::table::Table;
 use crate::zone::Zone;
@@ -55,6 +55,7 @@ pub struct ZoneBuilder {
     pub(crate) odd_ttls: Vec<OddTtl>,
     pub(crate) record_count: usize,
     pub(crate) findings: Findings,
+    pub(crate) both: Both,
     run: Run,
     /// Whether a limit was passed; the findings say so once.
     is_full: bool,
@@ -123,6 +124,10 @@ impl ZoneBuilder {
             odd_ttls: Vec::new(),
             record_count: 0,
             findings: Findings::default(),
+            both: |one, other| {
+                one();
+                other();
+            },
             run: Run::default(),
             is_full: false,
         }
@@ -137,6 +142,12 @@ impl ZoneBuilder {
         assert!(self.run.records.is_empty() && self.lines.records == 0, "the seed comes before the records");
         let hasher = seed.hasher();
         ZoneBuilder { apex_hash: hasher.name(self.apex.as_name()), hasher, ..self }
+    }
+
+    /// Has pieces of work that do not depend on each other done by `both`, on two threads for example.
+    #[must_use]
+    pub fn with_both(self, both: Both) -> ZoneBuilder {
+        ZoneBuilder { both, ..self }
     }
 
     /// Adds a record; `line` is where it came from, 0 if that isn't known.

@@ -54,6 +54,7 @@ pub use builder::ZoneBuilder;
 pub use catalog::{Catalog, View};
 pub use cookie::CookieSecrets;
 pub use finding::{Field, Finding, FindingKind, Severity};
+pub use order::Both;
 pub use policy::{Peer, Policy, Transport};
 pub use respond::{Outcome, Reply, ReplyKind};
 pub use suffixes::HashSeed;

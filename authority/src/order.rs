@@ -1,7 +1,5 @@
 //! Sorts the nodes of an arena by the canonical order of their owners (RFC 4034 §6.1), without memory for whole keys.
 
-use std::thread;
-
 use nss_wire::Name;
 use nss_wire::name::LABEL_COUNT_MAX;
 
@@ -13,17 +11,20 @@ pub(crate) type Keyed = (Key, u32);
 type Key = [u32; 2];
 
 /// Sorts nodes that all stand at or below `apex` by the canonical order of their owners.
-pub(crate) fn canonical(arena: &[u8], nodes: &mut [Keyed], apex: Name<'_>) {
+pub(crate) fn canonical(arena: &[u8], nodes: &mut [Keyed], apex: Name<'_>, both: Both) {
     let sorter = Sorter { arena, apex };
     if nodes.len() < MANY {
         return sorter.sort(nodes, 0);
     }
     let (low, high) = parted(nodes);
-    thread::scope(|scope| {
-        scope.spawn(|| sorter.sort(low, 0));
-        sorter.sort(high, 0);
-    });
+    both(&mut || sorter.sort(low, 0), &mut || sorter.sort(high, 0));
 }
+
+/// Does two pieces of work, one after the other or both at once, and returns when both are done.
+///
+/// This crate starts no threads; with a function that does, large zones are built in less time. See
+/// [`ZoneBuilder::with_both`](crate::ZoneBuilder::with_both).
+pub type Both = fn(&mut (dyn FnMut() + Send), &mut (dyn FnMut() + Send));
 
 /// Two halves, about, of which the first has all the lower keys.
 fn parted(nodes: &mut [Keyed]) -> (&mut [Keyed], &mut [Keyed]) {
@@ -156,7 +157,7 @@ impl KeyPart {
 /// Nodes that are approached at once: about as many as a core can wait for.
 const AHEAD: usize = 32;
 
-/// So many nodes are sorted on two threads.
+/// So many nodes are sorted in two halves.
 const MANY: usize = 1 << 16;
 
 /// So many names are compared with each other rather than given further keys.
@@ -189,7 +190,13 @@ mod tests {
                 (key, writer.begin_node(NodeKind::Ordinary, name.as_name()))
             };
             let mut nodes: Vec<Keyed> = names.iter().map(node).collect();
-            canonical(writer.bytes(), &mut nodes, apex.as_name());
+            let both: Both = |one, other| {
+                std::thread::scope(|scope| {
+                    scope.spawn(one);
+                    other();
+                });
+            };
+            canonical(writer.bytes(), &mut nodes, apex.as_name(), both);
             names.sort();
             let owner = |&(_, offset): &Keyed| Node::at(writer.bytes(), offset).owner();
             assert!(nodes.iter().map(owner).eq(names.iter().map(NameBuf::as_name)));
@@ -219,7 +226,7 @@ mod tests {
             nodes.push((key, writer.begin_node(NodeKind::Ordinary, name.as_name())));
         }
         names.sort_by(|a, b| a.as_name().cmp(&b.as_name()));
-        canonical(writer.bytes(), &mut nodes, apex.as_name());
+        canonical(writer.bytes(), &mut nodes, apex.as_name(), |one, other| (one(), other()).0);
         let owner = |&(_, offset): &Keyed| Node::at(writer.bytes(), offset).owner().to_buf();
         let found: Vec<NameBuf> = nodes.iter().map(owner).collect();
         assert_eq!(found, names);

@@ -20,7 +20,7 @@ use super::{Include, Method, random_seed};
 /// What reading the text says.
 pub(crate) fn accept(apex: Name<'_>, text: &mut impl io::Read, method: Method<'_>) -> io::Result<Option<Zone>> {
     let Method { include, seed, lints } = method;
-    let mut builder = ZoneBuilder::new(apex, Class::IN).with_seed(seed.unwrap_or_else(random_seed));
+    let mut builder = ZoneBuilder::new(apex, Class::IN).with_seed(seed.unwrap_or_else(random_seed)).with_both(both);
     let (full, batches) = mpsc::sync_channel(BATCHES_MAX);
     let (used, empty) = mpsc::channel();
     let linter = lints.map(|options| Linter::new(apex, options));
@@ -41,6 +41,14 @@ pub(crate) fn accept(apex: Name<'_>, text: &mut impl io::Read, method: Method<'_
     }
     let built = builder.build().ok().filter(|(_, findings)| findings.is_empty());
     Ok(built.map(|(zone, _)| zone))
+}
+
+/// Does two pieces of work at once.
+fn both(one: &mut (dyn FnMut() + Send), other: &mut (dyn FnMut() + Send)) {
+    thread::scope(|scope| {
+        scope.spawn(one);
+        other();
+    });
 }
 
 /// Adds what comes to the zone.
