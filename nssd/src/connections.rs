@@ -27,7 +27,7 @@ pub(crate) struct Connections {
 struct Open {
     last_id: u64,
     places: HashMap<u64, Arc<Place>>,
-    /// When each place was last known to be active, in milliseconds, and its number.
+    /// When each place was last known to be active, in microseconds, and its number.
     order: BTreeSet<(u64, u64)>,
     /// The same for each client.
     clients: HashMap<IpAddr, BTreeSet<(u64, u64)>>,
@@ -38,10 +38,10 @@ struct Open {
 struct Place {
     id: u64,
     client: IpAddr,
-    /// When it last did something, in milliseconds.
-    active_ms: AtomicU64,
+    /// When it last did something, in microseconds.
+    active_us: AtomicU64,
     /// What [`Open::order`] has for it; changed under the lock alone.
-    ordered_ms: AtomicU64,
+    ordered_us: AtomicU64,
     /// Told to make room.
     close: Notify,
 }
@@ -83,12 +83,12 @@ impl Connections {
             place.close.notify_one();
         }
         open.last_id += 1;
-        let now_ms = self.now_ms();
+        let now_us = self.now_us();
         let place = Arc::new(Place {
             id: open.last_id,
             client,
-            active_ms: AtomicU64::new(now_ms),
-            ordered_ms: AtomicU64::new(now_ms),
+            active_us: AtomicU64::new(now_us),
+            ordered_us: AtomicU64::new(now_us),
             close: Notify::new(),
         });
         open.insert(place.clone());
@@ -112,8 +112,8 @@ impl Connections {
         least + (full - least).mul_f64(free as f64 / half as f64)
     }
 
-    fn now_ms(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
+    fn now_us(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -124,7 +124,7 @@ impl Connections {
 
 impl Open {
     fn insert(&mut self, place: Arc<Place>) {
-        let entry = (place.ordered_ms.load(Relaxed), place.id);
+        let entry = (place.ordered_us.load(Relaxed), place.id);
         self.order.insert(entry);
         self.clients.entry(place.client).or_default().insert(entry);
         self.places.insert(place.id, place);
@@ -135,7 +135,7 @@ impl Open {
         if self.places.remove(&place.id).is_none() {
             return;
         }
-        let entry = (place.ordered_ms.load(Relaxed), place.id);
+        let entry = (place.ordered_us.load(Relaxed), place.id);
         self.order.remove(&entry);
         if let Some(of_client) = self.clients.get_mut(&place.client) {
             of_client.remove(&entry);
@@ -155,14 +155,14 @@ impl Open {
                 Some(client) => self.clients.get(&client)?,
                 None => &self.order,
             };
-            let (ordered_ms, id) = order.first()?;
+            let (ordered_us, id) = order.first()?;
             let place = self.places.get(id)?.clone();
-            let active_ms = place.active_ms.load(Relaxed);
-            if active_ms == *ordered_ms {
+            let active_us = place.active_us.load(Relaxed);
+            if active_us == *ordered_us {
                 return Some(place);
             }
             self.remove(&place);
-            place.ordered_ms.store(active_ms, Relaxed);
+            place.ordered_us.store(active_us, Relaxed);
             self.insert(place);
         }
     }
@@ -171,7 +171,7 @@ impl Open {
 impl Seat {
     /// Notes that the connection has done something.
     pub(crate) fn touch(&self) {
-        self.place.active_ms.store(self.connections.now_ms(), Relaxed);
+        self.place.active_us.store(self.connections.now_us(), Relaxed);
     }
 
     /// Waits until the connection has to make room.
@@ -213,7 +213,7 @@ mod tests {
         let all = Connections::new(2, 2);
         let (first, _) = all.admit(ip("192.0.2.1"));
         let (second, _) = all.admit(ip("192.0.2.2"));
-        first.place.active_ms.store(u64::MAX, Relaxed);
+        first.place.active_us.store(u64::MAX, Relaxed);
         let (third, has_shed) = all.admit(ip("192.0.2.3"));
         assert_eq!((has_shed, all.count()), (true, 2));
         assert!(is_open(&all, &first) && is_open(&all, &third) && !is_open(&all, &second));
@@ -293,7 +293,7 @@ mod tests {
                         let is_full = of_client >= most_per_client || seats.len() >= most;
                         let expected = candidates.min_by_key(|(_, seat)| seat.2).map(|(i, _)| i).filter(|_| is_full);
                         let (seat, has_shed) = all.admit(IpAddr::from([192, 0, 2, client]));
-                        seat.place.active_ms.store(now, Relaxed);
+                        seat.place.active_us.store(now, Relaxed);
                         prop_assert_eq!(has_shed, expected.is_some());
                         if let Some(i) = expected {
                             prop_assert!(!is_open(&all, &seats[i].0));
@@ -303,7 +303,7 @@ mod tests {
                     }
                     Act::Touch(index) if !seats.is_empty() => {
                         let seat = index.index(seats.len());
-                        seats[seat].0.place.active_ms.store(now, Relaxed);
+                        seats[seat].0.place.active_us.store(now, Relaxed);
                         seats[seat].2 = now;
                     }
                     Act::Leave(index) if !seats.is_empty() => drop(seats.remove(index.index(seats.len()))),
