@@ -154,9 +154,9 @@ fn judge_aspect(aspect: Aspect, like: [bool; 3], peers_agree: bool) -> Verdict {
 /// Some of what the peers have, and something if they have anything.
 fn judge_any(peers: [&Answer; 3], ours: &Answer, witnessed: &Section) -> Verdict {
     // A truncated reply may lack everything, so it says nothing about what there is.
-    let mut whole = peers.iter().filter(|peer| !peer.truncated).peekable();
-    let some =
-        ours.truncated || whole.peek().is_none() || ours.answer.is_empty() == whole.all(|peer| peer.answer.is_empty());
+    let mut whole = peers.iter().filter(|peer| !peer.truncated);
+    // NSD says over UDP that there is nothing if the RRset that it has chosen does not fit; what is real is there.
+    let some = ours.truncated || !ours.answer.is_empty() || whole.all(|peer| peer.answer.is_empty());
     // RFC 8482 §4.2 lets a server make up a HINFO record.
     let real = ours.answer.iter().all(|rr| is_real(rr, peers, witnessed) || rr.is(RType::HINFO));
     if some && real { Verdict::Same } else { Verdict::Different { aspect: Aspect::Answer } }
@@ -304,6 +304,10 @@ mod tests {
         let query = Query::new(a.owner.as_name(), RType::ANY);
         let check = |witnessed| judge(&query, a.owner.as_name(), [&peers[0], &peers[1], &peers[2]], &ours, &witnessed);
         assert_eq!(check(Section::from([a.clone()])), Verdict::Same);
+        assert_eq!(check(Section::new()), Verdict::Different { aspect: Aspect::Answer });
+        let nothing = Reply::Answer(answer([&[], &[], &[]]));
+        let check = |witnessed| judge(&query, a.owner.as_name(), [&nothing, &peers[1], &peers[2]], &ours, &witnessed);
+        assert_eq!(check(Section::from([a.clone()])), Verdict::Same, "what did not fit was left out");
         assert_eq!(check(Section::new()), Verdict::Different { aspect: Aspect::Answer });
     }
 
