@@ -97,3 +97,7 @@ fn executable(messages: &str, name: &str) -> Outcome<PathBuf> {
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .ok_or_else(|| Failure::new(format!("cargo built no executable named {name}")))
 }
+/// This program, even if cargo has put another one in its place since it started.
+pub(crate) fn this_program() -> PathBuf {
+    format!("/proc/{}/exe", std::process::id()).into()
+}

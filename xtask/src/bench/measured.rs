@@ -30,7 +30,7 @@ pub(super) struct Cost {
 /// # Errors
 /// The program cannot be started, or ends with anything but success; with the last of what it wrote.
 pub(super) fn measure(program: &Path, arguments: &[&OsStr], log: &Path) -> Outcome<Cost> {
-    let this = std::env::current_exe().context("cannot find this program")?;
+    let this = crate::workspace::this_program();
     let mut command = Command::new(this);
     command.args(["bench", "measured", "--"]).arg(program).args(arguments).stdin(Stdio::null());
     command.stderr(File::create(log).context(log.display())?);

@@ -68,7 +68,7 @@ impl Kind {
 
     fn program(self, nssd: &Path) -> Outcome<PathBuf> {
         match self {
-            Kind::Echo => std::env::current_exe().context("cannot find this program"),
+            Kind::Echo => Ok(crate::workspace::this_program()),
             Kind::Nsd => require("nsd"),
             Kind::Knot => require("knotd"),
             Kind::Bind => require("named"),
