@@ -111,9 +111,13 @@ impl Build {
         linked.sort_unstable();
         let first_records = self.first_records(&again, &linked);
         let mut merged = Vec::new();
-        // The last node of an owner is the one that no other links to.
-        for newest in again.iter().filter(|&node| linked.binary_search(node).is_err()) {
-            merged.push(self.merge_one(*newest, &first_records));
+        // The last node of an owner is the one that no other links to. Both are in the order of the arena.
+        let mut left = linked.iter().peekable();
+        for newest in &again {
+            while left.next_if(|node| *node < newest).is_some() {}
+            if left.peek() != Some(&newest) {
+                merged.push(self.merge_one(*newest, &first_records));
+            }
         }
         // What was odd about a merged node is known of the node in its place.
         let ZoneBuilder { writer, odd_ttls, .. } = &mut self.builder;
@@ -132,13 +136,13 @@ impl Build {
         nodes
     }
 
-    /// Which record of the arena is the first one of each node that shares its owner with another, by the nodes.
+    /// Which record of the arena is the first one of each node that shares its owner with another, by the nodes; nothing
+    /// if no lines are known, for records are only counted to find these.
     fn first_records(&self, again: &[u32], linked: &[u32]) -> BTreeMap<u32, usize> {
-        let mut first_records: BTreeMap<u32, usize> = again.iter().chain(linked).map(|&node| (node, 0)).collect();
-        // Records are only counted to find their lines.
         if !self.builder.lines.are_known() {
-            return first_records;
+            return BTreeMap::new();
         }
+        let mut first_records: BTreeMap<u32, usize> = again.iter().chain(linked).map(|&node| (node, 0)).collect();
         let mut record = 0;
         let mut wanted = first_records.iter_mut().peekable();
         let mut at = NODES_AT;
@@ -164,7 +168,7 @@ impl Build {
         let owner = Node::at(self.builder.writer.bytes(), chain[chain.len() - 1]).owner().to_buf();
         self.builder.begin_again(owner.as_name());
         for &node in chain.iter().rev() {
-            self.stage(node, first_records[&node]);
+            self.stage(node, first_records.get(&node).copied().unwrap_or(0));
             self.builder.writer.kill(node);
         }
         let node = self.builder.write_run();
@@ -216,14 +220,23 @@ impl Build {
             }
             lines.truncate(kept);
         }
-        gaps.close(writer);
-        for (_, node) in nodes {
-            *node = gaps.new_place(*node);
+        // Until they are moved, nodes say where they go, which is no search for any of the many that ask. Nothing links to
+        // or from the nodes that stay yet.
+        let mut passed = 0;
+        for (_, node) in &mut *nodes {
+            let new = gaps.new_place(*node, &mut passed);
+            writer.set_link(*node, new);
         }
-        table.relocate(|node| gaps.new_place(node));
+        table.relocate(|node| writer.link(node));
         for odd in odd_ttls {
-            odd.node = gaps.new_place(odd.node);
+            odd.node = writer.link(odd.node);
         }
+        for (_, node) in &mut *nodes {
+            let new = writer.link(*node);
+            writer.set_link(*node, 0);
+            *node = new;
+        }
+        gaps.close(writer);
     }
 
     /// The node of the apex; one without records if it has none.
@@ -436,10 +449,13 @@ impl Gaps {
         self.gaps.last().map_or(0, |&(.., size)| size as usize)
     }
 
-    /// Where what stands at `old` goes when the gaps are closed.
-    fn new_place(&self, old: u32) -> u32 {
-        let before = self.gaps.partition_point(|&(start, ..)| start <= old);
-        before.checked_sub(1).map_or(old, |last| old - self.gaps[last].2)
+    /// Where what stands at `old` goes when the gaps are closed; `passed` counts those before it, and so is for places
+    /// that do not go back.
+    fn new_place(&self, old: u32, passed: &mut usize) -> u32 {
+        while self.gaps.get(*passed).is_some_and(|&(start, ..)| start <= old) {
+            *passed += 1;
+        }
+        passed.checked_sub(1).map_or(old, |last| old - self.gaps[last].2)
     }
 
     fn close(&self, writer: &mut Writer) {
