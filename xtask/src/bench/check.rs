@@ -11,7 +11,8 @@ use std::process::Command;
 use clap::Args;
 
 use super::measured::{Cost, measure};
-use super::{machine, median, registry, version};
+use super::registry::{self, Shuffled};
+use super::{machine, median, version};
 use crate::failure::{Context, Outcome};
 use crate::packages::require;
 use crate::process::Folder;
@@ -22,8 +23,11 @@ pub(crate) struct Options {
     /// Delegations of the zone that is made up
     #[arg(long, default_value_t = 1_000_000)]
     delegations: u32,
+    /// Shuffles the lines of that zone, so that the records of a name stand anywhere
+    #[arg(long)]
+    shuffled: bool,
     /// Checks this zone file instead of one that is made up
-    #[arg(long, requires = "origin", conflicts_with = "delegations")]
+    #[arg(long, requires = "origin", conflicts_with_all = ["delegations", "shuffled"])]
     file: Option<PathBuf>,
     /// The apex of the zone in that file
     #[arg(long, value_name = "NAME", requires = "file")]
@@ -41,7 +45,7 @@ pub(super) fn run(options: &Options) -> Outcome {
 pub(super) fn run_small() -> Outcome {
     println!("A zone so small that the figures say nothing about speed.\n");
     // What the tests have built will do.
-    compare(&Options { delegations: 300, file: None, origin: None, rounds: 1 }, Profile::Dev)
+    compare(&Options { delegations: 300, shuffled: false, file: None, origin: None, rounds: 1 }, Profile::Dev)
 }
 
 fn compare(options: &Options, profile: Profile) -> Outcome {
@@ -53,8 +57,10 @@ fn compare(options: &Options, profile: Profile) -> Outcome {
         }
         _ => {
             let file = folder.path().join("example.zone");
-            std::fs::write(&file, registry::zone(options.delegations)).context(file.display())?;
-            (file, registry::ORIGIN.to_owned(), format!("{} delegations", options.delegations))
+            let (shuffled, order) =
+                if options.shuffled { (Shuffled::Lines, "lines") } else { (Shuffled::Names, "names") };
+            std::fs::write(&file, registry::zone(options.delegations, shuffled)).context(file.display())?;
+            (file, registry::ORIGIN.to_owned(), format!("{} delegations, {order} in random order", options.delegations))
         }
     };
     let size = std::fs::metadata(&file).context(file.display())?.len();

@@ -3,37 +3,29 @@
 /// The apex of the zone.
 pub(super) const ORIGIN: &str = "example.";
 
-/// The zone of [`ORIGIN`] as a registry writes it: two name servers for each delegation, with addresses where they stand
-/// below it, and some DS records; the lines in no order at all.
-pub(super) fn zone(delegations: u32) -> Vec<u8> {
+/// What comes in random order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shuffled {
+    /// Names; the records of each stand together, as registries write them.
+    Names,
+    /// Lines, so that the records of a name stand anywhere.
+    Lines,
+}
+
+/// The zone of [`ORIGIN`]: two name servers for each delegation, with addresses where they stand below it, and some DS
+/// records.
+pub(super) fn zone(delegations: u32, shuffled: Shuffled) -> Vec<u8> {
     let mut random = Random(0x005e_ed0f_7a1e);
     let (mut lines, mut ends) = (String::new(), vec![0]);
     for _ in 0..delegations {
-        let size = 5 + random.below(14);
-        let label: String = (0..size).map(|_| char::from(b'a' + random.below(26) as u8)).collect();
-        let owner = format!("{label}.example.");
-        let has_glue = random.below(100) < 30;
-        let host = random.below(5000);
-        let mut push = |line: String| {
+        for line in delegation(&mut random) {
             lines.push_str(&line);
-            ends.push(lines.len());
-        };
-        for server in 1..=2 {
-            if !has_glue {
-                push(format!("{owner}\t3600\tIN\tNS\tns{server}.hosting{host}.test.\n"));
-                continue;
-            }
-            push(format!("{owner}\t3600\tIN\tNS\tns{server}.{owner}\n"));
-            let [a, b, c, d] = (random.next() as u32).to_be_bytes();
-            push(format!("ns{server}.{owner}\t3600\tIN\tA\t{a}.{b}.{c}.{d}\n"));
-            if random.below(2) == 0 {
-                let (a, b) = (random.below(65_536), random.below(65_536));
-                push(format!("ns{server}.{owner}\t3600\tIN\tAAAA\t2001:db8:{a:x}::{b:x}\n"));
+            if shuffled == Shuffled::Lines {
+                ends.push(lines.len());
             }
         }
-        if random.below(10) == 0 {
-            let digest: String = (0..4).map(|_| format!("{:016X}", random.next())).collect();
-            push(format!("{owner}\t3600\tIN\tDS\t{} 13 2 {digest}\n", random.below(65_536)));
+        if shuffled == Shuffled::Names {
+            ends.push(lines.len());
         }
     }
     let mut order: Vec<usize> = (0..ends.len() - 1).collect();
@@ -46,6 +38,35 @@ pub(super) fn zone(delegations: u32) -> Vec<u8> {
         text.extend_from_slice(&lines.as_bytes()[ends[at]..ends[at + 1]]);
     }
     text
+}
+
+/// The lines of one delegation, those of its addresses last.
+fn delegation(random: &mut Random) -> Vec<String> {
+    let size = 5 + random.below(14);
+    let label: String = (0..size).map(|_| char::from(b'a' + random.below(26) as u8)).collect();
+    let owner = format!("{label}.example.");
+    let has_glue = random.below(100) < 30;
+    let host = random.below(5000);
+    let (mut lines, mut glue) = (Vec::new(), Vec::new());
+    for server in 1..=2 {
+        if !has_glue {
+            lines.push(format!("{owner}\t3600\tIN\tNS\tns{server}.hosting{host}.test.\n"));
+            continue;
+        }
+        lines.push(format!("{owner}\t3600\tIN\tNS\tns{server}.{owner}\n"));
+        let [a, b, c, d] = (random.next() as u32).to_be_bytes();
+        glue.push(format!("ns{server}.{owner}\t3600\tIN\tA\t{a}.{b}.{c}.{d}\n"));
+        if random.below(2) == 0 {
+            let (a, b) = (random.below(65_536), random.below(65_536));
+            glue.push(format!("ns{server}.{owner}\t3600\tIN\tAAAA\t2001:db8:{a:x}::{b:x}\n"));
+        }
+    }
+    if random.below(10) == 0 {
+        let digest: String = (0..4).map(|_| format!("{:016X}", random.next())).collect();
+        lines.push(format!("{owner}\t3600\tIN\tDS\t{} 13 2 {digest}\n", random.below(65_536)));
+    }
+    lines.append(&mut glue);
+    lines
 }
 
 /// What checkers want of an apex.
@@ -79,10 +100,26 @@ mod tests {
 
     #[test]
     fn the_zone_is_the_same_in_every_run() {
-        let text = zone(300);
-        assert!(text == zone(300) && text != zone(301));
-        assert!(text.starts_with(ORIGIN.as_bytes()));
-        let owners = text.split(|&octet| octet == b'\n').filter(|line| line.windows(4).any(|it| it == b"\tNS\t"));
-        assert_eq!(owners.count(), 2 * 300 + 2);
+        for shuffled in [Shuffled::Names, Shuffled::Lines] {
+            let text = zone(300, shuffled);
+            assert!(text == zone(300, shuffled) && text != zone(301, shuffled));
+            assert!(text.starts_with(ORIGIN.as_bytes()));
+            let owners = text.split(|&octet| octet == b'\n').filter(|line| line.windows(4).any(|it| it == b"\tNS\t"));
+            assert_eq!(owners.count(), 2 * 300 + 2);
+        }
+    }
+
+    #[test]
+    fn both_orders_have_the_same_lines() {
+        let [names, lines] = [Shuffled::Names, Shuffled::Lines].map(|shuffled| {
+            let text = String::from_utf8(zone(300, shuffled)).unwrap();
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        });
+        let sorted = |lines: &[String]| {
+            let mut lines = lines.to_vec();
+            lines.sort();
+            lines
+        };
+        assert!(names != lines && sorted(&names) == sorted(&lines));
     }
 }

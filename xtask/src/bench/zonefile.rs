@@ -11,7 +11,8 @@ use hickory_proto::serialize::txt::Parser;
 use nix::time::{ClockId, clock_gettime};
 use nss_zonefile::{Reader, StreamReader};
 
-use super::{median, registry};
+use super::median;
+use super::registry::{self, Shuffled};
 use crate::failure::{Context, Outcome};
 use crate::workspace::{cargo, run as run_command};
 
@@ -58,7 +59,7 @@ pub(super) fn run(options: &Options) -> Outcome {
     }
     let text = match &options.file {
         Some(path) => std::fs::read(path).context(path.display())?,
-        None => registry::zone(options.delegations),
+        None => registry::zone(options.delegations, Shuffled::Lines),
     };
     let contestant = |name, share, read| Contestant { name, share, read, rates: Vec::new(), costs: Vec::new() };
     let mut contestants = [
@@ -217,7 +218,7 @@ mod tests {
 
     #[test]
     fn every_reader_reads_every_record() {
-        let text = registry::zone(300);
+        let text = registry::zone(300, Shuffled::Lines);
         let lines = line_ends(&text).unwrap().records;
         assert!(lines > 700);
         let readers: [Read; 4] = [ours, in_pieces, by_grammar_alone, domain];
