@@ -1,5 +1,7 @@
 //! The zone of a registry, made up: what the readers and the checkers of zone files are measured with.
 
+use std::collections::HashSet;
+
 /// The apex of the zone.
 pub(super) const ORIGIN: &str = "example.";
 
@@ -17,8 +19,9 @@ pub(super) enum Shuffled {
 pub(super) fn zone(delegations: u32, shuffled: Shuffled) -> Vec<u8> {
     let mut random = Random(0x005e_ed0f_7a1e);
     let (mut lines, mut ends) = (String::new(), vec![0]);
+    let mut taken = HashSet::new();
     for _ in 0..delegations {
-        for line in delegation(&mut random) {
+        for line in delegation(&mut random, &mut taken) {
             lines.push_str(&line);
             if shuffled == Shuffled::Lines {
                 ends.push(lines.len());
@@ -40,10 +43,15 @@ pub(super) fn zone(delegations: u32, shuffled: Shuffled) -> Vec<u8> {
     text
 }
 
-/// The lines of one delegation, those of its addresses last.
-fn delegation(random: &mut Random) -> Vec<String> {
-    let size = 5 + random.below(14);
-    let label: String = (0..size).map(|_| char::from(b'a' + random.below(26) as u8)).collect();
+/// The lines of one delegation, whose label is not taken yet; those of its addresses last.
+fn delegation(random: &mut Random, taken: &mut HashSet<String>) -> Vec<String> {
+    let label = loop {
+        let size = 5 + random.below(14);
+        let label: String = (0..size).map(|_| char::from(b'a' + random.below(26) as u8)).collect();
+        if taken.insert(label.clone()) {
+            break label;
+        }
+    };
     let owner = format!("{label}.example.");
     let has_glue = random.below(100) < 30;
     let host = random.below(5000);
