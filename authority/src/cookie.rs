@@ -13,10 +13,25 @@ use siphasher::sip::SipHasher24;
 /// The keys of server cookies, shared by all servers behind one address (RFC 9018 §3).
 #[derive(Clone, PartialEq, Eq)]
 pub struct CookieSecrets {
-    /// Makes cookies.
-    pub current: [u8; 16],
-    /// Also recognized, for as long as a secret is being rolled (RFC 9018 §5).
-    pub previous: Option<[u8; 16]>,
+    /// Never empty: the first makes cookies, each of them recognizes its own.
+    all: Box<[[u8; 16]]>,
+}
+
+/// Secrets that count at the same time: a roll-over needs two (RFC 9018 §5), a late one behind another one a third, and a
+/// forged cookie costs a hash for each of them.
+pub const SECRETS_MAX: usize = 4;
+
+impl CookieSecrets {
+    /// The first makes cookies; those of the others count as well, for as long as a secret is being rolled (RFC 9018 §5).
+    ///
+    /// `None` if there is no secret, or more than [`SECRETS_MAX`].
+    pub fn new(secrets: &[[u8; 16]]) -> Option<CookieSecrets> {
+        (1..=SECRETS_MAX).contains(&secrets.len()).then(|| CookieSecrets { all: secrets.into() })
+    }
+
+    fn current(&self) -> &[u8; 16] {
+        &self.all[0]
+    }
 }
 
 impl fmt::Debug for CookieSecrets {
@@ -58,7 +73,7 @@ pub(crate) fn exchange(
     };
     let mut answer = [0; COOKIE_SIZE];
     answer[..8].copy_from_slice(client);
-    answer[8..].copy_from_slice(&server_cookie(client, address, &secrets.current, [VERSION, 0, 0, 0], now));
+    answer[8..].copy_from_slice(&server_cookie(client, address, secrets.current(), [VERSION, 0, 0, 0], now));
     Some((standing, answer))
 }
 
@@ -72,7 +87,7 @@ fn is_valid(client: &[u8; 8], cookie: &[u8; 16], address: IpAddr, secrets: &Cook
     }
     // The reserved octets are hashed as they came (RFC 9018 §4.2).
     let made_with = |secret: &[u8; 16]| server_cookie(client, address, secret, [version, r, r2, r3], time) == *cookie;
-    made_with(&secrets.current) || secrets.previous.as_ref().is_some_and(made_with)
+    secrets.all.iter().any(made_with)
 }
 
 fn server_cookie(client: &[u8; 8], address: IpAddr, secret: &[u8; 16], head: [u8; 4], time: u32) -> [u8; 16] {
@@ -106,7 +121,7 @@ mod tests {
     }
 
     fn secrets(hex: &str) -> CookieSecrets {
-        CookieSecrets { current: octets(hex), previous: None }
+        CookieSecrets::new(&[octets(hex)]).unwrap()
     }
 
     #[test]
@@ -144,10 +159,8 @@ mod tests {
 
     #[test]
     fn rfc_9018_appendix_a_4_a_cookie_over_ipv6_from_the_previous_secret() {
-        let secrets = CookieSecrets {
-            current: octets("445536bcd2513298075a5d379663c962"),
-            previous: Some(octets("dd3bdf9344b678b185a6f5cb60fca715")),
-        };
+        let secrets = [octets("445536bcd2513298075a5d379663c962"), octets("dd3bdf9344b678b185a6f5cb60fca715")];
+        let secrets = CookieSecrets::new(&secrets).unwrap();
         let address = "2001:db8:220:1:59de:d0f4:8769:82b8".parse().unwrap();
         let option: [u8; 24] = octets("22681ab97d52c298010000005cf7c57926556bd0934c72f8");
         let (standing, answer) = exchange(&option, address, &secrets, 1_559_741_961).unwrap();
@@ -167,6 +180,29 @@ mod tests {
         assert_eq!(standing(here, now.wrapping_sub(300)), Standing::Valid);
         assert_eq!(standing(here, now.wrapping_sub(301)), Standing::Invalid);
         assert_eq!(standing(there, now), Standing::Invalid);
+    }
+
+    #[test]
+    fn rfc_9018_section_5_a_secret_is_rolled_without_a_cookie_being_lost() {
+        let (address, now) = ("192.0.2.1".parse().unwrap(), 1_700_000_000);
+        let stage = |secrets: &[[u8; 16]]| CookieSecrets::new(secrets).unwrap();
+        // The new secret is recognized everywhere before the first server uses it, and the old one until its cookies are over.
+        let (before, staged, rolled, after) =
+            (stage(&[[1; 16]]), stage(&[[1; 16], [2; 16]]), stage(&[[2; 16], [1; 16]]), stage(&[[2; 16]]));
+        for (makes, takes, standing) in [
+            (&before, &staged, Standing::Valid),
+            (&staged, &before, Standing::Valid),
+            (&staged, &rolled, Standing::Valid),
+            (&rolled, &staged, Standing::Valid),
+            (&rolled, &after, Standing::Valid),
+            (&before, &after, Standing::Invalid),
+            (&after, &before, Standing::Invalid),
+        ] {
+            let (_, cookie) = exchange(&[7; 8], address, makes, now).unwrap();
+            assert_eq!(exchange(&cookie, address, takes, now).unwrap().0, standing);
+        }
+        assert!(CookieSecrets::new(&[]).is_none() && CookieSecrets::new(&[[0; 16]; SECRETS_MAX + 1]).is_none());
+        assert!(CookieSecrets::new(&[[0; 16]; SECRETS_MAX]).is_some());
     }
 
     #[test]

@@ -35,7 +35,7 @@ mod build;
 pub mod builder;
 pub mod catalog;
 mod check;
-mod cookie;
+pub mod cookie;
 pub mod denial;
 mod fast;
 pub mod finding;

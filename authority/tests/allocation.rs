@@ -231,7 +231,7 @@ fn a_view_allocates_nothing_in_the_thread_that_made_it_and_once_if_it_was_made_i
 #[test]
 fn cookies_identifiers_versions_and_keys_allocate_nothing() {
     let mut counted = counted();
-    counted.story.policy.cookies = Some(CookieSecrets { current: [1; 16], previous: Some([2; 16]) });
+    counted.story.policy.cookies = CookieSecrets::new(&[[1; 16], [2; 16]]);
     counted.story.policy.nsid = Some(Box::from(&[7; 200][..]));
     let client = [&[0, 10, 0, 8][..], &[1; 8]].concat();
     let server = [&[0, 10, 0, 24][..], &[1; 24]].concat();

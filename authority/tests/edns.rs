@@ -123,7 +123,7 @@ fn rfc_5001_the_identifier_is_told_to_who_asks_for_it() {
 
 fn story_with_cookies() -> Story {
     let mut story = Story::new(&[EXAMPLE]);
-    story.policy.cookies = Some(CookieSecrets { current: [7; 16], previous: None });
+    story.policy.cookies = CookieSecrets::new(&[[7; 16]]);
     story.policy.now = 1_700_000_000;
     story
 }

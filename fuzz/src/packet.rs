@@ -122,7 +122,7 @@ fn policies() -> &'static [Policy; 2] {
             now: 1_700_000_000,
             udp_payload_size_max: 4096,
             nsid: Some(vec![b'n'; nss_authority::policy::NSID_SIZE_MAX].into()),
-            cookies: Some(CookieSecrets { current: [1; 16], previous: Some([2; 16]) }),
+            cookies: CookieSecrets::new(&[[1; 16], [2; 16]]),
             stream_idle_timeout: Some(u16::MAX),
         };
         [Policy::default(), full]

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nss_authority::{Catalog, CookieSecrets, Outcome, Peer, Policy, ReplyKind, Transport, View};
+use nss_authority::{Catalog, Outcome, Peer, Policy, ReplyKind, Transport, View};
 use nss_wire::RType;
 use nss_wire::message::{Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, Rcode, Reader};
 
 use crate::config::ServerConfig;
+use crate::cookie_secrets::{SecretsVersion, SharedSecrets};
 
 /// What a UDP worker answers with.
 pub(crate) trait Answer {
@@ -51,11 +52,15 @@ pub(crate) struct Authority {
     view: View,
     policy: Policy,
     refreshed_at: u32,
+    secrets: Arc<SharedSecrets>,
+    secrets_version: SecretsVersion,
 }
 
 impl Authority {
-    pub(crate) fn new(catalog: &Arc<Catalog>, policy: Policy) -> Authority {
-        Authority { view: catalog.view(), policy, refreshed_at: 0 }
+    /// `policy` has no secrets of cookies: they are taken over from `secrets` before each batch.
+    pub(crate) fn new(catalog: &Arc<Catalog>, policy: Policy, secrets: Arc<SharedSecrets>) -> Authority {
+        let secrets_version = SecretsVersion::default();
+        Authority { view: catalog.view(), policy, refreshed_at: 0, secrets, secrets_version }
     }
 
     fn respond(&mut self, request: &[u8], client: IpAddr, transport: Transport, reply: &mut [u8]) -> Outcome {
@@ -67,6 +72,7 @@ impl Authority {
 impl Answer for Authority {
     fn begin_batch(&mut self) {
         self.policy.now = now();
+        self.secrets.update(&mut self.policy.cookies, &mut self.secrets_version);
         // Once a second, so that zones that were replaced leave the memory although nobody asks for them.
         if self.policy.now != self.refreshed_at {
             self.view.refresh();
@@ -106,6 +112,7 @@ impl Answer for Authority {
 pub(crate) struct Authorities {
     catalog: Arc<Catalog>,
     policy: Policy,
+    secrets: Arc<SharedSecrets>,
     idle: Mutex<Vec<Desk>>,
 }
 
@@ -141,8 +148,8 @@ impl Desk {
 }
 
 impl Authorities {
-    pub(crate) fn new(catalog: Arc<Catalog>, policy: Policy) -> Authorities {
-        Authorities { catalog, policy, idle: Mutex::new(Vec::new()) }
+    pub(crate) fn new(catalog: Arc<Catalog>, policy: Policy, secrets: Arc<SharedSecrets>) -> Authorities {
+        Authorities { catalog, policy, secrets, idle: Mutex::new(Vec::new()) }
     }
 
     /// A desk for the messages of one connection that are there now; goes back by [`Authorities::put_back`].
@@ -151,7 +158,7 @@ impl Authorities {
     pub(crate) fn desk(&self, idle_timeout: Duration) -> Desk {
         let idle = self.lock().pop();
         let mut desk = idle.unwrap_or_else(|| Desk {
-            authority: Authority::new(&self.catalog, self.policy.clone()),
+            authority: Authority::new(&self.catalog, self.policy.clone(), self.secrets.clone()),
             reply: vec![0; MESSAGE_SIZE_MAX].into_boxed_slice(),
         });
         desk.authority.begin_batch();
@@ -184,15 +191,13 @@ pub(crate) fn append(message: &[u8], output: &mut Vec<u8>) {
     output.extend_from_slice(message);
 }
 
-/// The policy that the configuration asks for; `random` is the cookie secret when none is set.
-pub(crate) fn policy(config: &ServerConfig, random: [u8; 16]) -> Policy {
+/// The policy that the configuration asks for, without the secrets of cookies, which may change.
+pub(crate) fn policy(config: &ServerConfig) -> Policy {
     Policy {
         now: now(),
         udp_payload_size_max: config.udp_payload_size_max,
         nsid: config.nsid.as_ref().map(|nsid| nsid.as_bytes().into()),
-        cookies: config
-            .cookies
-            .then(|| CookieSecrets { current: config.cookie_secret.unwrap_or(random), previous: None }),
+        cookies: None,
         stream_idle_timeout: None,
     }
 }

@@ -56,7 +56,8 @@ impl Config {
         config.path = Some(path.to_owned());
         let base = path.parent().unwrap_or(Path::new(""));
         let server = &mut config.server;
-        for path in [&mut server.state_directory, &mut server.control_socket].into_iter().flatten() {
+        let paths = [&mut server.state_directory, &mut server.control_socket, &mut server.cookie_secret_file];
+        for path in paths.into_iter().flatten() {
             *path = base.join(&path);
         }
         for path in config.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]) {
@@ -142,10 +143,9 @@ pub struct ServerConfig {
     pub nsid: Option<String>,
     /// Whether DNS cookies are answered (RFC 7873, RFC 9018).
     pub cookies: bool,
-    /// Secret of the DNS cookies, 32 hexadecimal digits, the same on all servers behind one address; absent: random
+    /// File with the secrets of the DNS cookies, the same on all servers behind one address; absent: one that is random
     /// at start.
-    #[serde(deserialize_with = "cookie_secret")]
-    pub cookie_secret: Option<[u8; 16]>,
+    pub cookie_secret_file: Option<PathBuf>,
     /// Octets of a UDP answer at most, 512 to 4096.
     #[serde(deserialize_with = "udp_payload_size_max")]
     pub udp_payload_size_max: u16,
@@ -162,7 +162,7 @@ impl Default for ServerConfig {
             control_uids: Vec::new(),
             nsid: None,
             cookies: true,
-            cookie_secret: None,
+            cookie_secret_file: None,
             // What passes every path of the Internet without fragments: DNS Flag Day 2020, RFC 9715 §3.1.
             udp_payload_size_max: 1232,
         }
@@ -541,17 +541,6 @@ fn nsid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     Ok(Some(text))
 }
 
-fn cookie_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 16]>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    // The text itself stays out of the message: it is a secret, and messages go to logs.
-    let fail = || de::Error::custom("a cookie secret is written as 32 hexadecimal digits (RFC 9018 §4.4)");
-    if text.len() != 32 || !text.bytes().all(|octet| octet.is_ascii_hexdigit()) {
-        return Err(fail());
-    }
-    let secret = u128::from_str_radix(&text, 16).map_err(|_| fail())?;
-    Ok(Some(secret.to_be_bytes()))
-}
-
 /// A whole number within `range`.
 fn number<'de, D: Deserializer<'de>>(deserializer: D, range: std::ops::RangeInclusive<u64>) -> Result<u64, D::Error> {
     let number = i64::deserialize(deserializer)?;
@@ -632,7 +621,7 @@ mod tests {
             "control_uids",
             "nsid",
             "cookies",
-            "cookie_secret",
+            "cookie_secret_file",
             "udp_payload_size_max",
             "enabled",
             "responses_per_second",
@@ -710,7 +699,7 @@ mod tests {
         for (text, place, advice) in [
             ("[server]\nworkers = 0\n", "line 2, column 11", "a number from 1 to 256"),
             ("[server]\nlisten = [\"localhost\"]\n", "line 2, column 10", "write it like \"192.0.2.1\""),
-            ("[server]\ncookie_secret = \"abc\"\n", "line 2, column 17", "32 hexadecimal digits"),
+            ("[server]\ncookie_secret = \"abc\"\n", "line 2, column 1", "`cookie_secret_file`"),
             ("[server]\nudp_payload_size_max = 511\n", "line 2, column 24", "a number from 512 to 4096"),
             ("[rate_limit]\nresponses_per_second = 0\n", "line 2, column 24", "a number from 1 to 1000000"),
             ("[rate_limit]\nipv4_prefix_length = 33\n", "line 2, column 22", "a number from 0 to 32"),
@@ -746,10 +735,12 @@ mod tests {
     fn relative_paths_start_at_the_configuration_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("nssd.toml");
+        let server = "[server]\ncookie_secret_file = \"secrets\"\n";
         let tls = "[tls]\nlisten = [\"::1\"]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n";
         let zone = "[[zone]]\nname = \"example.com\"\nfile = \"zones/example.com\"\n";
-        std::fs::write(&path, format!("{tls}{zone}")).unwrap();
+        std::fs::write(&path, format!("{server}{tls}{zone}")).unwrap();
         let config = Config::read(&path).unwrap();
+        assert_eq!(config.server.cookie_secret_file, Some(directory.path().join("secrets")));
         let tls = config.tls.unwrap();
         assert_eq!((tls.certificate, tls.key), (directory.path().join("c.pem"), "/k.pem".into()));
         assert_eq!(config.zones[0].file, directory.path().join("zones/example.com"));

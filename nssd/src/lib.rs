@@ -31,6 +31,8 @@ mod connections;
 #[cfg(feature = "control")]
 pub mod control;
 #[cfg(feature = "daemon")]
+pub mod cookie_secrets;
+#[cfg(feature = "daemon")]
 mod counters;
 #[cfg(all(feature = "daemon", any(test, not(target_os = "linux"))))]
 mod datagram;

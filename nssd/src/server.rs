@@ -19,6 +19,7 @@ use crate::config::{Config, LISTEN_DEFAULT, ListenAddress, TlsConfig};
 use crate::connections::Connections;
 use crate::control::service::{ControlSocket, Daemon};
 use crate::control::{FINDINGS_MAX, ReloadReport, ServerStatus};
+use crate::cookie_secrets::{CookieSecretsError, SharedSecrets};
 use crate::counters::{self, WorkerCounters};
 use crate::files::ZoneFiles;
 use crate::rate_limit::RateLimiter;
@@ -56,6 +57,11 @@ impl Server {
     /// broken are no error: they are logged and part of the status.
     pub async fn start(config: Config) -> Result<Server, StartError> {
         let workers = worker_count(&config);
+        let secrets = {
+            let config = config.server.clone();
+            blocking(move || SharedSecrets::read(&config, rand::random())).await
+        };
+        let secrets = Arc::new(secrets.map_err(StartError::CookieSecrets)?);
         let directory = config.server.state_directory();
         let store = blocking(move || Store::open(&directory)).await.map_err(StartError::Store)?;
         let bound = bind_all(&config, workers)?;
@@ -72,8 +78,8 @@ impl Server {
             blocking(move || Zones::start(catalog, store)).await
         };
         let (zones, publisher) = loaded.map_err(StartError::Store)?;
-        let policy = answer::policy(&config.server, rand::random());
-        let authorities = Arc::new(Authorities::new(catalog.clone(), policy.clone()));
+        let policy = answer::policy(&config.server);
+        let authorities = Arc::new(Authorities::new(catalog.clone(), policy.clone(), secrets.clone()));
         let transfers = Arc::new(Transfers::new(config.transfer.clone()));
         let timeouts = Timeouts::new(&config.tcp);
         let connections = Connections::new(config.tcp.connections_max, config.tcp.connections_per_client_max());
@@ -91,6 +97,7 @@ impl Server {
             tcp: tcp.clone(),
             tls: tls.clone(),
             transfers,
+            secrets: secrets.clone(),
             workers: Vec::new(),
             addresses: addresses.clone(),
             tls_addresses: tls_addresses.clone(),
@@ -112,7 +119,7 @@ impl Server {
                 udp_sockets.push(socket.try_clone().map_err(StartError::Thread)?);
                 let worker = udp::Worker {
                     socket,
-                    answer: Authority::new(&catalog, policy.clone()),
+                    answer: Authority::new(&catalog, policy.clone(), secrets.clone()),
                     limiter: RateLimiter::new(&config.rate_limit, workers, rand::random()),
                     reply_size_max: usize::from(policy.udp_payload_size_max.max(512)),
                     counters,
@@ -163,8 +170,8 @@ impl Server {
         self.inner.status()
     }
 
-    /// Reads the configuration's zones, the operator's files and the certificate again, as `POST /v1/reload` and
-    /// SIGHUP do.
+    /// Reads the configuration's zones, the operator's files, the cookie secrets and the certificate again, as
+    /// `POST /v1/reload` and SIGHUP do.
     pub async fn reload(&self) -> ReloadReport {
         self.inner.reload().await
     }
@@ -210,6 +217,7 @@ struct Inner {
     tcp: Arc<StreamServer<InTheClear>>,
     tls: Option<Tls>,
     transfers: Arc<Transfers>,
+    secrets: Arc<SharedSecrets>,
     workers: Vec<Arc<WorkerCounters>>,
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
@@ -247,13 +255,17 @@ impl Daemon for Inner {
 
     async fn reload(&self) -> ReloadReport {
         let before = self.lock_config().clone();
-        let (files, zones) = (self.files.clone(), self.zones.clone());
+        let (files, zones, secrets) = (self.files.clone(), self.zones.clone(), self.secrets.clone());
         let certificate = self.tls.as_ref().map(|tls| tls.certificate.clone());
         let (report, config) = blocking(move || {
             let (config, mut notes) = read_again(before);
             if let Some(Err(error)) = certificate.map(|certificate| certificate.read_again()) {
                 tracing::error!(%error, "the new certificate is broken; the one before goes on being shown");
                 notes.push(format!("the certificate is broken and the one before goes on being shown: {error}"));
+            }
+            if let Err(error) = secrets.read_again() {
+                tracing::error!(%error, "the new cookie secrets are broken; those before stay in force");
+                notes.push(format!("the cookie secrets are broken and those before stay in force: {error}"));
             }
             let mut report = files.reload(&zones, &config);
             notes.append(&mut report.notes);
@@ -450,6 +462,8 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// There are no secrets to make DNS cookies with.
+    CookieSecrets(CookieSecretsError),
     /// There is no certificate to show over TLS.
     Certificate(CertificateError),
     /// The TLS library does not start.
@@ -482,6 +496,7 @@ impl fmt::Display for StartError {
                     _ => Ok(()),
                 }
             }
+            StartError::CookieSecrets(error) => error.fmt(f),
             StartError::Certificate(error) => error.fmt(f),
             StartError::Tls(error) => write!(f, "TLS does not start: {error}"),
             StartError::Thread(error) => write!(f, "cannot start a worker: {error}"),
@@ -493,6 +508,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             StartError::Store(error) => Some(error),
+            StartError::CookieSecrets(error) => Some(error),
             StartError::Certificate(error) => Some(error),
             StartError::Bind { error, .. }
             | StartError::Control { error, .. }

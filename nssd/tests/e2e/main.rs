@@ -2,6 +2,7 @@
 
 mod answers;
 mod control;
+mod cookies;
 mod crash;
 mod files;
 mod harness;
