@@ -34,6 +34,7 @@ mod arena;
 mod build;
 pub mod builder;
 pub mod catalog;
+mod chaos;
 mod check;
 pub mod cookie;
 pub mod denial;

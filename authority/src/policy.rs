@@ -33,6 +33,11 @@ pub struct Policy {
     pub udp_payload_size_max: u16,
     /// What to tell who asks for the server's identifier (RFC 5001), up to [`NSID_SIZE_MAX`] octets; `None` tells nothing.
     pub nsid: Option<Box<[u8]>>,
+    /// What to answer to `id.server.` and `hostname.bind.` in class CH (RFC 4892), up to [`TEXT_SIZE_MAX`] octets;
+    /// `None` answers as for names of nobody's zone.
+    pub identity: Option<Box<[u8]>>,
+    /// The same for `version.server.` and `version.bind.`.
+    pub version: Option<Box<[u8]>>,
     /// The secrets of server cookies; without them the COOKIE option is ignored.
     pub cookies: Option<CookieSecrets>,
     /// How long a stream may stay idle, in tenths of a second, told to who asks (RFC 7828); `None` tells nothing.
@@ -40,12 +45,14 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// No cookies, no identifier, no word about idle streams, at the beginning of time.
+    /// No cookies, no word about the server or about idle streams, at the beginning of time.
     fn default() -> Policy {
         Policy {
             now: 0,
             udp_payload_size_max: UDP_PAYLOAD_SIZE_DEFAULT,
             nsid: None,
+            identity: None,
+            version: None,
             cookies: None,
             stream_idle_timeout: None,
         }
@@ -61,5 +68,8 @@ pub const UDP_PAYLOAD_SIZE_MIN: u16 = 512;
 /// Answers over TLS are padded to a multiple of so many octets, as RFC 8467 §4.1 recommends.
 pub const PADDING_BLOCK_SIZE: usize = 468;
 
-/// Octets of a server identifier: with the longest question and a cookie it leaves 80 octets of a small datagram.
+/// Octets of a server identifier: with the longest question and all other options it leaves 60 octets of a small datagram.
 pub const NSID_SIZE_MAX: usize = 120;
+
+/// Octets of a text about the server: those of one string (RFC 1035 §3.3), which fits into a small datagram with all options.
+pub const TEXT_SIZE_MAX: usize = 255;

@@ -1,8 +1,9 @@
 //! A packet in, a packet out: what is done with a request before and after its name is looked up.
 
+use nss_wire::message::writer::Owner;
 use nss_wire::message::{
-    Compressor, Edns, EdnsError, EdnsFlags, Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, MessageError, MessageRecord,
-    Opcode, OptionCode, Question, Rcode, Reader, Section, Writer,
+    Compressor, Edns, EdnsError, EdnsFlags, ExtendedError, Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, MessageError,
+    MessageRecord, Opcode, OptionCode, Question, Rcode, Reader, Section, Writer,
 };
 use nss_wire::name::NAME_SIZE_MAX;
 use nss_wire::{Class, Name, NameBuf, RType};
@@ -10,12 +11,14 @@ use nss_wire::{Class, Name, NameBuf, RType};
 use crate::ahead::{AHEAD_MAX, Ahead};
 use crate::answer::{Answer, CHAIN_MAX};
 use crate::catalog::View;
+use crate::chaos;
 use crate::cookie::{self, COOKIE_SIZE, Standing};
 use crate::denial::Proofs;
 use crate::fast::{Frame, PlainQuery};
-use crate::policy::{NSID_SIZE_MAX, PADDING_BLOCK_SIZE, Peer, Policy, Transport, UDP_PAYLOAD_SIZE_MIN};
+use crate::policy::{NSID_SIZE_MAX, PADDING_BLOCK_SIZE, Peer, Policy, TEXT_SIZE_MAX, Transport, UDP_PAYLOAD_SIZE_MIN};
 use crate::suffixes::Suffixes;
 use crate::transfer::{Transfer, Wanted};
+use crate::zone::Zone;
 
 /// What came of a request.
 #[derive(Debug)]
@@ -97,21 +100,25 @@ impl View {
             return Outcome::Silent;
         }
         if let Some(query) = PlainQuery::read(request) {
-            let envelope = Envelope::plain(&query, peer, policy);
-            return self.answer(query.question, query.header(), None, &envelope, peer.transport, out);
+            let mut envelope = Envelope::plain(&query, peer, policy);
+            return self.answer(query.question, query.header(), None, &mut envelope, peer.transport, out);
         }
         self.respond_to_any(request, peer, policy, out)
     }
 
+    /// Answers a request that became an [`Outcome::Transfer`] and whose peer may not have the zone: REFUSED (RFC 5936 §2.2.1).
+    ///
+    /// Everything else is as for [`View::respond`].
+    pub fn refuse_transfer(&mut self, request: &[u8], peer: &Peer, policy: &Policy, out: &mut [u8]) -> Outcome {
+        let Some(request) = Request::accept(request, out) else { return Outcome::Silent };
+        let mut envelope = Envelope::new(&request, peer, policy);
+        envelope.fail(Rcode::REFUSED, Some(ExtendedError::PROHIBITED), out, &mut self.scratch.compressor)
+    }
+
     /// Answers a request of any kind, the plain ones included.
     fn respond_to_any(&mut self, request: &[u8], peer: &Peer, policy: &Policy, out: &mut [u8]) -> Outcome {
-        let Ok(reader) = Reader::new(request) else { return Outcome::Silent };
-        // An answer to an answer could go on for ever between two servers.
-        if reader.header().flags.contains(Flags::QR) {
-            return Outcome::Silent;
-        }
-        let request = Request::read(reader);
-        let envelope = Envelope::new(&request, peer, policy);
+        let Some(request) = Request::accept(request, out) else { return Outcome::Silent };
+        let mut envelope = Envelope::new(&request, peer, policy);
         let question = match request.question(&envelope) {
             Ok(question) => question,
             Err(rcode) => return envelope.bare(rcode, out, &mut self.scratch.compressor),
@@ -119,7 +126,10 @@ impl View {
         if let Some(tsig) = &request.tsig {
             return envelope.unknown_key(tsig, policy.now, out, &mut self.scratch.compressor);
         }
-        self.answer(question, request.header, request.ixfr_serial, &envelope, peer.transport, out)
+        if let Some(text) = chaos::text(question, policy) {
+            return envelope.text(question, text, out, &mut self.scratch.compressor);
+        }
+        self.answer(question, request.header, request.ixfr_serial, &mut envelope, peer.transport, out)
     }
 
     /// Finds the zone for a question and answers from it.
@@ -128,7 +138,7 @@ impl View {
         question: Question<'_>,
         header: Header,
         ixfr_serial: Option<u32>,
-        envelope: &Envelope<'_>,
+        envelope: &mut Envelope<'_>,
         transport: Transport,
         out: &mut [u8],
     ) -> Outcome {
@@ -166,6 +176,7 @@ impl View {
             // RFC 1995 §2, §4: the SOA record alone says what there is and sends the asker to TCP.
             (Some(Wanted::Since(_)), Transport::Udp) => {}
         }
+        envelope.tell_version(zone);
         let own_hasher;
         let hasher = if zone.seed() == catalog.seed() {
             if let Some(reply) = envelope.frame().and_then(|frame| frame.answer(zone, suffixes, qtype, out)) {
@@ -203,6 +214,14 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// Reads a message; `None` if it is met with silence.
+    fn accept(message: &'a [u8], out: &[u8]) -> Option<Request<'a>> {
+        let reader = Reader::new(message).ok()?;
+        // An answer to an answer could go on for ever between two servers.
+        let is_answer = reader.header().flags.contains(Flags::QR);
+        (!is_answer && out.len() >= usize::from(UDP_PAYLOAD_SIZE_MIN)).then(|| Request::read(reader))
+    }
+
     fn read(mut reader: Reader<'a>) -> Request<'a> {
         let header = reader.header();
         let mut request = Request {
@@ -285,6 +304,11 @@ pub(crate) struct Envelope<'a> {
     cookie: Cookie,
     /// The value of the keepalive option to send.
     keepalive: Option<[u8; 2]>,
+    wants_zone_version: bool,
+    /// The value of the zone version option to send.
+    zone_version: Option<[u8; 6]>,
+    /// Why there is no better answer.
+    extended_error: Option<[u8; 2]>,
     is_padded: bool,
 }
 
@@ -321,6 +345,10 @@ impl<'a> Envelope<'a> {
             nsid: nsid.map(|nsid| &nsid[..nsid.len().min(NSID_SIZE_MAX)]),
             cookie,
             keepalive: keepalive(option(OptionCode::TCP_KEEPALIVE), peer.transport, policy),
+            // RFC 9660 §3.2: whatever stands in it is ignored.
+            wants_zone_version: option(OptionCode::ZONEVERSION).is_some(),
+            zone_version: None,
+            extended_error: None,
             is_padded: peer.transport == Transport::Tls && option(OptionCode::PADDING).is_some(),
         }
     }
@@ -340,6 +368,9 @@ impl<'a> Envelope<'a> {
             nsid: None,
             cookie: Cookie::Absent,
             keepalive: None,
+            wants_zone_version: false,
+            zone_version: None,
+            extended_error: None,
             is_padded: false,
         }
     }
@@ -347,9 +378,11 @@ impl<'a> Envelope<'a> {
     /// What the fast way needs to know; `None` if there is more to say than it can.
     #[inline]
     fn frame(&self) -> Option<Frame<'a>> {
-        let (Cookie::Absent, None, None, false) = (self.cookie, self.nsid, self.keepalive, self.is_padded) else {
+        let has_option =
+            self.nsid.is_some() || self.keepalive.is_some() || self.zone_version.is_some() || self.is_padded;
+        if has_option || !matches!(self.cookie, Cookie::Absent) {
             return None;
-        };
+        }
         Some(Frame {
             id: self.id,
             flags: self.flags,
@@ -386,7 +419,7 @@ impl<'a> Envelope<'a> {
     fn opt(&self, writer: &mut Writer<'_>) {
         let Some(flags) = self.edns else { return };
         let padding = PADDING.get(..self.padding_size(writer)).unwrap_or_default();
-        let mut options: [(OptionCode, &[u8]); 4] = [(OptionCode::PADDING, padding); 4];
+        let mut options: [(OptionCode, &[u8]); 6] = [(OptionCode::PADDING, padding); 6];
         let mut count = 0;
         for option in self.options().into_iter().flatten() {
             options[count] = option;
@@ -405,13 +438,16 @@ impl<'a> Envelope<'a> {
     }
 
     /// All options but the padding.
-    fn options(&self) -> [Option<(OptionCode, &[u8])>; 3] {
+    fn options(&self) -> [Option<(OptionCode, &[u8])>; 5] {
         let cookie = match &self.cookie {
             Cookie::Good(_, octets) => Some((OptionCode::COOKIE, &octets[..])),
             Cookie::Absent | Cookie::Malformed => None,
         };
         let keepalive = self.keepalive.as_ref().map(|octets| (OptionCode::TCP_KEEPALIVE, &octets[..]));
-        [self.nsid.map(|octets| (OptionCode::NSID, octets)), cookie, keepalive]
+        let nsid = self.nsid.map(|octets| (OptionCode::NSID, octets));
+        let zone_version = self.zone_version.as_ref().map(|octets| (OptionCode::ZONEVERSION, &octets[..]));
+        let extended_error = self.extended_error.as_ref().map(|octets| (OptionCode::EXTENDED_ERROR, &octets[..]));
+        [nsid, cookie, keepalive, zone_version, extended_error]
     }
 
     /// Octets of the OPT record with padding of none.
@@ -428,15 +464,62 @@ impl<'a> Envelope<'a> {
         if self.is_padded { wanted.min(writer.room()) } else { 0 }
     }
 
+    /// Tells who asks for it which version of the zone the answer is from, be it a referral or an error (RFC 9660 §3.2).
+    fn tell_version(&mut self, zone: &Zone) {
+        if self.wants_zone_version {
+            let [s, e, r, ial] = zone.serial().to_be_bytes();
+            self.zone_version = Some([zone.apex_labels() as u8, SOA_SERIAL, s, e, r, ial]);
+        }
+    }
+
     /// An answer without records.
-    fn bare(&self, rcode: Rcode, out: &mut [u8], compressor: &mut Compressor) -> Outcome {
+    fn bare(&mut self, rcode: Rcode, out: &mut [u8], compressor: &mut Compressor) -> Outcome {
+        self.fail(rcode, extended_error(rcode), out, compressor)
+    }
+
+    /// An answer without records and with a word on why.
+    ///
+    /// There is no text with it: a forged query must not make the answer longer than it has to be.
+    fn fail(
+        &mut self,
+        rcode: Rcode,
+        extended: Option<ExtendedError>,
+        out: &mut [u8],
+        compressor: &mut Compressor,
+    ) -> Outcome {
+        self.extended_error = extended.map(|error| error.0.to_be_bytes());
         let Some(mut writer) = self.open(out, compressor) else { return Outcome::Silent };
         writer.rcode = rcode;
         self.close(writer, ReplyKind::Error, 0)
     }
 
+    /// The answer to a question about the server itself: a text of at most 255 octets.
+    fn text(&self, question: Question<'_>, text: &[u8], out: &mut [u8], compressor: &mut Compressor) -> Outcome {
+        let Some(mut writer) = self.open(out, compressor) else { return Outcome::Silent };
+        let mut rdata = [0; 1 + TEXT_SIZE_MAX];
+        let (length, string) = rdata[..=text.len()].split_first_mut().expect("there is room for the length");
+        *length = text.len() as u8;
+        string.copy_from_slice(text);
+        let Question { qname, qclass, .. } = question;
+        writer.flags = writer.flags.with(Flags::AA);
+        // Another server may answer the next query to this address, so that no cache has a use for it.
+        // Of no use to a cache: the next query may come to another server of this address.
+        let ttl = 0;
+        let size = 1 + text.len();
+        if writer.record(Section::Answer, Owner::Question, RType::TXT, qclass, ttl, &rdata[..size]).is_err() {
+            writer.flags = writer.flags.with(Flags::TC);
+        }
+        self.close(writer, ReplyKind::Answer, qname.label_count() as u8)
+    }
+
     /// The answer to a signature by a key that nobody here knows: NOTAUTH, and BADKEY in an unsigned TSIG (RFC 8945 §5.2.1).
-    fn unknown_key(&self, tsig: &MessageRecord<'_>, now: u32, out: &mut [u8], compressor: &mut Compressor) -> Outcome {
+    fn unknown_key(
+        &mut self,
+        tsig: &MessageRecord<'_>,
+        now: u32,
+        out: &mut [u8],
+        compressor: &mut Compressor,
+    ) -> Outcome {
         let Ok((algorithm, _)) = Name::from_wire(tsig.raw_rdata()) else {
             return self.bare(Rcode::FORMERR, out, compressor);
         };
@@ -471,6 +554,17 @@ fn reply_edns_flags(flags: EdnsFlags) -> EdnsFlags {
     EdnsFlags(flags.0 & EdnsFlags::DO.0)
 }
 
+/// What RFC 8914 has to say besides a response code, if the code does not say it all.
+///
+/// The other codes are about resolvers and validators, which ask others on behalf of the client.
+fn extended_error(rcode: Rcode) -> Option<ExtendedError> {
+    match rcode {
+        Rcode::REFUSED => Some(ExtendedError::NOT_AUTHORITATIVE),
+        Rcode::NOTIMP => Some(ExtendedError::NOT_SUPPORTED),
+        _ => None,
+    }
+}
+
 /// What to say of an idle stream to who asked with an option as a client sends it, without a value (RFC 7828 §3.2.1).
 fn keepalive(option: Option<&[u8]>, transport: Transport, policy: &Policy) -> Option<[u8; 2]> {
     match (transport, option) {
@@ -499,6 +593,8 @@ fn size_max(announced: Option<u16>, transport: Transport, policy: &Policy) -> us
 
 /// The opcode's place in the flags.
 const OPCODE_BITS: u16 = 0x7800;
+/// The type of a zone version that is the serial of the SOA record (RFC 9660 §6.2).
+const SOA_SERIAL: u8 = 0;
 /// Octets of an OPT record without options.
 const OPT_SIZE: usize = 11;
 /// Nothing, which is what padding consists of (RFC 7830 §3).

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use nss_wire::message::writer::Owner;
-use nss_wire::message::{Compressor, Flags, Full, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, Rcode, Section, Writer};
+use nss_wire::message::{Compressor, Flags, Full, Header, MESSAGE_SIZE_MAX, Rcode, Section, Writer};
 use nss_wire::name::NAME_SIZE_MAX;
 use nss_wire::{Name, RType, Record};
 
@@ -13,7 +13,7 @@ use crate::zone::Zone;
 /// A request for a zone over a stream.
 ///
 /// Nothing has been decided about it: the caller knows which addresses may transfer which zones, and either streams
-/// [`Messages`] or sends [`Transfer::refuse`].
+/// [`Messages`] or answers with [`View::refuse_transfer`](crate::View::refuse_transfer).
 pub struct Transfer {
     zone: Arc<Zone>,
     wanted: Wanted,
@@ -67,16 +67,6 @@ impl Transfer {
     /// Whether the whole zone is asked for, or what is new.
     pub fn wanted(&self) -> Wanted {
         self.wanted
-    }
-
-    /// Writes the answer to a peer that may not have the zone (REFUSED, RFC 5936 §2.2.1); returns its octets.
-    ///
-    /// 0 if `out` has not even room for the question; 512 octets are always enough.
-    pub fn refuse(&self, out: &mut [u8]) -> usize {
-        let mut compressor = Compressor::new();
-        let Ok(mut writer) = self.open(out, &mut compressor) else { return 0 };
-        writer.rcode = Rcode::REFUSED;
-        writer.finish()
     }
 
     fn open<'b>(&self, out: &'b mut [u8], compressor: &'b mut Compressor) -> Result<Writer<'b>, Full> {
@@ -198,5 +188,3 @@ fn write(writer: &mut Writer<'_>, record: Record<'_>) -> Result<(), Full> {
     let Record { owner, rtype, class, ttl, rdata } = record;
     writer.record(Section::Answer, Owner::Name(owner), rtype, class, ttl, rdata)
 }
-
-const _: () = assert!(HEADER_SIZE + NAME_SIZE_MAX + 4 < 512, "a refusal fits into the smallest datagram");

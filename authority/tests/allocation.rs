@@ -98,8 +98,17 @@ impl Counted {
         if count > 0 {
             self.wrong.push(format!("{what} over {transport:?}: {count}"));
         }
-        if let Outcome::Reply(reply) = outcome {
-            self.rcodes.push(reply.rcode);
+        match outcome {
+            Outcome::Reply(reply) => self.rcodes.push(reply.rcode),
+            Outcome::Silent => {}
+            Outcome::Transfer(transfer) => {
+                drop(transfer);
+                let before = ALLOCATIONS.with(Cell::get);
+                let _ = self.story.view.refuse_transfer(request, &peer, &self.story.policy, &mut self.out);
+                if ALLOCATIONS.with(Cell::get) > before {
+                    self.wrong.push(format!("the refusal of {what} over {transport:?}"));
+                }
+            }
         }
     }
 
@@ -233,16 +242,24 @@ fn cookies_identifiers_versions_and_keys_allocate_nothing() {
     let mut counted = counted();
     counted.story.policy.cookies = CookieSecrets::new(&[[1; 16], [2; 16]]);
     counted.story.policy.nsid = Some(Box::from(&[7; 200][..]));
+    counted.story.policy.identity = Some(Box::from(&[8; 300][..]));
     let client = [&[0, 10, 0, 8][..], &[1; 8]].concat();
     let server = [&[0, 10, 0, 24][..], &[1; 24]].concat();
     let malformed = [0, 10, 0, 3, 1, 2, 3];
     let nsid = [0, 3, 0, 0];
     let unknown = [0xfd, 0xe9, 0, 1, 0];
-    for options in [&client[..], &server, &malformed, &nsid, &unknown, &[&server[..], &nsid].concat(), &[0, 3, 0]] {
+    let version = [0, 19, 0, 0];
+    let all = [&server[..], &nsid, &version].concat();
+    for options in [&client[..], &server, &malformed, &nsid, &unknown, &version, &all, &[0, 3, 0]] {
         for name in ["mail.example.", "far.test.", "no.far.test."] {
             counted.send_all_ways(&edns_query(name, options, true), "options");
         }
         counted.send_all_ways(&edns_query("", options, false), "options without a question");
+    }
+    for name in ["id.server.", "version.bind."] {
+        let mut chaos = query(&name.parse().unwrap(), RType::TXT, None);
+        *chaos.last_mut().unwrap() = 3;
+        counted.send_all_ways(&chaos, "class CH");
     }
     let mut later_version = edns_query("mail.example.", &[], true);
     let at = later_version.len() - 5;

@@ -1,4 +1,5 @@
-//! EDNS (RFC 6891), cookies (RFC 7873), the server's identifier (RFC 5001), idle streams (RFC 7828) and padding (RFC 7830).
+//! EDNS (RFC 6891): cookies (RFC 7873), the server's identifier (RFC 5001), idle streams (RFC 7828), padding (RFC 7830),
+//! extended errors (RFC 8914) and versions of zones (RFC 9660).
 
 mod story;
 
@@ -276,4 +277,133 @@ fn errors_over_tls_are_padded_too() {
     let padding: (OptionCode, &[u8]) = (OptionCode::PADDING, b"");
     let (reply, _) = ask(&mut story, &request(false, &[opt(1232, 0, 0, &[padding])]));
     assert_eq!((reply.rcode, reply.len), (Rcode::FORMERR, 468));
+}
+
+/// The options of the answer to a question of class IN with these, and its response code.
+fn options(
+    story: &mut Story,
+    question: &str,
+    opcode: u8,
+    options: &[(OptionCode, &[u8])],
+) -> (Rcode, Vec<(OptionCode, Vec<u8>)>) {
+    let (name, rtype) = question.split_once(' ').unwrap();
+    let mut request = story::query(&name.parse().unwrap(), rtype.parse().unwrap(), None);
+    (request[2], request[11]) = (opcode << 3, 1);
+    request.extend(opt(1232, 0, 0, options));
+    let (reply, opt) = ask(story, &request);
+    (reply.rcode, opt.unwrap().options)
+}
+
+#[test]
+fn rfc_8914_section_4_an_error_says_more_if_there_is_more_to_say() {
+    let mut story = Story::new(&[EXAMPLE]);
+    let error = |code: u8| vec![(OptionCode::EXTENDED_ERROR, vec![0, code])];
+    for (question, opcode, rcode, said) in [
+        // §4.21: nobody's zone.
+        ("a.test. A", 0, Rcode::REFUSED, error(20)),
+        // §4.22: NOTIFY, UPDATE, STATUS; and a type of the eighties.
+        ("example. SOA", 4, Rcode::NOTIMP, error(21)),
+        ("example. SOA", 5, Rcode::NOTIMP, error(21)),
+        ("example. SOA", 2, Rcode::NOTIMP, error(21)),
+        ("example. MAILB", 0, Rcode::NOTIMP, error(21)),
+        // These codes say it all, and these are no errors.
+        ("a.example. OPT", 0, Rcode::FORMERR, Vec::new()),
+        ("test. AXFR", 0, Rcode::NOTAUTH, Vec::new()),
+        ("no.example. A", 0, Rcode::NXDOMAIN, Vec::new()),
+        ("a.example. TXT", 0, Rcode::NOERROR, Vec::new()),
+        ("a.example. A", 0, Rcode::NOERROR, Vec::new()),
+    ] {
+        assert_eq!(options(&mut story, question, opcode, &[]), (rcode, said), "{question}");
+    }
+    // A class that nobody here has zones of.
+    let mut chaos = request(true, &[opt(1232, 0, 0, &[])]);
+    chaos[26] = 3;
+    let (reply, opt_record) = ask(&mut story, &chaos);
+    assert_eq!((reply.rcode, opt_record.unwrap().options), (Rcode::REFUSED, error(20)));
+}
+
+#[test]
+fn rfc_8914_section_3_without_edns_there_is_nothing_to_say_it_with() {
+    let (reply, octets) = Story::new(&[]).ask(&request(true, &[]));
+    assert_eq!((reply.rcode, reply.len, octets.len()), (Rcode::REFUSED, 27, 27));
+    assert_eq!(Reader::new(&octets).unwrap().edns().unwrap(), None);
+}
+
+#[test]
+fn rfc_9660_section_3_2_every_answer_from_a_zone_tells_its_version_to_who_asks() {
+    let zone = EXAMPLE.replace("host.example. 1 ", "host.example. 4294967295 ");
+    let more = "
+        alias.example.  CNAME a.example.
+        sub.example.    NS    ns.sub.example.
+        ns.sub.example. A     192.0.2.2
+        *.w.example.    TXT   x
+        d.example.      DNAME a.example.
+    ";
+    let child = "sub.example. SOA ns.other. host.other. 258 2 3 4 5\nsub.example. NS ns.other.";
+    let long = format!("{}.example. A 192.0.2.3", ["x".repeat(63), "x".repeat(63), "x".repeat(63)].join("."));
+    let root = ". SOA ns.other. host.other. 7 2 3 4 5\n. NS ns.other.";
+    let mut story = Story::new(&[&format!("{zone}{more}{long}")]);
+    let version =
+        |labels: u8, serial: u32| (OptionCode::ZONEVERSION, [&[labels, 0], &serial.to_be_bytes()[..]].concat());
+    let versions =
+        |story: &mut Story, question: &str, asked: &[(OptionCode, &[u8])]| options(story, question, 0, asked).1;
+    let wish: &[(OptionCode, &[u8])] = &[(OptionCode::ZONEVERSION, b"")];
+    // Answers, NODATA, NXDOMAIN, aliases, wildcards, ANY and referrals; a name that DNAME makes too long is an error.
+    let too_long =
+        format!("{}.d.example. A", ["y".repeat(63), "y".repeat(63), "y".repeat(63), "y".repeat(50)].join("."));
+    for question in [
+        "a.example. A",
+        "a.example. TXT",
+        "no.example. A",
+        "alias.example. A",
+        "x.w.example. TXT",
+        "example. ANY",
+        "example. SOA",
+        "x.sub.example. A",
+        "sub.example. DS",
+        "x.d.example. A",
+        &too_long,
+    ] {
+        assert_eq!(versions(&mut story, question, wish), [version(1, u32::MAX)], "{question}");
+    }
+    // Not unasked, nor where no zone of ours encloses the name, nor in another class.
+    assert_eq!(versions(&mut story, "a.example. A", &[]), []);
+    assert_eq!(versions(&mut story, "a.test. A", wish), [(OptionCode::EXTENDED_ERROR, vec![0, 20])]);
+    assert_eq!(versions(&mut story, "example. MAILB", wish), [(OptionCode::EXTENDED_ERROR, vec![0, 21])]);
+    // Whatever stands in the option is ignored.
+    assert_eq!(
+        versions(&mut story, "a.example. A", &[(OptionCode::ZONEVERSION, b"\x01\0abcd")]),
+        [version(1, u32::MAX)]
+    );
+    // The deepest zone, and the root, which has no labels.
+    let mut story = Story::new(&[&format!("{zone}{more}"), child, root]);
+    assert_eq!(versions(&mut story, "x.sub.example. A", wish), [version(2, 258)]);
+    assert_eq!(versions(&mut story, "sub.example. DS", wish), [version(1, u32::MAX)]);
+    assert_eq!(versions(&mut story, "test. A", wish), [version(0, 7)]);
+}
+
+#[test]
+fn all_options_together_fit_beside_the_longest_question_and_an_answer_keeps_its_limit() {
+    let longest = [&"a".repeat(63), &"b".repeat(63), &"c".repeat(63), &"d".repeat(53)].map(String::as_str).join(".");
+    let zone = format!("{EXAMPLE}\n{longest}.example. A 192.0.2.9");
+    let mut story = story_with_cookies();
+    story.catalog.publish(std::sync::Arc::new(story::build(&zone).unwrap().0));
+    story.policy.nsid = Some(vec![b'n'; nss_authority::policy::NSID_SIZE_MAX].into());
+    let wishes: &[(OptionCode, &[u8])] = &[
+        (OptionCode::NSID, b""),
+        (OptionCode::COOKIE, b"client!!"),
+        (OptionCode::ZONEVERSION, b""),
+        (OptionCode::TCP_KEEPALIVE, b""),
+        (OptionCode::PADDING, b""),
+    ];
+    let name: nss_wire::NameBuf = format!("{longest}.example.").parse().unwrap();
+    assert_eq!(name.as_name().wire_len(), 255);
+    for rtype in [nss_wire::RType::A, nss_wire::RType::TXT] {
+        let mut request = story::query(&name, rtype, None);
+        request[11] = 1;
+        request.extend(opt(512, 0, 0, wishes));
+        let (reply, opt_record) = ask(&mut story, &request);
+        assert!(reply.len <= 512 && !reply.is_truncated, "{rtype}: {reply:?}");
+        assert_eq!(opt_record.unwrap().options.len(), 3, "over UDP neither keepalive nor padding");
+    }
 }

@@ -5,7 +5,7 @@ mod story;
 use nss_authority::transfer::Wanted;
 use nss_authority::{Messages, Outcome, Transfer, Transport};
 use nss_wire::RType;
-use nss_wire::message::{Flags, Rcode, Reader};
+use nss_wire::message::{EdnsFlags, Flags, OptionCode, Rcode, Reader};
 use story::Story;
 
 const EXAMPLE: &str = "
@@ -151,12 +151,32 @@ fn rfc_5936_section_2_2_1_a_name_that_is_no_apex_is_notauth() {
     }
 }
 
+/// The answer to who may not have the zone.
+fn refusal(request: &[u8]) -> Vec<u8> {
+    let mut story = Story::new(&[EXAMPLE]).over_tcp();
+    let (peer, mut out) = (story.peer(), vec![0; 512]);
+    let Outcome::Reply(reply) = story.view.refuse_transfer(request, &peer, &story.policy, &mut out) else {
+        panic!("no answer")
+    };
+    out.truncate(reply.len);
+    out
+}
+
 #[test]
 fn a_refusal_has_the_question_and_no_records() {
-    let mut out = [0; 512];
-    let size = transfer(EXAMPLE, "example.", RType::AXFR, None).refuse(&mut out);
-    assert_eq!(story::render(&out[..size]), ["REFUSED"]);
-    assert_eq!(Reader::new(&out[..size]).unwrap().question().unwrap().unwrap().qtype, RType::AXFR);
+    let out = refusal(&request("example.", RType::AXFR, None));
+    assert_eq!(story::render(&out), ["REFUSED"]);
+    assert_eq!(Reader::new(&out).unwrap().question().unwrap().unwrap().qtype, RType::AXFR);
+    assert_eq!(Reader::new(&out).unwrap().edns().unwrap(), None);
+}
+
+#[test]
+fn rfc_8914_section_4_19_a_refusal_says_to_who_knows_edns_that_it_is_about_the_client() {
+    let wish = story::EdnsWish { payload_size: 1232, flags: EdnsFlags(0) };
+    let out = refusal(&story::query(&"example.".parse().unwrap(), RType::AXFR, Some(wish)));
+    assert_eq!(story::render(&out), ["REFUSED"]);
+    let edns = Reader::new(&out).unwrap().edns().unwrap().unwrap();
+    assert_eq!(edns.options().collect::<Vec<_>>(), [(OptionCode::EXTENDED_ERROR, &[0, 18][..])]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{Record, RecordType};
+use hickory_proto::rr::{DNSClass, Record, RecordType};
 use nss_authority::transfer::Wanted;
 use nss_authority::{Catalog, CookieSecrets, HashSeed, Messages, Outcome, Peer, Policy, Reply, Transfer, Transport};
 use nss_wire::message::{Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, Reader};
@@ -52,6 +52,11 @@ fn ask(request: &[u8], transport: Transport, policy: &Policy) -> Option<Answered
         Outcome::Transfer(transfer) => {
             assert_ne!(transport, Transport::Udp, "zones are transferred over streams");
             check_transfer(request, transfer);
+            let Outcome::Reply(reply) = catalog().view().refuse_transfer(request, &peer, policy, &mut out) else {
+                panic!("a request for a transfer gets no answer")
+            };
+            let refusal = check_reply(request, &out[..reply.len], &reply, transport);
+            assert_eq!(refusal.metadata.response_code, ResponseCode::Refused);
             Some(Answered::Transfer)
         }
     }
@@ -83,6 +88,10 @@ fn check_reply(request: &[u8], answer: &[u8], reply: &Reply, transport: Transpor
     }
     for record in &message.answers {
         let owner = record.name.to_string().to_ascii_lowercase();
+        if record.dns_class == DNSClass::CH {
+            assert!(["id.server.", "hostname.bind.", "version.server.", "version.bind."].contains(&owner.as_str()));
+            continue;
+        }
         assert!(ZONES.iter().any(|(apex, _)| owner.ends_with(apex)), "{owner} is in no zone of ours");
     }
     message
@@ -91,10 +100,6 @@ fn check_reply(request: &[u8], answer: &[u8], reply: &Reply, transport: Transpor
 /// All messages, which start and end with the SOA record and have every other record between (RFC 5936 §2.2).
 fn check_transfer(request: &[u8], transfer: Transfer) {
     let mut out = vec![0; MESSAGE_SIZE_MAX];
-    let refused = transfer.refuse(&mut out);
-    let refused = Message::from_vec(&out[..refused]).expect("hickory-proto reads the refusal");
-    assert_eq!(refused.metadata.response_code, ResponseCode::Refused);
-
     let (zone, wanted) = (transfer.zone().clone(), transfer.wanted());
     let mut messages = Messages::new(transfer);
     let (mut records, mut soas) = (0, 0);
@@ -122,6 +127,8 @@ fn policies() -> &'static [Policy; 2] {
             now: 1_700_000_000,
             udp_payload_size_max: 4096,
             nsid: Some(vec![b'n'; nss_authority::policy::NSID_SIZE_MAX].into()),
+            identity: Some(vec![b'i'; nss_authority::policy::TEXT_SIZE_MAX].into()),
+            version: Some(Box::from(&b"v"[..])),
             cookies: CookieSecrets::new(&[[1; 16], [2; 16]]),
             stream_idle_timeout: Some(u16::MAX),
         };

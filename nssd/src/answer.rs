@@ -141,6 +141,22 @@ impl Desk {
         outcome
     }
 
+    /// Answers a request for a transfer that the client may not have, as [`Desk::answer`] does.
+    pub(crate) fn refuse_transfer(
+        &mut self,
+        request: &[u8],
+        client: IpAddr,
+        transport: Transport,
+        output: &mut Vec<u8>,
+    ) -> Outcome {
+        let Authority { view, policy, .. } = &mut self.authority;
+        let outcome = view.refuse_transfer(request, &Peer { transport, address: client }, policy, &mut self.reply);
+        if let Outcome::Reply(reply) = &outcome {
+            append(&self.reply[..reply.len], output);
+        }
+        outcome
+    }
+
     /// Leaves nothing half done behind.
     pub(crate) fn clear(&mut self) {
         self.authority.recover();
@@ -197,6 +213,8 @@ pub(crate) fn policy(config: &ServerConfig) -> Policy {
         now: now(),
         udp_payload_size_max: config.udp_payload_size_max,
         nsid: config.nsid.as_ref().map(|nsid| nsid.as_bytes().into()),
+        identity: config.identity.as_ref().map(|text| text.as_bytes().into()),
+        version: config.version.as_ref().map(|text| text.as_bytes().into()),
         cookies: None,
         stream_idle_timeout: None,
     }

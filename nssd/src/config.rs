@@ -141,6 +141,12 @@ pub struct ServerConfig {
     /// Answer to a query for the name server's identifier (RFC 5001), at most 120 octets; absent: none.
     #[serde(deserialize_with = "nsid")]
     pub nsid: Option<String>,
+    /// Answer to `id.server` and `hostname.bind` in class CH (RFC 4892), at most 255 octets; absent: REFUSED.
+    #[serde(deserialize_with = "chaos_text")]
+    pub identity: Option<String>,
+    /// Answer to `version.server` and `version.bind` in class CH, at most 255 octets; absent: REFUSED.
+    #[serde(deserialize_with = "chaos_text")]
+    pub version: Option<String>,
     /// Whether DNS cookies are answered (RFC 7873, RFC 9018).
     pub cookies: bool,
     /// File with the secrets of the DNS cookies, the same on all servers behind one address; absent: one that is random
@@ -161,6 +167,8 @@ impl Default for ServerConfig {
             control_group: None,
             control_uids: Vec::new(),
             nsid: None,
+            identity: None,
+            version: None,
             cookies: true,
             cookie_secret_file: None,
             // What passes every path of the Internet without fragments: DNS Flag Day 2020, RFC 9715 §3.1.
@@ -474,6 +482,9 @@ const CONFIG_SIZE_MAX: u64 = 16 << 20;
 /// Octets of an NSID at most, as the answers have room for it.
 const NSID_SIZE_MAX: usize = nss_authority::policy::NSID_SIZE_MAX;
 
+/// Octets of a text about the server at most: a string has no more (RFC 1035 §3.3).
+const TEXT_SIZE_MAX: usize = nss_authority::policy::TEXT_SIZE_MAX;
+
 /// Why a configuration is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -537,6 +548,15 @@ fn nsid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     let text = String::deserialize(deserializer)?;
     if text.is_empty() || text.len() > NSID_SIZE_MAX {
         return Err(de::Error::custom(format!("an NSID has 1 to {NSID_SIZE_MAX} octets, this one {}", text.len())));
+    }
+    Ok(Some(text))
+}
+
+fn chaos_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() || text.len() > TEXT_SIZE_MAX {
+        let size = text.len();
+        return Err(de::Error::custom(format!("such a text has 1 to {TEXT_SIZE_MAX} octets, this one {size}")));
     }
     Ok(Some(text))
 }
@@ -620,6 +640,8 @@ mod tests {
             "control_group",
             "control_uids",
             "nsid",
+            "identity",
+            "version",
             "cookies",
             "cookie_secret_file",
             "udp_payload_size_max",
@@ -676,7 +698,7 @@ mod tests {
         let config = Config::from_toml(&text).unwrap();
         let tls = config.tls.unwrap();
         assert_eq!(tls.listen, [ListenAddress("192.0.2.1:853".parse().unwrap()), "[2001:db8::1]:853".parse().unwrap()]);
-        assert_eq!((left_out, tls.connections_per_client_max()), (10, 128));
+        assert_eq!((left_out, tls.connections_per_client_max()), (12, 128));
     }
 
     #[test]
@@ -701,6 +723,7 @@ mod tests {
             ("[server]\nlisten = [\"localhost\"]\n", "line 2, column 10", "write it like \"192.0.2.1\""),
             ("[server]\ncookie_secret = \"abc\"\n", "line 2, column 1", "`cookie_secret_file`"),
             ("[server]\nudp_payload_size_max = 511\n", "line 2, column 24", "a number from 512 to 4096"),
+            ("[server]\nidentity = \"\"\n", "line 2, column 12", "1 to 255 octets"),
             ("[rate_limit]\nresponses_per_second = 0\n", "line 2, column 24", "a number from 1 to 1000000"),
             ("[rate_limit]\nipv4_prefix_length = 33\n", "line 2, column 22", "a number from 0 to 32"),
             ("[rate_limit]\nexempt = [\"localhost\"]\n", "line 2, column 10", "write it like 192.0.2.0/24"),

@@ -16,14 +16,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use nss_authority::{Messages, Outcome, Transfer, Transport};
-use nss_wire::message::{HEADER_SIZE, MESSAGE_SIZE_MAX, Rcode};
+use nss_wire::message::{HEADER_SIZE, MESSAGE_SIZE_MAX};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::answer::{Authorities, Desk, append};
+use crate::answer::{Authorities, Desk};
 use crate::config::{TcpConfig, TransferConfig};
 use crate::connections::{Connections, Seat};
 use crate::counters::StreamCounters;
@@ -283,7 +283,14 @@ impl<E: Entrance> Connection<'_, E> {
         let counters = &self.server.counters;
         counters.queries.fetch_add(1, Relaxed);
         // Unwind safe: the desk is cleared, and a reply is only appended whole.
-        let answer = AssertUnwindSafe(|| desk.answer(request, self.peer, E::Stream::TRANSPORT, output));
+        let answer = AssertUnwindSafe(|| match desk.answer(request, self.peer, E::Stream::TRANSPORT, output) {
+            Outcome::Transfer(transfer) if !self.server.transfers.allow(self.peer) => {
+                counters.transfers_refused.fetch_add(1, Relaxed);
+                tracing::debug!(zone = %transfer.zone().apex(), client = %self.peer, "transfer refused");
+                desk.refuse_transfer(request, self.peer, E::Stream::TRANSPORT, output)
+            }
+            outcome => outcome,
+        });
         match catch_unwind(answer) {
             Ok(Outcome::Reply(reply)) => {
                 counters.answers.fetch_add(1, Relaxed);
@@ -294,17 +301,7 @@ impl<E: Entrance> Connection<'_, E> {
                 counters.silent.fetch_add(1, Relaxed);
                 None
             }
-            Ok(Outcome::Transfer(transfer)) if self.server.transfers.allow(self.peer) => Some(Box::new(transfer)),
-            Ok(Outcome::Transfer(transfer)) => {
-                counters.answers.fetch_add(1, Relaxed);
-                counters.transfers_refused.fetch_add(1, Relaxed);
-                counters.count_rcode(Rcode::REFUSED);
-                tracing::debug!(zone = %transfer.zone().apex(), client = %self.peer, "transfer refused");
-                let mut reply = [0; REFUSAL_SIZE_MAX];
-                let len = transfer.refuse(&mut reply);
-                append(&reply[..len], output);
-                None
-            }
+            Ok(Outcome::Transfer(transfer)) => Some(Box::new(transfer)),
             Err(_) => {
                 counters.panics.fetch_add(1, Relaxed);
                 desk.clear();
@@ -359,9 +356,6 @@ impl<E: Entrance> Connection<'_, E> {
 
 /// Octets of replies that are gathered before they are written: one of the largest.
 const OUTPUT_SIZE_MAX: usize = MESSAGE_SIZE_MAX;
-
-/// Octets of a refused transfer: a header and a question.
-const REFUSAL_SIZE_MAX: usize = 512;
 
 /// Octets that a read makes room for: dozens of pipelined queries.
 const READ_SIZE: usize = 4096;

@@ -11,7 +11,7 @@ pub mod writer;
 
 pub use compressed::CompressedName;
 pub use compressor::{Compression, Compressor};
-pub use edns::{Edns, EdnsError, EdnsFlags, OptionCode, Options};
+pub use edns::{Edns, EdnsError, EdnsFlags, ExtendedError, OptionCode, Options};
 pub use header::{Flags, Header, Opcode, Rcode, Section};
 pub use reader::{MessageError, MessageRecord, Reader};
 pub use writer::{Full, Mark, Owner, Writer};

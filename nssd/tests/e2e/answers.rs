@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::RecordType;
+use hickory_proto::rr::{DNSClass, RecordType};
 use nssd::config::Config;
 use nssd::control::{Change, Client};
 use nssd::server::Server;
@@ -143,6 +143,22 @@ async fn the_configured_identifier_and_cookies_are_answered() {
     let contains = |part: &[u8]| answer.windows(part.len()).any(|window| window == part);
     assert!(contains(b"\0\x03\0\x04here"), "{answer:?}");
     assert!(contains(b"\0\x0a\0\x18\x01\x02\x03\x04\x05\x06\x07\x08\x01"), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_tells_of_itself_what_the_configuration_says_and_nothing_unless_it_does() {
+    let told = |server: &TestServer, name| {
+        let mut question = query(name, RecordType::TXT);
+        question.queries[0].set_query_class(DNSClass::CH);
+        let answer = exchange(server.v4(), &question);
+        (answer.metadata.response_code, data(&answer))
+    };
+    let server = TestServer::start("identity = \"ns1.example.net\"\nversion = \"1\"\n").await;
+    assert_eq!(told(&server, "id.server."), (ResponseCode::NoError, vec!["ns1.example.net".to_owned()]));
+    assert_eq!(told(&server, "version.bind."), (ResponseCode::NoError, vec!["1".to_owned()]));
+    let server = TestServer::start("").await;
+    assert_eq!(told(&server, "id.server."), (ResponseCode::Refused, vec![]));
+    assert_eq!(told(&server, "version.bind."), (ResponseCode::Refused, vec![]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -225,17 +225,23 @@ async fn a_zone_is_not_transferred_to_who_may_not_have_it() {
         // What the client has already (RFC 1995 §3).
         let soa = SOA::new(Name::root(), Name::root(), 6, 0, 0, 0, 0);
         incremental.add_authority(Record::from_rdata(Name::from_ascii("example.com.").unwrap(), 0, RData::SOA(soa)));
-        for request in [query("example.com.", RecordType::AXFR), incremental] {
+        let mut with_edns = query("example.com.", RecordType::AXFR);
+        add_option(&mut with_edns, 10, b"client!!");
+        for request in [query("example.com.", RecordType::AXFR), incremental, with_edns] {
             tcp.send(&request);
             let answer = tcp.receive().unwrap();
             assert_eq!(answer.metadata.response_code, ResponseCode::Refused);
             assert!(answer.answers.is_empty());
+            // "Prohibited" (RFC 8914 §4.19), and a cookie as in any other answer.
+            assert_eq!(option(&answer, 15), request.edns.is_some().then(|| vec![0, 18]));
+            assert_eq!(option(&answer, 10).is_some(), request.edns.is_some());
         }
         // The connection goes on.
         tcp.send(&query("www.example.com.", RecordType::A));
         assert_eq!(data(&tcp.receive().unwrap()), ["192.0.2.1"]);
     }
-    assert_eq!(server.server.status().counters.transfers, 0);
+    let counters = server.server.status().counters;
+    assert_eq!((counters.transfers, counters.transfers_refused), (0, 6));
     // By default nobody may.
     let server = TestServer::start("").await;
     server.put("example.com", &zone(7, "192.0.2.1")).await.unwrap();

@@ -114,6 +114,19 @@ impl OptionCode {
     pub const ZONEVERSION: OptionCode = OptionCode(19);
 }
 
+/// The code in an [`OptionCode::EXTENDED_ERROR`] option (IANA registry "Extended DNS Error Codes").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExtendedError(pub u16);
+
+impl ExtendedError {
+    /// The server may not answer this client (RFC 8914 §4.19).
+    pub const PROHIBITED: ExtendedError = ExtendedError(18);
+    /// The server is not authoritative for the name in the question (RFC 8914 §4.21).
+    pub const NOT_AUTHORITATIVE: ExtendedError = ExtendedError(20);
+    /// The operation or the query is not supported (RFC 8914 §4.22).
+    pub const NOT_SUPPORTED: ExtendedError = ExtendedError(21);
+}
+
 /// The options of an OPT record: code and octets; stops where they are broken.
 #[derive(Clone, Debug)]
 pub struct Options<'a> {
