@@ -44,6 +44,7 @@ mod lookup;
 mod order;
 pub mod policy;
 pub mod respond;
+mod rotation;
 pub mod rules;
 mod suffixes;
 mod table;

@@ -38,6 +38,8 @@ pub struct Policy {
     pub identity: Option<Box<[u8]>>,
     /// The same for `version.server.` and `version.bind.`.
     pub version: Option<Box<[u8]>>,
+    /// Whether the addresses of an answer, its A or AAAA records, come each time with another one first.
+    pub rotate: bool,
     /// The secrets of server cookies; without them the COOKIE option is ignored.
     pub cookies: Option<CookieSecrets>,
     /// How long a stream may stay idle, in tenths of a second, told to who asks (RFC 7828); `None` tells nothing.
@@ -45,7 +47,7 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// No cookies, no word about the server or about idle streams, at the beginning of time.
+    /// No cookies, no word about the server or about idle streams, nothing rotated, at the beginning of time.
     fn default() -> Policy {
         Policy {
             now: 0,
@@ -53,6 +55,7 @@ impl Default for Policy {
             nsid: None,
             identity: None,
             version: None,
+            rotate: false,
             cookies: None,
             stream_idle_timeout: None,
         }

@@ -16,6 +16,7 @@ use crate::cookie::{self, COOKIE_SIZE, Standing};
 use crate::denial::Proofs;
 use crate::fast::{Frame, PlainQuery};
 use crate::policy::{NSID_SIZE_MAX, PADDING_BLOCK_SIZE, Peer, Policy, TEXT_SIZE_MAX, Transport, UDP_PAYLOAD_SIZE_MIN};
+use crate::rotation::Rotation;
 use crate::suffixes::Suffixes;
 use crate::transfer::{Transfer, Wanted};
 use crate::zone::Zone;
@@ -74,6 +75,7 @@ pub(crate) struct Scratch {
     compressor: Compressor,
     chain: Vec<NameBuf>,
     proofs: Proofs,
+    rotation: Rotation,
     pub(crate) ahead: Box<[Ahead; AHEAD_MAX]>,
 }
 
@@ -84,6 +86,7 @@ impl Scratch {
             compressor: Compressor::new(),
             chain: Vec::with_capacity(CHAIN_MAX),
             proofs: Proofs::default(),
+            rotation: Rotation::default(),
             ahead: Box::new([Ahead::default(); AHEAD_MAX]),
         }
     }
@@ -99,11 +102,19 @@ impl View {
         if out.len() < usize::from(UDP_PAYLOAD_SIZE_MIN) {
             return Outcome::Silent;
         }
-        if let Some(query) = PlainQuery::read(request) {
-            let mut envelope = Envelope::plain(&query, peer, policy);
-            return self.answer(query.question, query.header(), None, &mut envelope, peer.transport, out);
+        let outcome = match PlainQuery::read(request) {
+            Some(query) => {
+                let mut envelope = Envelope::plain(&query, peer, policy);
+                self.answer(query.question, query.header(), None, &mut envelope, peer.transport, out)
+            }
+            None => self.respond_to_any(request, peer, policy, out),
+        };
+        if policy.rotate
+            && let Outcome::Reply(Reply { len, kind: ReplyKind::Answer, .. }) = outcome
+        {
+            self.scratch.rotation.turn(&mut out[..len]);
         }
-        self.respond_to_any(request, peer, policy, out)
+        outcome
     }
 
     /// Answers a request that became an [`Outcome::Transfer`] and whose peer may not have the zone: REFUSED (RFC 5936 §2.2.1).
@@ -345,7 +356,7 @@ impl<'a> Envelope<'a> {
             nsid: nsid.map(|nsid| &nsid[..nsid.len().min(NSID_SIZE_MAX)]),
             cookie,
             keepalive: keepalive(option(OptionCode::TCP_KEEPALIVE), peer.transport, policy),
-            // RFC 9660 §3.2: whatever stands in it is ignored.
+            // RFC 9660 §3.1: whatever a client may have put into it is ignored.
             wants_zone_version: option(OptionCode::ZONEVERSION).is_some(),
             zone_version: None,
             extended_error: None,
@@ -593,7 +604,7 @@ fn size_max(announced: Option<u16>, transport: Transport, policy: &Policy) -> us
 
 /// The opcode's place in the flags.
 const OPCODE_BITS: u16 = 0x7800;
-/// The type of a zone version that is the serial of the SOA record (RFC 9660 §6.2).
+/// The type of a zone version that is the serial of the SOA record (RFC 9660 §4).
 const SOA_SERIAL: u8 = 0;
 /// Octets of an OPT record without options.
 const OPT_SIZE: usize = 11;

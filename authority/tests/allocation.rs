@@ -146,7 +146,8 @@ fn counted() -> Counted {
     let nsec3 = signed("nsec3.test.")
         + "nsec3.test. NSEC3PARAM \\# 5 0100000000
         0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.nsec3.test. NSEC3 \\# 7 01010000000100";
-    let story = Story::new(&[&zone, child, &nsec, &nsec3]);
+    let mut story = Story::new(&[&zone, child, &nsec, &nsec3]);
+    story.policy.rotate = true;
     let records = story::records(stranger);
     let apex = records[0].1.owner.clone();
     let mut builder = nss_authority::ZoneBuilder::new(apex.as_name(), nss_wire::Class::IN).with_seed(HashSeed::new(9));

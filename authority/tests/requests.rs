@@ -120,6 +120,25 @@ fn rfc_1035_section_4_1_1_rd_is_copied_and_other_flags_are_not() {
 }
 
 #[test]
+fn rfc_4035_section_3_1_6_ad_and_cd_are_clear_whatever_was_asked_and_signed() {
+    let signed = format!("{EXAMPLE}\nexample. DNSKEY \\# 5 0101030d00\na.example. RRSIG A example.");
+    for (zone, signatures) in [(EXAMPLE, 0), (&signed, 1)] {
+        let mut story = Story::new(&[zone]);
+        for bits in [Flags(0), Flags::AD, Flags::CD, Flags::AD.with(Flags::CD)] {
+            for (opt, dnssec_ok) in
+                [(&b""[..], false), (b"\0\0\x29\x04\xd0\0\0\0\0\0\0", false), (b"\0\0\x29\x04\xd0\0\0\x80\0\0\0", true)]
+            {
+                let request = message(bits, [1, 0, 0, u8::from(!opt.is_empty())], &[QUESTION, opt].concat());
+                let (_, octets) = story.ask(&request);
+                let header = Reader::new(&octets).unwrap().header();
+                assert_eq!(header.flags, Flags::QR.with(Flags::AA), "{bits:?}");
+                assert_eq!(header.record_counts[0], 1 + if dnssec_ok { signatures } else { 0 });
+            }
+        }
+    }
+}
+
+#[test]
 fn rfc_8945_section_5_2_1_a_key_that_nobody_knows_is_notauth_and_badkey() {
     let mac = [&[0; 6][..], &[1, 44, 0, 16], &[9; 16], &[0x12, 0x34, 0, 0, 0, 0]].concat();
     let rdata = [&b"\x0bhmac-sha256\0"[..], &mac].concat();

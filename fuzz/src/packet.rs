@@ -39,20 +39,32 @@ enum Answered {
 fn ask(request: &[u8], transport: Transport, policy: &Policy) -> Option<Answered> {
     let peer = Peer { transport, address: IpAddr::from([192, 0, 2, 53]) };
     let mut out = vec![0; MESSAGE_SIZE_MAX];
-    match catalog().view().respond(request, &peer, policy, &mut out) {
+    let mut view = catalog().view();
+    let first = match view.respond(request, &peer, policy, &mut out) {
+        Outcome::Reply(reply) => out[..reply.len].to_vec(),
+        Outcome::Silent | Outcome::Transfer(_) => Vec::new(),
+    };
+    // The second answer is the same, or has its addresses in another order.
+    match view.respond(request, &peer, policy, &mut out) {
         Outcome::Silent => None,
         Outcome::Reply(reply) => {
             let size_max = match transport {
                 Transport::Udp => udp_size_max(request, policy),
                 Transport::Tcp | Transport::Tls => MESSAGE_SIZE_MAX,
             };
+            let (mut first, mut second) = (first, out[..reply.len].to_vec());
+            if policy.rotate {
+                first.sort_unstable();
+                second.sort_unstable();
+            }
+            assert!(first == second, "an answer depends on what was asked before");
             assert!(reply.len <= size_max, "an answer of {} octets, {size_max} are allowed", reply.len);
             Some(Answered::Reply(check_reply(request, &out[..reply.len], &reply, transport)))
         }
         Outcome::Transfer(transfer) => {
             assert_ne!(transport, Transport::Udp, "zones are transferred over streams");
             check_transfer(request, transfer);
-            let Outcome::Reply(reply) = catalog().view().refuse_transfer(request, &peer, policy, &mut out) else {
+            let Outcome::Reply(reply) = view.refuse_transfer(request, &peer, policy, &mut out) else {
                 panic!("a request for a transfer gets no answer")
             };
             let refusal = check_reply(request, &out[..reply.len], &reply, transport);
@@ -128,6 +140,7 @@ fn policies() -> &'static [Policy; 2] {
             udp_payload_size_max: 4096,
             nsid: Some(vec![b'n'; nss_authority::policy::NSID_SIZE_MAX].into()),
             identity: Some(vec![b'i'; nss_authority::policy::TEXT_SIZE_MAX].into()),
+            rotate: true,
             version: Some(Box::from(&b"v"[..])),
             cookies: CookieSecrets::new(&[[1; 16], [2; 16]]),
             stream_idle_timeout: Some(u16::MAX),

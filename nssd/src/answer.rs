@@ -215,6 +215,7 @@ pub(crate) fn policy(config: &ServerConfig) -> Policy {
         nsid: config.nsid.as_ref().map(|nsid| nsid.as_bytes().into()),
         identity: config.identity.as_ref().map(|text| text.as_bytes().into()),
         version: config.version.as_ref().map(|text| text.as_bytes().into()),
+        rotate: config.rotate,
         cookies: None,
         stream_idle_timeout: None,
     }

@@ -152,6 +152,8 @@ pub struct ServerConfig {
     /// File with the secrets of the DNS cookies, the same on all servers behind one address; absent: one that is random
     /// at start.
     pub cookie_secret_file: Option<PathBuf>,
+    /// Whether the addresses of an answer come each time with another one first.
+    pub rotate: bool,
     /// Octets of a UDP answer at most, 512 to 4096.
     #[serde(deserialize_with = "udp_payload_size_max")]
     pub udp_payload_size_max: u16,
@@ -171,6 +173,7 @@ impl Default for ServerConfig {
             version: None,
             cookies: true,
             cookie_secret_file: None,
+            rotate: false,
             // What passes every path of the Internet without fragments: DNS Flag Day 2020, RFC 9715 §3.1.
             udp_payload_size_max: 1232,
         }
@@ -644,6 +647,7 @@ mod tests {
             "version",
             "cookies",
             "cookie_secret_file",
+            "rotate",
             "udp_payload_size_max",
             "enabled",
             "responses_per_second",
