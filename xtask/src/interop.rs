@@ -2,6 +2,7 @@
 
 mod answer;
 mod compare;
+mod edns;
 mod files;
 mod queries;
 mod raw;
@@ -71,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let answers = if *zones > 0 { compare_answers(seed, options, &daemons) } else { Ok(()) };
     // All parts run even if the first one fails: each tells something by itself.
     let verdicts = if *files > 0 { files::run(seed, *files, options.reports, &daemons) } else { Ok(()) };
-    answers.and(verdicts).and(tls::run(&daemons))
+    answers.and(verdicts).and(edns::run(seed, options.reports, &daemons)).and(tls::run(&daemons))
 }
 
 fn compare_answers(seed: u64, options: &Options, daemons: &Daemons) -> Outcome {
