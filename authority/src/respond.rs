@@ -180,7 +180,8 @@ impl View {
             // RFC 5936 §2.2.1: a zone is transferred by its apex alone.
             (Some(_), _) if place.labels != labels => return envelope.bare(Rcode::NOTAUTH, out, compressor),
             (Some(wanted), Transport::Tcp | Transport::Tls) => {
-                return Outcome::Transfer(Transfer::new(zone.clone(), wanted, header, qname, qtype));
+                let edns = envelope.edns.map(|flags| (envelope.payload_size, flags));
+                return Outcome::Transfer(Transfer::new(zone.clone(), wanted, header, question, edns));
             }
             // RFC 5936 §4.2: AXFR is for streams only.
             (Some(Wanted::Whole), Transport::Udp) => return envelope.bare(Rcode::FORMERR, out, compressor),
@@ -607,7 +608,7 @@ const OPCODE_BITS: u16 = 0x7800;
 /// The type of a zone version that is the serial of the SOA record (RFC 9660 §4).
 const SOA_SERIAL: u8 = 0;
 /// Octets of an OPT record without options.
-const OPT_SIZE: usize = 11;
+pub(crate) const OPT_SIZE: usize = 11;
 /// Nothing, which is what padding consists of (RFC 7830 §3).
 const PADDING: [u8; PADDING_BLOCK_SIZE] = [0; PADDING_BLOCK_SIZE];
 /// Octets of TSIG RDATA behind the name of the algorithm, without MAC and other data.

@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use nss_wire::message::writer::Owner;
-use nss_wire::message::{Compressor, Flags, Full, Header, MESSAGE_SIZE_MAX, Rcode, Section, Writer};
+use nss_wire::message::{
+    Compressor, EdnsFlags, Flags, Full, Header, MESSAGE_SIZE_MAX, Question, Rcode, Section, Writer,
+};
 use nss_wire::name::NAME_SIZE_MAX;
-use nss_wire::{Name, RType, Record};
+use nss_wire::{RType, Record};
 
+use crate::respond::OPT_SIZE;
 use crate::zone::Zone;
 
 /// A request for a zone over a stream.
@@ -19,6 +22,8 @@ pub struct Transfer {
     wanted: Wanted,
     id: u16,
     flags: Flags,
+    /// Payload size and flags of the OPT record to send, if there is one to send.
+    edns: Option<(u16, EdnsFlags)>,
     question: [u8; NAME_SIZE_MAX + 4],
     question_size: usize,
 }
@@ -49,14 +54,21 @@ impl Wanted {
 }
 
 impl Transfer {
-    pub(crate) fn new(zone: Arc<Zone>, wanted: Wanted, header: Header, qname: Name<'_>, qtype: RType) -> Transfer {
+    pub(crate) fn new(
+        zone: Arc<Zone>,
+        wanted: Wanted,
+        header: Header,
+        question: Question<'_>,
+        edns: Option<(u16, EdnsFlags)>,
+    ) -> Transfer {
+        let Question { qname, qtype, .. } = question;
         let mut question = [0; NAME_SIZE_MAX + 4];
         let size = qname.wire_len();
         question[..size].copy_from_slice(qname.as_wire());
         question[size..size + 2].copy_from_slice(&qtype.0.to_be_bytes());
         question[size + 2..size + 4].copy_from_slice(&zone.class().0.to_be_bytes());
         let flags = Flags(header.flags.0 & Flags::RD.0).with(Flags::QR);
-        Transfer { zone, wanted, id: header.id, flags, question, question_size: size + 4 }
+        Transfer { zone, wanted, id: header.id, flags, edns, question, question_size: size + 4 }
     }
 
     /// The zone, in the version that was served when the request came.
@@ -131,6 +143,11 @@ impl Messages {
         let mut writer = transfer.open(out, compressor).ok()?;
         writer.flags = writer.flags.with(Flags::AA);
         let start = *place;
+        // RFC 5936 §2.2.5: OPT in the first message answers that of the request.
+        let edns = transfer.edns.filter(|_| start == Place::FirstSoa);
+        if edns.is_some() {
+            writer.reserve(OPT_SIZE).ok()?;
+        }
         if *place == Place::FirstSoa {
             write_soa(&mut writer, zone).ok()?;
             *place = if is_current(transfer) { Place::End } else { Place::Record { node: 0, number: 1 } };
@@ -161,6 +178,9 @@ impl Messages {
         if *place == start {
             *place = Place::End;
             return None;
+        }
+        if let Some((payload_size, flags)) = edns {
+            writer.opt(payload_size, flags, &[]).ok()?;
         }
         Some(writer.finish())
     }

@@ -74,6 +74,27 @@ fn rfc_5936_section_2_2_the_soa_is_first_and_last_and_all_records_are_in_between
 }
 
 #[test]
+fn rfc_5936_section_2_2_5_opt_is_in_the_first_message_if_it_was_in_the_request() {
+    let many: String = (0..100).map(|i| format!("\nn{i:03}.example. TXT number{i:03}")).collect();
+    let zone = format!("{EXAMPLE}{many}");
+    for flags in [EdnsFlags(0), EdnsFlags::DO] {
+        let wish = story::EdnsWish { payload_size: 4096, flags };
+        let request = story::query(&"example.".parse().unwrap(), RType::AXFR, Some(wish));
+        let Outcome::Transfer(with_edns) = Story::new(&[&zone]).over_tcp().send(&request).0 else { panic!() };
+        let parts = messages(with_edns, 512);
+        assert!(parts.len() > 2 && parts.iter().all(|part| part.len() <= 512));
+        let edns = |part: &Vec<u8>| {
+            Reader::new(part).unwrap().edns().unwrap().map(|e| (e.udp_payload_size, e.flags, e.version))
+        };
+        assert_eq!(edns(&parts[0]), Some((1232, flags, 0)));
+        assert!(parts[1..].iter().all(|part| edns(part).is_none()));
+        let without = messages(transfer(&zone, "example.", RType::AXFR, None), 512);
+        assert!(without.iter().all(|part| edns(part).is_none()));
+        assert_eq!(records(&parts), records(&without));
+    }
+}
+
+#[test]
 fn a_large_zone_goes_in_many_messages_each_record_once() {
     let many: String = (0..500).map(|i| format!("\nn{i:03}.example. TXT number{i:03}")).collect();
     let zone = format!("{EXAMPLE}{many}");

@@ -97,8 +97,12 @@ impl Server {
 
 fn ask(client: &mut Client, query: &Query) -> Option<Vec<u8>> {
     let wire = query.to_wire();
-    client.send(&wire, query.transport).ok()?;
-    client.receive(query.id, query.transport)
+    let mut exchange = || {
+        client.send(&wire, query.transport).ok()?;
+        client.receive(query.id, query.transport)
+    };
+    // UDP may lose a packet.
+    exchange().or_else(exchange)
 }
 
 fn set_private(path: &Path) -> Outcome {
