@@ -514,7 +514,6 @@ impl<'a> Envelope<'a> {
         string.copy_from_slice(text);
         let Question { qname, qclass, .. } = question;
         writer.flags = writer.flags.with(Flags::AA);
-        // Another server may answer the next query to this address, so that no cache has a use for it.
         // Of no use to a cache: the next query may come to another server of this address.
         let ttl = 0;
         let size = 1 + text.len();
