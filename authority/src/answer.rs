@@ -5,10 +5,11 @@ use nss_wire::message::{Flags, Full, Rcode, Section, Writer};
 use nss_wire::{Class, Name, NameBuf, RType};
 
 use crate::additional::{self, ADDRESSES};
-use crate::arena::{Node, NodeKind, RRset};
+use crate::arena::{Node, NodeKind};
 use crate::denial::{Claim, Proofs};
 use crate::lookup::Found;
 use crate::respond::ReplyKind;
+use crate::rrset::RRset;
 use crate::suffixes::{NameHasher, Suffixes};
 use crate::zone::Zone;
 

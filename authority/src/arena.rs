@@ -6,6 +6,7 @@
 //! RRset   type (2) | records and flags (2) | TTL (4) | octets of the records (2) | records …
 //!         | with SIGNED:  signatures (2) | their TTL (4) | their octets (2) | signatures …
 //!         | with TARGETS: target of each record (4 each)
+//!         | with LINKS:   link of each compressible name (3 each)
 //! record  RDLENGTH (2) | RDATA
 //! ```
 //!
@@ -13,11 +14,11 @@
 //! depends on where it stands in memory. Offset 0 means "none", the magic standing there. Nodes stand in the order in
 //! which they came, so that what was written together in a zone file is together in memory too.
 
-use core::fmt;
 use std::ops::Range;
 
 use nss_wire::{Name, RType};
 
+use crate::rrset::{RRset, RRsets};
 use crate::table::Slot;
 
 /// What a name in a zone is; decided when the zone is built.
@@ -121,7 +122,7 @@ impl<'z> Node<'z> {
     pub(crate) fn is_owned_by(self, wire: &[u8]) -> bool {
         let owner = self.owner_octets();
         match self.arena[self.at] & HAS_CAPITALS {
-            0 => owner == wire,
+            0 => is_equal(owner, wire),
             _ => owner.eq_ignore_ascii_case(wire),
         }
     }
@@ -143,12 +144,12 @@ impl<'z> Node<'z> {
     #[inline]
     pub(crate) fn rrsets(self) -> RRsets<'z> {
         let start = self.at + OWNER_AT + usize::from(self.arena[self.at + OWNER_SIZE_AT]);
-        RRsets { arena: self.arena, at: start, left: read_u16(self.arena, self.at + RRSETS_AT) }
+        RRsets::new(self.arena, start, read_u16(self.arena, self.at + RRSETS_AT))
     }
 
     #[inline]
     pub(crate) fn rrset(self, rtype: RType) -> Option<RRset<'z>> {
-        self.rrsets().skip_to(|other| other == rtype)
+        self.rrsets().find_type(rtype)
     }
 
     /// Whether it occludes what stands below it.
@@ -170,202 +171,6 @@ impl<'z> Node<'z> {
         let mut rrsets = self.rrsets();
         while rrsets.next().is_some() {}
         rrsets.end()
-    }
-}
-
-/// The RRsets of a node.
-pub(crate) struct RRsets<'z> {
-    arena: &'z [u8],
-    at: usize,
-    left: u16,
-}
-
-impl<'z> Iterator for RRsets<'z> {
-    type Item = RRset<'z>;
-
-    #[inline]
-    fn next(&mut self) -> Option<RRset<'z>> {
-        self.skip_to(|_| true)
-    }
-}
-
-impl<'z> RRsets<'z> {
-    /// The next RRset whose type is wanted; of those before it no more is read than their sizes.
-    #[inline]
-    fn skip_to(&mut self, is_wanted: impl Fn(RType) -> bool) -> Option<RRset<'z>> {
-        while self.left > 0 {
-            self.left -= 1;
-            let start = self.at;
-            let header = Header::read(self.arena.get(start..)?)?;
-            let records_at = start + RRSET_HEADER_SIZE;
-            let mut end = records_at + header.size;
-            if header.counted & SIGNED > 0 {
-                end += SIGNATURES_HEADER_SIZE + usize::from(read_u16(self.arena, end + 6));
-            }
-            if header.counted & TARGETS > 0 {
-                end += 4 * usize::from(header.counted & COUNT_BITS);
-            }
-            self.at = end;
-            if is_wanted(header.rtype) {
-                return self.arena.get(start..end).map(|octets| RRset::read(&header, octets, start));
-            }
-        }
-        None
-    }
-
-    /// Where the next RRset starts; after the last, where the node ends.
-    pub(crate) fn end(&self) -> usize {
-        self.at
-    }
-
-    /// The RRset that starts at [`RRset::start`].
-    pub(crate) fn at(arena: &'z [u8], start: usize) -> Option<RRset<'z>> {
-        RRsets { arena, at: start, left: 1 }.next()
-    }
-}
-
-/// The records of one owner and type, with the RRSIG records that cover them.
-#[derive(Clone, Copy)]
-pub struct RRset<'z> {
-    /// The type of all records.
-    pub(crate) rtype: RType,
-    count: u16,
-    ttl: u32,
-    records: &'z [u8],
-    signatures: Signatures<'z>,
-    targets: &'z [u8],
-    start: usize,
-}
-
-/// The beginning of an RRset.
-struct Header {
-    rtype: RType,
-    counted: u16,
-    ttl: u32,
-    /// Octets of the records.
-    size: usize,
-}
-
-impl Header {
-    #[inline]
-    fn read(octets: &[u8]) -> Option<Header> {
-        let &[t, t2, c, c2, ttl, ttl2, ttl3, ttl4, s, s2] = octets.first_chunk::<RRSET_HEADER_SIZE>()?;
-        Some(Header {
-            rtype: RType(u16::from_le_bytes([t, t2])),
-            counted: u16::from_le_bytes([c, c2]),
-            ttl: u32::from_le_bytes([ttl, ttl2, ttl3, ttl4]),
-            size: usize::from(u16::from_le_bytes([s, s2])),
-        })
-    }
-}
-
-#[derive(Clone, Copy, Default)]
-struct Signatures<'z> {
-    count: u16,
-    ttl: u32,
-    records: &'z [u8],
-}
-
-impl<'z> RRset<'z> {
-    /// Reads an RRset, of which `octets` are all.
-    #[inline]
-    fn read(header: &Header, octets: &'z [u8], start: usize) -> RRset<'z> {
-        let (records, mut rest) = octets[RRSET_HEADER_SIZE..].split_at(header.size);
-        let mut signatures = Signatures::default();
-        if header.counted & SIGNED > 0 {
-            let (count, ttl, size) = (read_u16(rest, 0), read_u32(rest, 2), usize::from(read_u16(rest, 6)));
-            let (records, behind) = rest[SIGNATURES_HEADER_SIZE..].split_at(size);
-            signatures = Signatures { count, ttl, records };
-            rest = behind;
-        }
-        let (rtype, ttl, count) = (header.rtype, header.ttl, header.counted & COUNT_BITS);
-        RRset { rtype, count, ttl, records, signatures, targets: rest, start }
-    }
-
-    /// The type of the records; RRSIG for signatures that cover nothing.
-    pub fn rtype(self) -> RType {
-        self.rtype
-    }
-
-    /// How many records there are, signatures not counted.
-    pub fn len(self) -> usize {
-        usize::from(self.count)
-    }
-
-    /// Whether there are only signatures, of records that the zone does not have.
-    pub fn is_empty(self) -> bool {
-        self.count == 0
-    }
-
-    /// Time to live in seconds; 0 if there is no record.
-    pub fn ttl(self) -> u32 {
-        self.ttl
-    }
-
-    /// The RDATA of the records in canonical order (RFC 4034 §6.3).
-    pub fn rdatas(self) -> Rdatas<'z> {
-        Rdatas { rest: self.records }
-    }
-
-    /// The RDATA of the RRSIG records that cover these records (RFC 4034 §3.1).
-    pub fn signatures(self) -> Rdatas<'z> {
-        Rdatas { rest: self.signatures.records }
-    }
-
-    /// The TTL of the signatures in seconds; 0 if there is none.
-    pub fn signature_ttl(self) -> u32 {
-        self.signatures.ttl
-    }
-
-    /// How many signatures there are.
-    pub(crate) fn signature_count(self) -> usize {
-        usize::from(self.signatures.count)
-    }
-
-    /// Octets of the records in a message, each owner being a compression pointer.
-    pub(crate) fn wire_size(self) -> usize {
-        self.records.len() + (RECORD_HEADER_SIZE + 2 - RDLENGTH_SIZE) * self.len()
-    }
-
-    /// For each record the node that its target leads to, 0 for none; empty if no record leads to a name in the zone.
-    pub(crate) fn targets(self) -> impl Iterator<Item = u32> + Clone {
-        self.targets.chunks_exact(4).map(|chunk| read_u32(chunk, 0))
-    }
-
-    /// Where in the arena the RRset starts.
-    pub(crate) fn start(self) -> usize {
-        self.start
-    }
-
-    /// Where in the arena the target of the first record stands; `None` if there are no targets.
-    pub(crate) fn targets_at(self) -> Option<usize> {
-        let signatures = if self.signatures.count > 0 { SIGNATURES_HEADER_SIZE } else { 0 };
-        let size = RRSET_HEADER_SIZE + self.records.len() + signatures + self.signatures.records.len();
-        (!self.targets.is_empty()).then_some(self.start + size)
-    }
-}
-
-impl fmt::Debug for RRset<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} × {}", self.count, self.rtype)
-    }
-}
-
-/// The RDATA of records, one after the other.
-#[derive(Clone, Debug)]
-pub struct Rdatas<'z> {
-    rest: &'z [u8],
-}
-
-impl<'z> Iterator for Rdatas<'z> {
-    type Item = &'z [u8];
-
-    #[inline]
-    fn next(&mut self) -> Option<&'z [u8]> {
-        let (&size, rest) = self.rest.split_first_chunk::<RDLENGTH_SIZE>()?;
-        let (rdata, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(size)))?;
-        self.rest = rest;
-        Some(rdata)
     }
 }
 
@@ -436,6 +241,12 @@ impl Writer {
     pub(crate) fn add_targets(&mut self, at: &RRsetAt) {
         self.set_flag(at, TARGETS);
         self.bytes.resize(self.bytes.len() + 4 * usize::from(at.count), 0);
+    }
+
+    /// Adds the links of the names in the records, behind the targets.
+    pub(crate) fn add_links(&mut self, at: &RRsetAt, links: &[u8]) {
+        self.set_flag(at, LINKS);
+        self.bytes.extend_from_slice(links);
     }
 
     fn set_flag(&mut self, at: &RRsetAt, flag: u16) {
@@ -524,6 +335,21 @@ pub(crate) struct RRsetAt {
     part: usize,
 }
 
+/// Whether octets are equal; names are short, so that no call to compare them pays.
+#[inline]
+fn is_equal(a: &[u8], b: &[u8]) -> bool {
+    let (words, rest) = a.as_chunks::<8>();
+    let (other_words, other_rest) = b.as_chunks::<8>();
+    if a.len() != b.len() || words.iter().zip(other_words).any(|(a, b)| a != b) {
+        return false;
+    }
+    match (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        // The octets before the rest are looked at once more, which is one step for all of them.
+        (Some(a), Some(b)) => a == b,
+        _ => rest.iter().zip(other_rest).all(|(a, b)| a == b),
+    }
+}
+
 #[inline]
 pub(crate) fn read_u16(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
@@ -535,7 +361,7 @@ pub(crate) fn read_u32(bytes: &[u8], at: usize) -> u32 {
 }
 
 /// First octets of every arena; the last is the version of the layout.
-const MAGIC: [u8; 4] = *b"NSZ\x02";
+const MAGIC: [u8; 4] = *b"NSZ\x03";
 /// Where the first node stands.
 pub(crate) const NODES_AT: usize = MAGIC.len();
 
@@ -549,13 +375,14 @@ const RRSETS_AT: usize = 2;
 const LINK_AT: usize = 4;
 const OWNER_AT: usize = 8;
 
-const RRSET_HEADER_SIZE: usize = 10;
-const SIGNATURES_HEADER_SIZE: usize = 8;
+pub(crate) const RRSET_HEADER_SIZE: usize = 10;
+pub(crate) const SIGNATURES_HEADER_SIZE: usize = 8;
 /// A message has room for less than 5,500 records.
-const COUNT_BITS: u16 = 0x3fff;
-const SIGNED: u16 = 0x4000;
-const TARGETS: u16 = 0x8000;
-const RDLENGTH_SIZE: usize = 2;
+pub(crate) const COUNT_BITS: u16 = 0x1fff;
+pub(crate) const LINKS: u16 = 0x2000;
+pub(crate) const SIGNED: u16 = 0x4000;
+pub(crate) const TARGETS: u16 = 0x8000;
+pub(crate) const RDLENGTH_SIZE: usize = 2;
 /// Octets of a record in a message behind its owner and before its RDATA: type, class, TTL and RDLENGTH.
 pub(crate) const RECORD_HEADER_SIZE: usize = 10;
 /// Octets of a node without its owner and RRsets.

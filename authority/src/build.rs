@@ -6,13 +6,14 @@ use hashbrown::HashTable;
 use nss_wire::{Name, NameBuf, RType};
 
 use crate::additional;
-use crate::arena::{NODES_AT, Node, NodeKind, RRsets, Writer};
+use crate::arena::{NODES_AT, Node, NodeKind, Writer};
 use crate::builder::{ZONE_SIZE_MAX, ZoneBuilder};
 use crate::check::{self, NodeCheck};
 use crate::denial;
 use crate::finding::{Finding, FindingKind};
 use crate::lookup::{self, InTable, Tables};
 use crate::order::{self, Keyed};
+use crate::rrset::RRset;
 use crate::suffixes::Suffixes;
 use crate::table::Slots;
 use crate::zone::{Parts, Zone};
@@ -394,7 +395,7 @@ impl Build {
         let (bytes, apex_name) = (writer.bytes(), apex_name.as_name());
         let tables = Tables { arena: bytes, slots: table.slots(), apex, apex_labels: self.apex_labels };
         let owner = Node::at(bytes, node);
-        let rrset = RRsets::at(bytes, start).expect("the RRset was there a moment ago");
+        let rrset = RRset::read(bytes, start).expect("the RRset was there a moment ago");
         let Some(mut place) = rrset.targets_at() else { return };
         let hash = |name: Name<'_>| hasher.below(*apex_hash, name, apex_name.wire_len());
         targets.seen.clear();

@@ -6,10 +6,12 @@ use nss_wire::record::TTL_MAX;
 use nss_wire::{Class, Name, NameBuf, RType, Record, rdata};
 
 use crate::additional;
-use crate::arena::{NODE_OVERHEAD, Node, NodeKind, RRSET_OVERHEAD, RRset, RRsetAt, Writer};
+use crate::arena::{NODE_OVERHEAD, Node, NodeKind, RRSET_OVERHEAD, RRsetAt, Writer};
 use crate::build::Build;
 use crate::finding::{Finding, FindingKind, Findings, RRSET_SIZE_MAX};
+use crate::links::{self, LINK_SIZE};
 use crate::order::{self, Both, Keyed};
+use crate::rrset::RRset;
 use crate::suffixes::{HashSeed, NameHasher};
 use crate::table::Table;
 use crate::zone::Zone;
@@ -352,6 +354,10 @@ impl ZoneBuilder {
         if additional::has_targets(rtype) && set.iter().any(|record| self.leads_into_zone(run, record, owner)) {
             self.writer.add_targets(&at);
         }
+        let links = links::of(owner, rtype, set.iter().map(|record| run.rdata(record)));
+        if !links.is_empty() {
+            self.writer.add_links(&at, &links);
+        }
         true
     }
 
@@ -466,8 +472,9 @@ impl Run {
 
     /// Octets that the node will have at most.
     fn size_max(&self) -> usize {
-        // A target and a size for each record, which may also be the only one of its type.
-        NODE_OVERHEAD + self.owner.len() + self.bytes.len() + (RRSET_OVERHEAD + 6) * (self.records.len() + 1)
+        // A size, a target and links for each record, which may also be the only one of its type.
+        let record = RRSET_OVERHEAD + 6 + 2 * LINK_SIZE;
+        NODE_OVERHEAD + self.owner.len() + self.bytes.len() + record * (self.records.len() + 1)
     }
 
     fn rdata(&self, record: &Staged) -> &[u8] {

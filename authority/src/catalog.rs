@@ -100,7 +100,8 @@ impl Catalog {
     pub fn get(&self, apex: Name<'_>) -> Option<Arc<Zone>> {
         let hash = self.hasher.name(apex);
         let shard = self.shards[shard_of(hash)].load();
-        let at = shard.find(hash, apex.to_lowercase().as_name().as_wire())?;
+        let apex = apex.to_lowercase();
+        let at = shard.find(hash, || apex.as_name().as_wire())?;
         shard.zone(at).cloned()
     }
 
@@ -186,11 +187,11 @@ impl Shard {
 
     /// The slot of the zone whose apex has this hash and lower-case wire form.
     #[inline]
-    fn find(&self, hash: u64, apex: &[u8]) -> Option<usize> {
+    fn find<'n>(&self, hash: u64, apex: impl Fn() -> &'n [u8]) -> Option<usize> {
         let mut at = first(hash, self.slots.len());
         loop {
             let slot = self.slots.get(at)?.as_ref()?;
-            if slot.hash == hash && slot.zone.apex_node().is_owned_by(apex) {
+            if slot.hash == hash && slot.zone.apex_node().is_owned_by(apex()) {
                 return Some(at);
             }
             at = next(at, self.slots.len());
@@ -275,19 +276,27 @@ impl Zones {
     #[inline]
     pub(crate) fn deepest(&mut self, catalog: &Catalog, suffixes: &Suffixes, labels: usize) -> Option<Place> {
         let [low, high] = &catalog.depths_in_use;
-        let mut depths = low.load(Ordering::Acquire);
-        for labels in (0..=labels).rev() {
-            if labels == 63 {
-                depths = low.load(Ordering::Acquire);
-            } else if labels > 63 {
-                depths = high.load(Ordering::Acquire);
+        if labels >= 64 {
+            let depths = high.load(Ordering::Acquire);
+            if let Some(place) = self.deepest_of(catalog, suffixes, depths & (u64::MAX >> (127 - labels)), 64) {
+                return Some(place);
             }
-            if depths >> (labels % 64) & 1 == 0 {
-                continue;
-            }
+        }
+        let depths = low.load(Ordering::Acquire);
+        self.deepest_of(catalog, suffixes, depths & (u64::MAX >> (63 - labels.min(63))), 0)
+    }
+
+    /// The same among the depths of one number, whose lowest bit is that of `first` labels.
+    #[inline(always)]
+    fn deepest_of(&mut self, catalog: &Catalog, suffixes: &Suffixes, depths: u64, first: usize) -> Option<Place> {
+        let mut left = depths;
+        while left != 0 {
+            let bit = 63 - left.leading_zeros();
+            left ^= 1 << bit;
+            let labels = first + bit as usize;
             let hash = suffixes.hash(labels);
             let part = shard_of(hash);
-            if let Some(slot) = self.shard(catalog, part).find(hash, suffixes.wire(labels)) {
+            if let Some(slot) = self.shard(catalog, part).find(hash, || suffixes.wire(labels)) {
                 return Some(Place { labels, part, slot });
             }
         }

@@ -4,11 +4,12 @@
 
 use nss_wire::{Name, RType};
 
-use crate::arena::{Node, NodeKind, RRset};
+use crate::arena::{Node, NodeKind};
 use crate::builder::RecordLines;
 use crate::denial::{NSEC3_ITERATIONS_MAX, Nsec3Hash};
 use crate::finding::{FindingKind, Findings};
 use crate::lookup::InTable;
+use crate::rrset::RRset;
 
 /// Negative answers should be cached for an hour or so, and hardly for more than a day (RFC 2308 §5).
 const NEGATIVE_TTL_USUAL_MAX: u32 = 86_400;

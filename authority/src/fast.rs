@@ -3,214 +3,408 @@
 //! Whatever is not plain is left to [`respond`](crate::respond) and [`answer`](crate::answer), which would also answer
 //! what is answered here; a test holds that they do so octet for octet.
 
-use nss_wire::message::{EdnsFlags, Flags, HEADER_SIZE, Header, Question, Rcode, Writer};
+use nss_wire::message::{
+    CompressibleNames, EdnsFlags, ExtendedError, Flags, HEADER_SIZE, MESSAGE_SIZE_MAX, OptionCode, Rcode,
+};
 use nss_wire::{Class, Name, RType};
 
-use crate::additional;
-use crate::arena::{NodeKind, RRset, Rdatas};
+use crate::additional::{self, ADDRESSES};
+use crate::arena::{Node, NodeKind};
+use crate::catalog::View;
+use crate::links::{LINKED_MAX, Link, POINTER_BITS};
 use crate::lookup::Found;
-use crate::respond::{Reply, ReplyKind};
-use crate::suffixes::Suffixes;
+use crate::policy::{Policy, Transport, UDP_PAYLOAD_SIZE_MIN};
+use crate::respond::{Reply, ReplyKind, Scratch, payload_size, reply_edns_flags, reply_flags};
+use crate::rrset::{RRset, Rdatas};
+use crate::suffixes::{NameHasher, Suffixes};
 use crate::zone::Zone;
 
-/// A query with one question of class IN and nothing else but perhaps an OPT record without options.
-pub(crate) struct PlainQuery<'a> {
-    pub(crate) id: u16,
-    pub(crate) flags: Flags,
-    pub(crate) question: Question<'a>,
-    pub(crate) question_octets: &'a [u8],
-    /// What the OPT record says.
-    pub(crate) edns: Option<PlainEdns>,
-}
-
-/// An OPT record of version 0 without options.
-#[derive(Clone, Copy)]
-pub(crate) struct PlainEdns {
-    pub(crate) udp_payload_size: u16,
-    pub(crate) flags: EdnsFlags,
-}
-
-impl<'a> PlainQuery<'a> {
-    /// Reads a request; `None` if it is anything else.
-    #[inline]
-    pub(crate) fn read(request: &'a [u8]) -> Option<PlainQuery<'a>> {
+impl View {
+    /// Answers a query with one question of class IN and nothing else but perhaps an OPT record without options; `None` if
+    /// it is anything else, or its answer is not plain.
+    pub(crate) fn respond_fast(
+        &mut self,
+        request: &[u8],
+        transport: Transport,
+        policy: &Policy,
+        out: &mut [u8],
+    ) -> Option<Reply> {
+        let View { catalog, zones, scratch: Scratch { suffixes, .. } } = self;
         let (header, rest) = request.split_first_chunk::<HEADER_SIZE>()?;
         // QR and OPCODE are zero; one question; nothing else before the additional section.
         let &[id, id2, flags, flags2, 0, 1, 0, 0, 0, 0, 0, additional_count @ (0 | 1)] = header else { return None };
         if flags & 0xf8 != 0 {
             return None;
         }
-        let (qname, behind) = Name::from_wire(rest).ok()?;
-        let (&[t, ype, 0, 1], behind) = behind.split_first_chunk::<4>()? else { return None };
-        let edns = match (additional_count, behind) {
-            (0, []) => None,
+        suffixes.read(rest)?;
+        let (question, opt) = rest.split_at_checked(suffixes.size() + QUESTION_END_SIZE)?;
+        let &[t, ype, 0, 1] = question.last_chunk()? else { return None };
+        let qtype = RType(u16::from_be_bytes([t, ype]));
+        // OPT is no type to ask for, DS is the parent's, and questions for several types or whole zones have rules of their own.
+        if matches!(qtype.0, 41 | 43 | 46 | 128..=255) {
+            return None;
+        }
+        let (announced, edns) = match (additional_count, opt) {
+            (0, []) => (UDP_PAYLOAD_SIZE_MIN, None),
             // The root, OPT, payload size, the high part of the response code, version 0, flags, no options.
-            (1, &[0, 0, 41, size, size2, _, 0, flags, flags2, 0, 0]) => Some(PlainEdns {
-                udp_payload_size: u16::from_be_bytes([size, size2]),
-                flags: EdnsFlags(u16::from_be_bytes([flags, flags2])),
-            }),
+            (1, &[0, 0, 41, size, size2, _, 0, flags, flags2, 0, 0]) => {
+                let flags = reply_edns_flags(EdnsFlags(u16::from_be_bytes([flags, flags2])));
+                (u16::from_be_bytes([size, size2]).max(UDP_PAYLOAD_SIZE_MIN), Some((payload_size(policy), flags)))
+            }
             _ => return None,
         };
-        Some(PlainQuery {
-            id: u16::from_be_bytes([id, id2]),
-            flags: Flags(u16::from_be_bytes([flags, flags2])),
-            question: Question { qname, qtype: RType(u16::from_be_bytes([t, ype])), qclass: Class::IN },
-            question_octets: &rest[..qname.wire_len() + 4],
-            edns,
-        })
+        let size_max = match transport {
+            Transport::Udp => announced.min(payload_size(policy)).into(),
+            Transport::Tcp | Transport::Tls => MESSAGE_SIZE_MAX,
+        };
+        let size = out.len().min(size_max);
+        let mut octets = Octets { out: out.get_mut(..size)?, at: HEADER_SIZE };
+        octets.put(question)?;
+        let base = octets.at as u16;
+        let flags = reply_flags(Flags(u16::from_be_bytes([flags, flags2])));
+        let mut message = Message { octets, base, id: [id, id2], flags, edns, counts: [0; 3] };
+
+        suffixes.hash_all(catalog.hasher());
+        let labels = suffixes.label_count();
+        let Some(place) = zones.deepest(catalog, suffixes, labels) else {
+            return message.refuse();
+        };
+        let zone = zones.get(&place)?;
+        if zone.class() != Class::IN || zone.seed() != catalog.seed() {
+            return None;
+        }
+        let found = match place.labels == labels {
+            true => Found::Exact(zone.apex_node()),
+            false => zone.find(suffixes),
+        };
+        let answer = Plain { zone, suffixes, qtype, with_signatures: message.wants_signatures() };
+        match found {
+            Found::Exact(node) if node.kind() != NodeKind::Delegation => {
+                message.flags = flags.with(Flags::AA);
+                if let Some(rrset) = node.rrset(qtype) {
+                    if CompressibleNames::of(qtype).count == 0 && !rrset.has_targets() {
+                        message.plain_rrset(Section::Answer, QUESTION_POINTER, rrset, answer.with_signatures)?;
+                        return message.finish(Rcode::NOERROR, ReplyKind::Answer, labels as u8);
+                    }
+                    answer.data(&mut message, node, rrset)
+                } else if let Some(rrset) = node.rrset(RType::CNAME) {
+                    answer.alias(&mut message, rrset, catalog.hasher())
+                } else {
+                    answer.negative(&mut message, Rcode::NOERROR, ReplyKind::NoData, labels as u8)
+                }
+            }
+            Found::Exact(cut) | Found::BelowCut(cut) => answer.referral(&mut message, cut),
+            Found::Missing(_) => {
+                message.flags = flags.with(Flags::AA);
+                answer.negative(&mut message, Rcode::NXDOMAIN, ReplyKind::NxDomain, zone.apex_labels() as u8)
+            }
+            Found::Wildcard(_) | Found::Redirected(_) => None,
+        }
     }
 }
 
-impl PlainQuery<'_> {
-    /// The header of the request.
-    pub(crate) fn header(&self) -> Header {
-        let additional = u16::from(self.edns.is_some());
-        Header { id: self.id, flags: self.flags, question_count: 1, record_counts: [0, 0, additional] }
+/// A question and where it is answered from.
+struct Plain<'z> {
+    zone: &'z Zone,
+    suffixes: &'z mut Suffixes,
+    qtype: RType,
+    with_signatures: bool,
+}
+
+impl<'z> Plain<'z> {
+    /// An answer with records of the question's name, and of names that they lead to.
+    fn data(self, message: &mut Message<'_>, node: Node<'z>, rrset: RRset<'z>) -> Option<Reply> {
+        let mut targets = [0; LINKED_MAX];
+        message.rrset(Section::Answer, QUESTION_POINTER, rrset, rrset.ttl(), self.with_signatures, &mut targets)?;
+        for ((rdata, offset), pointer) in rrset.rdatas().zip(rrset.targets()).zip(targets) {
+            if offset == 0 {
+                continue;
+            }
+            let Some(target) = additional::target(rrset.rtype(), rdata) else { continue };
+            let pointer = match target.name {
+                // Names that are not compressed are not pointed to either.
+                Some(_) => Some(pointer).filter(|&pointer| pointer > 0)?,
+                None => QUESTION_POINTER,
+            };
+            let target_node = self.zone.node_at_offset(offset);
+            for &rtype in target.types {
+                let is_answer = offset == node.offset() && rtype == rrset.rtype();
+                if let Some(found) = target_node.rrset(rtype).filter(|_| !is_answer) {
+                    message.plain_rrset(Section::Additional, pointer, found, self.with_signatures)?;
+                }
+            }
+        }
+        message.finish(Rcode::NOERROR, ReplyKind::Answer, self.suffixes.label_count() as u8)
+    }
+
+    /// An alias of the question's name, and the records of the name that it leads to.
+    fn alias(self, message: &mut Message<'_>, cname: RRset<'z>, hasher: &NameHasher) -> Option<Reply> {
+        let mut targets = [0; LINKED_MAX];
+        message.rrset(Section::Answer, QUESTION_POINTER, cname, cname.ttl(), self.with_signatures, &mut targets)?;
+        let subject_labels = self.suffixes.label_count() as u8;
+        let (target, _) = Name::from_wire(cname.rdatas().next()?).ok()?;
+        if target.is_at_or_below(self.zone.apex()) {
+            self.suffixes.set(target, hasher);
+            let Found::Exact(node) = self.zone.find(self.suffixes) else { return None };
+            let rrset = node.rrset(self.qtype).filter(|_| node.kind() != NodeKind::Delegation)?;
+            if CompressibleNames::of(self.qtype).count > 0 || rrset.targets().next().is_some() {
+                return None;
+            }
+            message.plain_rrset(Section::Answer, targets[0], rrset, self.with_signatures)?;
+        }
+        message.finish(Rcode::NOERROR, ReplyKind::Answer, subject_labels)
+    }
+
+    /// An answer with the SOA record alone.
+    fn negative(self, message: &mut Message<'_>, rcode: Rcode, kind: ReplyKind, subject_labels: u8) -> Option<Reply> {
+        let soa = self.zone.soa_rrset();
+        // Signatures, and proofs that there is nothing.
+        if self.with_signatures && (self.zone.is_signed() || soa.signature_count() > 0) {
+            return None;
+        }
+        let apex_size = self.zone.apex_node().owner_octets().len();
+        // The root is written, not pointed to.
+        if apex_size == 1 || self.has_more_of_it(soa, apex_size, self.zone.apex_labels()) {
+            return None;
+        }
+        let owner = message.suffix(apex_size);
+        message.rrset(Section::Authority, owner, soa, self.zone.negative_ttl(), false, &mut [0; LINKED_MAX])?;
+        message.finish(rcode, kind, subject_labels)
+    }
+
+    /// Whom to ask instead.
+    fn referral(self, message: &mut Message<'_>, cut: Node<'z>) -> Option<Reply> {
+        let servers = cut.rrset(RType::NS)?;
+        let (owner_size, owner_labels) = (cut.owner_octets().len(), cut.owner().label_count());
+        if self.has_more_of_it(servers, owner_size, owner_labels) {
+            return None;
+        }
+        let owner = message.suffix(owner_size);
+        let mut targets = [0; LINKED_MAX];
+        message.rrset(Section::Authority, owner, servers, servers.ttl(), self.with_signatures, &mut targets)?;
+        if self.with_signatures && self.zone.is_signed() {
+            message.plain_rrset(Section::Authority, owner, cut.rrset(RType::DS)?, true)?;
+        }
+        for is_wanted_in_domain in [true, false] {
+            for (offset, pointer) in servers.targets().zip(targets).filter(|(offset, _)| *offset > 0) {
+                let node = self.zone.node_at_offset(offset);
+                let is_in_domain =
+                    offset == cut.offset() || node.cut().is_some_and(|above| above.offset() == cut.offset());
+                if is_in_domain != is_wanted_in_domain {
+                    continue;
+                }
+                for rrset in ADDRESSES.iter().filter_map(|&rtype| node.rrset(rtype)) {
+                    message.plain_rrset(Section::Additional, pointer, rrset, self.with_signatures)?;
+                }
+            }
+        }
+        message.finish(Rcode::NOERROR, ReplyKind::Referral, owner_labels as u8)
+    }
+
+    /// Whether a name in the records has more labels in common with the question's name than their owner has, so that the
+    /// links don't lead to the best place.
+    #[inline]
+    fn has_more_of_it(&self, rrset: RRset<'_>, owner_size: usize, owner_labels: usize) -> bool {
+        let Some(above) = self.suffixes.label_above(owner_labels) else { return false };
+        if !rrset.links().any(|link| link.leads_to_owner(owner_size)) {
+            return false;
+        }
+        let names = CompressibleNames::of(rrset.rtype());
+        let mut links = rrset.links();
+        for rdata in rrset.rdatas() {
+            let mut rest = rdata.get(names.skip..).unwrap_or_default();
+            for link in links.by_ref().take(names.count.into()) {
+                let (kept, behind) = rest.split_at_checked(link.kept.into()).unwrap_or_default();
+                if link.leads_to_owner(owner_size) && last_label(kept).eq_ignore_ascii_case(above) {
+                    return true;
+                }
+                rest = if link.has_pointer() { behind_name(behind) } else { behind };
+            }
+        }
+        false
     }
 }
 
-/// What there is to tell of an answer.
-#[derive(Clone, Copy)]
-struct Summary {
-    rcode: Rcode,
-    kind: ReplyKind,
-    subject_labels: u8,
+/// The last of some labels, with its length; nothing of none.
+#[inline]
+fn last_label(labels: &[u8]) -> &[u8] {
+    let mut rest = labels;
+    while let Some((label, behind)) = rest.first().and_then(|&length| rest.split_at_checked(1 + usize::from(length))) {
+        if behind.is_empty() {
+            return label;
+        }
+        rest = behind;
+    }
+    &[]
 }
 
-/// What goes around the records of an answer.
-pub(crate) struct Frame<'a> {
-    pub(crate) id: u16,
-    /// All flags but AA.
-    pub(crate) flags: Flags,
-    pub(crate) question_octets: &'a [u8],
-    pub(crate) size_max: usize,
+/// What stands behind the name of which `octets` hold the rest.
+#[inline]
+fn behind_name(octets: &[u8]) -> &[u8] {
+    let mut rest = octets;
+    while let Some((&length, behind)) = rest.split_first() {
+        rest = behind.get(usize::from(length)..).unwrap_or_default();
+        if length == 0 {
+            break;
+        }
+    }
+    rest
+}
+
+/// A message that is being written.
+struct Message<'b> {
+    octets: Octets<'b>,
+    /// Where the question ends.
+    base: u16,
+    id: [u8; 2],
+    flags: Flags,
     /// The payload size and flags of the OPT record, if there is to be one.
-    pub(crate) edns: Option<(u16, EdnsFlags)>,
+    edns: Option<(u16, EdnsFlags)>,
+    counts: [u16; 3],
 }
 
-impl Frame<'_> {
+/// A section of a message.
+#[derive(Clone, Copy)]
+enum Section {
+    Answer,
+    Authority,
+    Additional,
+}
+
+impl Message<'_> {
+    #[inline]
     fn wants_signatures(&self) -> bool {
         self.edns.is_some_and(|(_, flags)| flags.contains(EdnsFlags::DO))
     }
 
-    /// Answers a question for a name of the zone, which `suffixes` hold; `None` if it is not plain or has no room.
+    /// A pointer to the last octets of the question's name.
     #[inline]
-    pub(crate) fn answer(&self, zone: &Zone, suffixes: &Suffixes, qtype: RType, out: &mut [u8]) -> Option<Reply> {
-        // DS is the parent's, and questions for several types or whole zones have rules of their own.
-        if matches!(qtype.0, 43 | 46 | 128..=255) || zone.class() != Class::IN {
+    fn suffix(&self, size: usize) -> u16 {
+        POINTER_BITS | (self.base - (QUESTION_END_SIZE + size) as u16)
+    }
+
+    /// Writes an RRset right behind the question, with its signatures if they are wanted, and keeps a pointer to the
+    /// compressed name of each record; `None` if there is no room or the names have no links.
+    #[inline]
+    fn rrset(
+        &mut self,
+        section: Section,
+        owner: u16,
+        rrset: RRset<'_>,
+        ttl: u32,
+        with_signatures: bool,
+        targets: &mut [u16; LINKED_MAX],
+    ) -> Option<()> {
+        let names = CompressibleNames::of(rrset.rtype());
+        if names.count == 0 {
+            return self.plain_rrset(section, owner, rrset, with_signatures);
+        }
+        if !rrset.has_links() || rrset.is_empty() {
             return None;
         }
-        let labels = suffixes.label_count();
-        let (rcode, kind, subject_labels) = match zone.find(suffixes) {
-            Found::Exact(node) if node.kind() != NodeKind::Delegation => {
-                if let Some(rrset) = node.rrset(qtype) {
-                    return self.data(rrset, qtype, labels as u8, out);
-                }
-                if node.rrset(RType::CNAME).is_some() {
-                    return None;
-                }
-                (Rcode::NOERROR, ReplyKind::NoData, labels)
+        let start = record_start(owner, rrset.rtype(), ttl);
+        let mut links = rrset.links();
+        for (rdata, target) in rrset.rdatas().zip(targets) {
+            self.octets.array(start)?;
+            let size_at = self.octets.at;
+            self.octets.array([0, 0])?;
+            let (skipped, mut rest) = rdata.split_at_checked(names.skip)?;
+            self.octets.put(skipped)?;
+            for link in links.by_ref().take(names.count.into()) {
+                rest = self.name(link, rest, target)?;
             }
-            Found::Missing(_) => (Rcode::NXDOMAIN, ReplyKind::NxDomain, zone.apex_labels()),
-            Found::Exact(_) | Found::Wildcard(_) | Found::BelowCut(_) | Found::Redirected(_) => return None,
+            self.octets.put(rest)?;
+            let size = (self.octets.at - size_at - 2) as u16;
+            *self.octets.out.get_mut(size_at..)?.first_chunk_mut()? = size.to_be_bytes();
+        }
+        self.counts[section as usize] += rrset.len() as u16;
+        if with_signatures { self.signatures(section, owner, rrset) } else { Some(()) }
+    }
+
+    /// Writes the name at the start of `rdata` as its link says; returns what stands behind it.
+    #[inline]
+    fn name<'r>(&mut self, link: Link, rdata: &'r [u8], target: &mut u16) -> Option<&'r [u8]> {
+        let at = self.octets.at as u16;
+        let (kept, behind) = rdata.split_at_checked(link.kept.into())?;
+        self.octets.put(kept)?;
+        let Some(pointer) = link.pointer(self.base) else {
+            // To the root nothing points.
+            *target = if kept.len() > 1 { POINTER_BITS | at } else { 0 };
+            return Some(behind);
         };
-        let soa = zone.soa_rrset();
-        // Signatures, and proofs that there is nothing.
-        if self.wants_signatures() && (zone.is_signed() || soa.signature_count() > 0) {
-            return None;
-        }
-        self.negative(zone, soa, Summary { rcode, kind, subject_labels: subject_labels as u8 }, out)
+        *target = if kept.is_empty() { pointer } else { POINTER_BITS | at };
+        self.octets.array(pointer.to_be_bytes())?;
+        Some(behind_name(behind))
     }
 
-    /// An answer with records of the question's name.
-    fn data(&self, rrset: RRset<'_>, qtype: RType, subject_labels: u8, out: &mut [u8]) -> Option<Reply> {
-        if rrset.is_empty() || additional::has_targets(qtype) || Writer::compresses(qtype) {
-            return None;
-        }
-        let mut writer = self.open(out)?;
-        let [t, ype] = qtype.0.to_be_bytes();
-        let [t3, t2, t1, t0] = rrset.ttl().to_be_bytes();
-        // A pointer to the question, the type, IN, the TTL.
-        writer.records(&[POINTER, HEADER_SIZE as u8, t, ype, 0, 1, t3, t2, t1, t0], rrset.rdatas())?;
-        let mut count = rrset.len();
-        if self.wants_signatures() && rrset.signature_count() > 0 {
-            let [t, ype] = RType::RRSIG.0.to_be_bytes();
-            let [t3, t2, t1, t0] = rrset.signature_ttl().to_be_bytes();
-            writer.records(&[POINTER, HEADER_SIZE as u8, t, ype, 0, 1, t3, t2, t1, t0], rrset.signatures())?;
-            count += rrset.signature_count();
-        }
-        let summary = Summary { rcode: Rcode::NOERROR, kind: ReplyKind::Answer, subject_labels };
-        self.close(writer, summary, [count as u16, 0])
-    }
-
-    /// An answer with the SOA record alone.
-    fn negative(&self, zone: &Zone, soa: RRset<'_>, summary: Summary, out: &mut [u8]) -> Option<Reply> {
-        let soa = soa.rdatas().next()?;
-        let apex = zone.apex_node().owner_octets();
-        let (mname, rest) = one_label_below(soa, apex)?;
-        let (rname, numbers) = one_label_below(rest, apex)?;
-        // The apex ends the name in the question. If there is more to point to, the writer knows.
-        let above = self.question_octets.len().checked_sub(4 + apex.len())?;
-        let (above, apex_at) = (&self.question_octets[..above], HEADER_SIZE + above);
-        let is_known =
-            |label: &[u8]| above.len().checked_sub(label.len()).is_some_and(|start| is_same(&above[start..], label));
-        if is_same(mname, rname) || is_known(mname) || is_known(rname) {
-            return None;
-        }
-        let [p, ointer] = (u16::from(POINTER) << 8 | apex_at as u16).to_be_bytes();
-        let [t3, t2, t1, t0] = zone.negative_ttl().to_be_bytes();
-        let mut writer = self.open(out)?;
-        let size = mname.len() + rname.len() + 4 + numbers.len();
-        writer.array([p, ointer, 0, 6, 0, 1, t3, t2, t1, t0, 0, size as u8])?;
-        for label in [mname, rname] {
-            writer.put(label)?;
-            writer.array([p, ointer])?;
-        }
-        writer.array(*numbers.first_chunk::<SOA_NUMBERS_SIZE>()?)?;
-        self.close(writer, summary, [0, 1])
-    }
-
-    /// Starts an answer behind its header.
+    /// Writes an RRset without names that are compressed, with its signatures if they are wanted.
     #[inline]
-    fn open<'b>(&self, out: &'b mut [u8]) -> Option<Octets<'b>> {
-        let size = out.len().min(self.size_max);
-        let mut writer = Octets { out: out.get_mut(..size)?, at: HEADER_SIZE };
-        writer.put(self.question_octets)?;
-        Some(writer)
+    fn plain_rrset(&mut self, section: Section, owner: u16, rrset: RRset<'_>, with_signatures: bool) -> Option<()> {
+        if rrset.is_empty() || owner == 0 {
+            return None;
+        }
+        self.octets.records(record_start(owner, rrset.rtype(), rrset.ttl()), rrset.rdatas())?;
+        self.counts[section as usize] += rrset.len() as u16;
+        if with_signatures { self.signatures(section, owner, rrset) } else { Some(()) }
     }
 
-    /// Ends an answer with so many records in the answer and authority sections.
     #[inline]
-    fn close(&self, mut writer: Octets<'_>, summary: Summary, counts: [u16; 2]) -> Option<Reply> {
-        let Summary { rcode, kind, subject_labels } = summary;
-        let mut additional = 0;
-        if let Some((size, flags)) = self.edns {
-            let ([s, ize], [f, lags]) = (size.to_be_bytes(), flags.0.to_be_bytes());
-            writer.array([0, 0, 41, s, ize, 0, 0, f, lags, 0, 0])?;
-            additional = 1;
+    fn signatures(&mut self, section: Section, owner: u16, rrset: RRset<'_>) -> Option<()> {
+        if rrset.signature_count() > 0 {
+            let start = record_start(owner, RType::RRSIG, rrset.signature_ttl());
+            self.octets.records(start, rrset.signatures())?;
+            self.counts[section as usize] += rrset.signature_count() as u16;
         }
-        let ([i, d], [f, lags]) = (self.id.to_be_bytes(), self.flags.with(Flags::AA).with_rcode(rcode).0.to_be_bytes());
-        let [[a, nswer], [n, s]] = counts.map(u16::to_be_bytes);
-        let Octets { out, at: len } = writer;
-        *out.first_chunk_mut::<HEADER_SIZE>()? = [i, d, f, lags, 0, 1, a, nswer, n, s, 0, additional];
-        Some(Reply { len, rcode, kind, subject_labels, is_truncated: false, has_valid_cookie: false })
+        Some(())
+    }
+
+    /// Ends the answer to a question about nobody's zone, which may say so (RFC 8914 §4.21).
+    fn refuse(&mut self) -> Option<Reply> {
+        if let Some(start) = self.opt() {
+            let ([c, ode], [e, rror]) =
+                (OptionCode::EXTENDED_ERROR.0.to_be_bytes(), ExtendedError::NOT_AUTHORITATIVE.0.to_be_bytes());
+            self.octets.array(start)?;
+            self.octets.array([0, 6, c, ode, 0, 2, e, rror])?;
+        }
+        self.close(Rcode::REFUSED, ReplyKind::Error, 0)
+    }
+
+    /// Ends the message.
+    #[inline]
+    fn finish(&mut self, rcode: Rcode, kind: ReplyKind, subject_labels: u8) -> Option<Reply> {
+        if let Some(start) = self.opt() {
+            self.octets.array(start)?;
+            self.octets.array([0, 0])?;
+        }
+        self.close(rcode, kind, subject_labels)
+    }
+
+    /// What the OPT record starts with, if there is to be one; the size of its options follows.
+    #[inline]
+    fn opt(&self) -> Option<[u8; 9]> {
+        let (size, flags) = self.edns?;
+        let ([s, ize], [f, lags]) = (size.to_be_bytes(), flags.0.to_be_bytes());
+        Some([0, 0, 41, s, ize, 0, 0, f, lags])
+    }
+
+    /// Writes the header.
+    #[inline]
+    fn close(&mut self, rcode: Rcode, kind: ReplyKind, subject_labels: u8) -> Option<Reply> {
+        let [answers, authorities, mut additionals] = self.counts;
+        additionals += u16::from(self.edns.is_some());
+        let ([i, d], [f, lags]) = (self.id, self.flags.with_rcode(rcode).0.to_be_bytes());
+        let [[a, nswer], [n, s], [m, ore]] = [answers, authorities, additionals].map(u16::to_be_bytes);
+        let Octets { out, at } = &mut self.octets;
+        *out.first_chunk_mut::<HEADER_SIZE>()? = [i, d, f, lags, 0, 1, a, nswer, n, s, m, ore];
+        Some(Reply { len: *at, rcode, kind, subject_labels, is_truncated: false, has_valid_cookie: false })
     }
 }
 
-/// The first label of the name at the start of `rdata`, with its length, if all behind it is the apex; and what follows.
+/// What a record of class IN starts with: a pointer to its owner, type, class and TTL.
 #[inline]
-fn one_label_below<'z>(rdata: &'z [u8], apex: &[u8]) -> Option<(&'z [u8], &'z [u8])> {
-    let length = usize::from(*rdata.first()?);
-    let (label, rest) = rdata.split_at_checked(1 + length)?;
-    let (name, rest) = rest.split_at_checked(apex.len())?;
-    // The root has nothing that a pointer would save.
-    (length > 0 && apex.len() > 1 && is_same(name, apex)).then_some((label, rest))
-}
-
-/// Whether names or labels are the same (RFC 4343); most that are have the same case.
-#[inline]
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    a == b || a.eq_ignore_ascii_case(b)
+fn record_start(owner: u16, rtype: RType, ttl: u32) -> [u8; 10] {
+    let ([p, ointer], [t, ype], [t3, t2, t1, t0]) = (owner.to_be_bytes(), rtype.0.to_be_bytes(), ttl.to_be_bytes());
+    [p, ointer, t, ype, 0, 1, t3, t2, t1, t0]
 }
 
 /// Octets being written, up to the end of the buffer.
@@ -223,12 +417,7 @@ impl Octets<'_> {
     #[inline]
     fn put(&mut self, octets: &[u8]) -> Option<()> {
         let end = self.at + octets.len();
-        let place = self.out.get_mut(self.at..end)?;
-        // The data of an address: no call to copy it.
-        match (octets.first_chunk::<4>(), octets.len()) {
-            (Some(octets), 4) => *place.first_chunk_mut()? = *octets,
-            _ => place.copy_from_slice(octets),
-        }
+        self.out.get_mut(self.at..end)?.copy_from_slice(octets);
         self.at = end;
         Some(())
     }
@@ -243,18 +432,22 @@ impl Octets<'_> {
 
     /// Writes records that start alike.
     #[inline]
-    fn records(&mut self, start: &[u8; 10], rdatas: Rdatas<'_>) -> Option<()> {
+    fn records(&mut self, start: [u8; 10], rdatas: Rdatas<'_>) -> Option<()> {
         for rdata in rdatas {
-            let [size, size2] = (rdata.len() as u16).to_be_bytes();
-            let &[p, ointer, t, ype, c, lass, t3, t2, t1, t0] = start;
-            self.array([p, ointer, t, ype, c, lass, t3, t2, t1, t0, size, size2])?;
-            self.put(rdata)?;
+            self.array(start)?;
+            self.array((rdata.len() as u16).to_be_bytes())?;
+            // The data of an address: no call to copy it.
+            match (rdata.first_chunk::<4>(), rdata.len()) {
+                (Some(&octets), 4) => self.array(octets)?,
+                _ => self.put(rdata)?,
+            }
         }
         Some(())
     }
 }
 
-/// The upper bits of a compression pointer (RFC 1035 §4.1.4).
-const POINTER: u8 = 0xc0;
-/// Octets of the five numbers in SOA RDATA.
-const SOA_NUMBERS_SIZE: usize = 20;
+/// Octets of type and class behind the name of a question.
+const QUESTION_END_SIZE: usize = 4;
+
+/// A pointer to the question's name.
+const QUESTION_POINTER: u16 = POINTER_BITS | HEADER_SIZE as u16;

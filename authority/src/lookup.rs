@@ -22,6 +22,7 @@ pub(crate) enum Found<'z> {
 }
 
 /// Finds a name at or below the apex; the suffix of `apex_labels` labels is the apex.
+#[inline]
 pub(crate) fn find<'z>(tables: Tables<'z>, suffixes: &Suffixes) -> Found<'z> {
     match in_table(tables, suffixes) {
         InTable::Exact(node) => match node.cut() {
@@ -70,17 +71,21 @@ pub(crate) struct Tables<'z> {
 /// Looks a name and its ancestors up, the longest first.
 #[inline]
 pub(crate) fn in_table<'z>(tables: Tables<'z>, suffixes: &Suffixes) -> InTable<'z> {
-    let Tables { arena, slots, apex, apex_labels } = tables;
     let labels = suffixes.label_count();
-    let probe = |n: usize| {
-        let wire = suffixes.wire(n);
-        slots.find(suffixes.hash(n), |offset| Node::at(arena, offset).is_owned_by(wire))
-    };
-    if let Some(offset) = probe(labels) {
-        return InTable::Exact(Node::at(arena, offset));
+    if let Some(node) = tables.probe(suffixes, labels) {
+        return InTable::Exact(node);
     }
-    let encloser = (apex_labels + 1..labels).rev().find_map(probe);
-    InTable::Below(Node::at(arena, encloser.unwrap_or(apex)))
+    let encloser = (tables.apex_labels + 1..labels).rev().find_map(|n| tables.probe(suffixes, n));
+    InTable::Below(encloser.unwrap_or(Node::at(tables.arena, tables.apex)))
+}
+
+impl<'z> Tables<'z> {
+    /// The node of the last `labels` labels of a name.
+    #[inline(always)]
+    fn probe(self, suffixes: &Suffixes, labels: usize) -> Option<Node<'z>> {
+        let is_it = |offset| Node::at(self.arena, offset).is_owned_by(suffixes.wire(labels));
+        self.slots.find(suffixes.hash(labels), is_it).map(|offset| Node::at(self.arena, offset))
+    }
 }
 
 impl<'z> InTable<'z> {

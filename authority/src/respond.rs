@@ -14,7 +14,6 @@ use crate::catalog::View;
 use crate::chaos;
 use crate::cookie::{self, COOKIE_SIZE, Standing};
 use crate::denial::Proofs;
-use crate::fast::{Frame, PlainQuery};
 use crate::policy::{NSID_SIZE_MAX, PADDING_BLOCK_SIZE, Peer, Policy, TEXT_SIZE_MAX, Transport, UDP_PAYLOAD_SIZE_MIN};
 use crate::rotation::Rotation;
 use crate::suffixes::Suffixes;
@@ -102,11 +101,8 @@ impl View {
         if out.len() < usize::from(UDP_PAYLOAD_SIZE_MIN) {
             return Outcome::Silent;
         }
-        let outcome = match PlainQuery::read(request) {
-            Some(query) => {
-                let mut envelope = Envelope::plain(&query, peer, policy);
-                self.answer(query.question, query.header(), None, &mut envelope, peer.transport, out)
-            }
+        let outcome = match self.respond_fast(request, peer.transport, policy, out) {
+            Some(reply) => Outcome::Reply(reply),
             None => self.respond_to_any(request, peer, policy, out),
         };
         if policy.rotate
@@ -191,9 +187,6 @@ impl View {
         envelope.tell_version(zone);
         let own_hasher;
         let hasher = if zone.seed() == catalog.seed() {
-            if let Some(reply) = envelope.frame().and_then(|frame| frame.answer(zone, suffixes, qtype, out)) {
-                return Outcome::Reply(reply);
-            }
             catalog.hasher()
         } else {
             own_hasher = zone.seed().hasher();
@@ -365,45 +358,6 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    /// The envelope of a query that [`Envelope::new`] would have more work with.
-    #[inline]
-    fn plain(query: &PlainQuery<'a>, peer: &Peer, policy: &Policy) -> Envelope<'a> {
-        let edns = query.edns.map(|edns| (edns.udp_payload_size, edns.flags));
-        let size_max = size_max(edns.map(|(size, _)| size), peer.transport, policy);
-        Envelope {
-            id: query.id,
-            flags: reply_flags(query.flags),
-            question_octets: query.question_octets,
-            size_max,
-            payload_size: payload_size(policy),
-            edns: edns.map(|(_, flags)| reply_edns_flags(flags)),
-            nsid: None,
-            cookie: Cookie::Absent,
-            keepalive: None,
-            wants_zone_version: false,
-            zone_version: None,
-            extended_error: None,
-            is_padded: false,
-        }
-    }
-
-    /// What the fast way needs to know; `None` if there is more to say than it can.
-    #[inline]
-    fn frame(&self) -> Option<Frame<'a>> {
-        let has_option =
-            self.nsid.is_some() || self.keepalive.is_some() || self.zone_version.is_some() || self.is_padded;
-        if has_option || !matches!(self.cookie, Cookie::Absent) {
-            return None;
-        }
-        Some(Frame {
-            id: self.id,
-            flags: self.flags,
-            question_octets: self.question_octets,
-            size_max: self.size_max,
-            edns: self.edns.map(|flags| (self.payload_size, flags)),
-        })
-    }
-
     fn wants_signatures(&self) -> bool {
         self.edns.is_some_and(|flags| flags.contains(EdnsFlags::DO))
     }
@@ -555,13 +509,13 @@ impl<'a> Envelope<'a> {
 
 /// RA, AD, CD and Z are clear: no recursion here, and nothing to validate (RFC 4035 §3.1.6).
 #[inline]
-fn reply_flags(flags: Flags) -> Flags {
+pub(crate) fn reply_flags(flags: Flags) -> Flags {
     Flags(flags.0 & (OPCODE_BITS | Flags::RD.0)).with(Flags::QR)
 }
 
 /// RFC 3225 §3: DO is copied.
 #[inline]
-fn reply_edns_flags(flags: EdnsFlags) -> EdnsFlags {
+pub(crate) fn reply_edns_flags(flags: EdnsFlags) -> EdnsFlags {
     EdnsFlags(flags.0 & EdnsFlags::DO.0)
 }
 
@@ -588,7 +542,7 @@ fn keepalive(option: Option<&[u8]>, transport: Transport, policy: &Policy) -> Op
 }
 
 #[inline]
-fn payload_size(policy: &Policy) -> u16 {
+pub(crate) fn payload_size(policy: &Policy) -> u16 {
     policy.udp_payload_size_max.max(UDP_PAYLOAD_SIZE_MIN)
 }
 

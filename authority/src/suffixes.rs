@@ -111,38 +111,67 @@ impl Suffixes {
 
     /// Replaces what is held by the suffixes of `name`.
     pub(crate) fn set(&mut self, name: Name<'_>, hasher: &NameHasher) {
-        let wire = name.as_wire();
-        self.size = wire.len();
-        let (words, rest) = wire.as_chunks::<8>();
-        let (folded, _) = self.wire.as_chunks_mut::<8>();
-        for (folded, word) in folded.iter_mut().zip(words) {
-            *folded = to_lowercase(*word);
-        }
-        if let Some(folded) = folded.get_mut(words.len()) {
-            let mut word = [0; 8];
-            rest.iter().zip(&mut word).for_each(|(octet, word)| *word = *octet);
-            *folded = to_lowercase(word);
-        }
+        self.read(name.as_wire()).expect("a name is in wire form");
+        self.hash_all(hasher);
+    }
+
+    /// Reads the uncompressed name at the start of `octets`, as [`Name::from_wire`] does; [`Suffixes::hash_all`] does the rest.
+    #[inline]
+    pub(crate) fn read(&mut self, octets: &[u8]) -> Option<()> {
         let (mut at, mut n) = (0, 0);
         loop {
+            let length = *octets.get(at)?;
             self.starts[n] = at as u8;
-            let length = self.wire[at];
             if length == 0 {
                 break;
             }
             n += 1;
             at += 1 + usize::from(length);
+            if usize::from(length) > LABEL_SIZE_MAX || at >= NAME_SIZE_MAX {
+                return None;
+            }
         }
         self.label_count = n;
+        self.size = at + 1;
+        let count = self.size.div_ceil(8);
+        let (folded, _) = self.wire.as_chunks_mut::<8>();
+        let (words, rest) = octets.as_chunks::<8>();
+        let mut words = words.iter();
+        for folded in &mut folded[..count] {
+            // In a request the name is followed by other octets, which mostly fill its last word.
+            *folded = match words.next() {
+                Some(word) => to_lowercase(*word),
+                None => to_lowercase(filled_up(rest)),
+            };
+        }
+        Some(())
+    }
+
+    /// Hashes all suffixes.
+    #[inline]
+    pub(crate) fn hash_all(&mut self, hasher: &NameHasher) {
         let mut hash = hasher.root();
         self.hashes[0] = hash;
-        let mut end = at;
-        for (labels, &left) in self.starts[..n].iter().rev().enumerate() {
+        let mut end = self.size - 1;
+        for (&left, slot) in self.starts[..self.label_count].iter().rev().zip(&mut self.hashes[1..]) {
             let start = usize::from(left);
             hash = hasher.child(hash, &self.wire[start + 1..end]);
-            self.hashes[labels + 1] = hash;
+            *slot = hash;
             end = start;
         }
+    }
+
+    /// Octets of the whole name.
+    #[inline]
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The label to the left of the last `labels` labels, with its length, in lower case.
+    #[inline]
+    pub(crate) fn label_above(&self, labels: usize) -> Option<&[u8]> {
+        let left = self.label_count.checked_sub(labels + 1)?;
+        self.wire.get(self.starts[left].into()..self.starts[left + 1].into())
     }
 
     /// Labels of the whole name.
@@ -162,6 +191,14 @@ impl Suffixes {
     pub(crate) fn hash(&self, labels: usize) -> u64 {
         self.hashes[labels]
     }
+}
+
+/// Less than eight octets, and zeros behind them.
+#[cold]
+fn filled_up(octets: &[u8]) -> [u8; 8] {
+    let mut word = [0; 8];
+    word[..octets.len()].copy_from_slice(octets);
+    word
 }
 
 /// Eight octets with ASCII letters in lower case; length octets are at most 63 and so never a letter.

@@ -4,9 +4,10 @@ use core::fmt;
 
 use nss_wire::{Class, Name, RType, Record};
 
-use crate::arena::{Node, NodeKind, RRset, read_u32};
+use crate::arena::{Node, NodeKind, read_u32};
 use crate::denial::{Denial, Denier};
 use crate::lookup::{self, Found, InTable, Tables};
+use crate::rrset::RRset;
 use crate::suffixes::{HashSeed, Suffixes};
 use crate::table::Slots;
 
@@ -144,6 +145,7 @@ impl Zone {
     }
 
     /// Where a name at or below the apex stands; `suffixes` are hashed with [`Zone::seed`].
+    #[inline]
     pub(crate) fn find(&self, suffixes: &Suffixes) -> Found<'_> {
         lookup::find(self.tables(), suffixes)
     }
@@ -154,25 +156,30 @@ impl Zone {
         Denier { arena, slots, denial: &self.parts.denial }
     }
 
+    #[inline]
     pub(crate) fn tables(&self) -> Tables<'_> {
         let Parts { arena, apex, table_at, slot_count, apex_labels, .. } = &self.parts;
         let (slots, _) = arena[*table_at..table_at + 8 * slot_count].as_chunks();
         Tables { arena, slots: Slots(slots), apex: *apex, apex_labels: *apex_labels }
     }
 
+    #[inline]
     pub(crate) fn seed(&self) -> HashSeed {
         self.parts.seed
     }
 
+    #[inline]
     pub(crate) fn apex_labels(&self) -> usize {
         self.parts.apex_labels
     }
 
+    #[inline]
     pub(crate) fn apex_node(&self) -> Node<'_> {
         Node::at(&self.parts.arena, self.parts.apex)
     }
 
     /// The node at an offset that a target holds.
+    #[inline]
     pub(crate) fn node_at_offset(&self, offset: u32) -> Node<'_> {
         Node::at(&self.parts.arena, offset)
     }

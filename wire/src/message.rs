@@ -14,7 +14,7 @@ pub use compressor::{Compression, Compressor};
 pub use edns::{Edns, EdnsError, EdnsFlags, ExtendedError, OptionCode, Options};
 pub use header::{Flags, Header, Opcode, Rcode, Section};
 pub use reader::{MessageError, MessageRecord, Reader};
-pub use writer::{Full, Mark, Owner, Writer};
+pub use writer::{CompressibleNames, Full, Mark, Owner, Writer};
 
 use crate::{Class, Name, RType};
 

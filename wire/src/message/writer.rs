@@ -106,11 +106,6 @@ impl<'b> Writer<'b> {
         })
     }
 
-    /// Whether names in the RDATA of a type are compressed: those of types that RFC 1035 knew (RFC 3597 §4).
-    pub fn compresses(rtype: RType) -> bool {
-        CompressibleNames::of(rtype).count > 0
-    }
-
     /// Octets written so far, the header included.
     pub fn len(&self) -> usize {
         self.at
@@ -425,17 +420,21 @@ impl<'b> Writer<'b> {
     }
 }
 
-/// Where a type's RDATA has names that may be compressed: behind so many octets, so many in a row.
+/// Where the RDATA of a type has names that are compressed: those that RFC 1035 knew (RFC 3597 §4).
 ///
-/// All types of RFC 1035 are of this shape, so that no walk over the table of types is needed.
-#[derive(Clone, Copy)]
-struct CompressibleNames {
-    skip: usize,
-    count: u8,
+/// All of these types are of one shape, so that no walk over the table of types is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompressibleNames {
+    /// Octets before the first name.
+    pub skip: usize,
+    /// Names, one behind the other; 0 for types whose names are never compressed.
+    pub count: u8,
 }
 
 impl CompressibleNames {
-    fn of(rtype: RType) -> CompressibleNames {
+    /// Those of a type.
+    #[inline]
+    pub fn of(rtype: RType) -> CompressibleNames {
         let (skip, count) = match rtype {
             RType::NS | RType::CNAME | RType::PTR | RType::MD | RType::MF | RType::MB | RType::MG | RType::MR => (0, 1),
             RType::SOA | RType::MINFO => (0, 2),
