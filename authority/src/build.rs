@@ -66,7 +66,7 @@ impl Build {
         sorted.shrink_to_fit();
         let order = self.structure(apex, &sorted);
         drop(sorted);
-        self.check(apex);
+        self.check(apex, order.len());
         let Build { builder, apex_labels, .. } = self;
         let ZoneBuilder {
             apex: apex_name, class, hasher, mut findings, writer, table, record_count, has_nsec3, ..
@@ -348,7 +348,7 @@ impl Build {
     }
 
     /// Checks all nodes, and resolves the targets of their records now that all are known.
-    fn check(&mut self, apex: u32) {
+    fn check(&mut self, apex: u32, names: usize) {
         let odd_ttls = std::mem::take(&mut self.builder.odd_ttls);
         for odd in odd_ttls {
             let node = Node::at(self.builder.writer.bytes(), odd.node);
@@ -367,7 +367,8 @@ impl Build {
             let node = Node::at(builder.writer.bytes(), at as u32);
             let (offset, is_dead) = (node.offset(), node.is_dead());
             if !is_dead {
-                NodeCheck { node, lines: &builder.lines, first_record: record, findings: &mut builder.findings }.run();
+                let ZoneBuilder { lines, findings, .. } = builder;
+                NodeCheck { node, lines, first_record: record, names, findings }.run();
             }
             while let Some(shadow) = shadows.pop_if(|shadow| shadow.below == offset) {
                 let line = builder.lines.of(record);

@@ -6,7 +6,7 @@ use nss_wire::{Name, RType};
 
 use crate::arena::{Node, NodeKind};
 use crate::builder::RecordLines;
-use crate::denial::{NSEC3_ITERATIONS_MAX, Nsec3Hash};
+use crate::denial::{NSEC3_ITERATIONS_MAX, NSEC3_WORK_MAX, Nsec3Hash};
 use crate::finding::{FindingKind, Findings};
 use crate::lookup::InTable;
 use crate::rrset::RRset;
@@ -21,6 +21,8 @@ pub(crate) struct NodeCheck<'a> {
     pub(crate) lines: &'a RecordLines,
     /// Which of them is that of the node's first record.
     pub(crate) first_record: usize,
+    /// How many names the zone has.
+    pub(crate) names: usize,
     pub(crate) findings: &'a mut Findings,
 }
 
@@ -159,11 +161,16 @@ impl<'a> NodeCheck<'a> {
     fn iterations(&mut self) {
         let Some((rrset, lines)) = self.set(RType::NSEC3PARAM).filter(|_| self.has(RType::DNSKEY)) else { return };
         for (n, rdata) in rrset.rdatas().enumerate() {
-            let iterations = Nsec3Hash::read(rdata).map_or(0, |hash| hash.iterations);
-            if iterations > NSEC3_ITERATIONS_MAX {
-                let kind = FindingKind::Nsec3Iterations { iterations, limit: NSEC3_ITERATIONS_MAX };
-                self.push(kind, lines.get(n).copied().unwrap_or(0));
-            }
+            let Some(hash) = Nsec3Hash::read(rdata) else { continue };
+            let (iterations, names) = (hash.iterations, self.names);
+            let kind = if iterations > NSEC3_ITERATIONS_MAX {
+                FindingKind::Nsec3Iterations { iterations, limit: NSEC3_ITERATIONS_MAX }
+            } else if hash.work(names) > NSEC3_WORK_MAX {
+                FindingKind::Nsec3Work { names, iterations, limit: NSEC3_WORK_MAX }
+            } else {
+                continue;
+            };
+            self.push(kind, lines.get(n).copied().unwrap_or(0));
         }
     }
 

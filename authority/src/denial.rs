@@ -15,6 +15,11 @@ use crate::table::Slots;
 /// for a name that does not exist. RFC 9276 §3.1 wants none; 150 is where other servers draw the line.
 pub const NSEC3_ITERATIONS_MAX: u16 = 150;
 
+/// Names of a zone times additional iterations of the NSEC3 hash: names are hashed when the zone is built, which takes some
+/// seconds for so many, and a stranger who uploads the zone does not pay for them. It lets a million names, with as many
+/// NSEC3 records, have twenty iterations.
+pub const NSEC3_WORK_MAX: usize = 40_000_000;
+
 /// NSEC3PARAM records that are looked at: one is usual, and two while a zone changes from one salt to another. The names of
 /// the zone are gone through for each.
 const PARAMETERS_MAX: usize = 4;
@@ -53,6 +58,11 @@ impl Nsec3Hash {
         (self.iterations, &self.salt) == (other.iterations, &other.salt)
     }
 
+    /// What [`NSEC3_WORK_MAX`] limits.
+    pub(crate) fn work(&self, names: usize) -> usize {
+        names.saturating_mul(usize::from(self.iterations))
+    }
+
     /// The hash of a name in lower case (RFC 5155 §5).
     fn hash(&self, wire: &[u8]) -> [u8; HASH_SIZE] {
         let step = |octets: &[u8]| Sha1::new().chain_update(octets).chain_update(&self.salt).finalize();
@@ -86,7 +96,7 @@ pub(crate) fn make(arena: &[u8], apex: u32, order: &[u32], slots: Slots<'_>, at:
     let parameters = apex.rrset(RType::NSEC3PARAM).into_iter().flat_map(|rrset| rrset.rdatas());
     for hash in parameters.filter_map(Nsec3Hash::read).take(PARAMETERS_MAX) {
         // The check of the apex has told of it.
-        if hash.iterations > NSEC3_ITERATIONS_MAX {
+        if hash.iterations > NSEC3_ITERATIONS_MAX || hash.work(order.len()) > NSEC3_WORK_MAX {
             continue;
         }
         let chain = chain(arena, order, &hash);

@@ -114,6 +114,15 @@ pub enum FindingKind {
         /// What it may ask for.
         limit: u16,
     },
+    /// Error: NSEC3 with more iterations than this server computes for so many names.
+    Nsec3Work {
+        /// How many names the zone has.
+        names: usize,
+        /// The iterations that the zone asks for.
+        iterations: u16,
+        /// What the one times the other may be.
+        limit: usize,
+    },
     /// Warning: one record twice; it is served once.
     Duplicate(RType),
     /// Warning: the TTLs within an RRset differ; the lowest is used for all.
@@ -206,6 +215,7 @@ impl FindingKind {
             FindingKind::ZoneTooLarge { .. } => &rules::ZONE_TOO_LARGE,
             FindingKind::CnameAtApex => &rules::CNAME_AT_APEX,
             FindingKind::Nsec3Iterations { .. } => &rules::NSEC3_ITERATIONS,
+            FindingKind::Nsec3Work { .. } => &rules::NSEC3_WORK,
             FindingKind::Duplicate(_) => &rules::DUPLICATE,
             FindingKind::TtlsDiffer { .. } => &rules::TTLS_DIFFER,
             FindingKind::TtlOutOfRange { .. } => &rules::TTL_OUT_OF_RANGE,
@@ -267,7 +277,7 @@ impl FindingKind {
                 _ => Field::Word(1),
             },
             FindingKind::LongNegativeTtl { .. } => Field::Word(6),
-            FindingKind::Nsec3Iterations { .. } => Field::Word(2),
+            FindingKind::Nsec3Iterations { .. } | FindingKind::Nsec3Work { .. } => Field::Word(2),
         }
     }
 
@@ -335,6 +345,10 @@ impl fmt::Display for FindingKind {
             FindingKind::Nsec3Iterations { iterations, limit } => write!(
                 f,
                 "NSEC3 with {iterations} iterations, of which this server computes {limit} at most; sign the zone with none"
+            ),
+            FindingKind::Nsec3Work { names, iterations, limit } => write!(
+                f,
+                "NSEC3 with {iterations} iterations for {names} names, where this server computes {limit} in all at most; sign the zone with none"
             ),
             FindingKind::Duplicate(rtype) => write!(f, "the {rtype} record stands here twice; remove one of them"),
             FindingKind::TtlsDiffer { rtype, lowest } => {

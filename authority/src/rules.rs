@@ -22,6 +22,7 @@ nss_wire::rules! {
     CNAME_AT_APEX = 316 "cname-at-apex", Error, "RFC 1912 §2.4, RFC 2181 §10.1", "a CNAME record at the apex";
     NSEC3_ITERATIONS = 317 "nsec3-iterations", Error, "RFC 9276 §3.1", "NSEC3 with more iterations than the limit";
     TOO_MANY_TYPES = 318 "too-many-types", Error, "a limit of this server", "more types at one name than the limit";
+    NSEC3_WORK = 319 "nsec3-work", Error, "RFC 9276 §3.1", "NSEC3 with more iterations than the limit for so many names";
 
     DUPLICATE = 340 "duplicate", Warning, "RFC 2181 §5", "one record twice";
     TTLS_DIFFER = 341 "ttls-differ", Warning, "RFC 2181 §5.2", "different TTLs in one RRset";

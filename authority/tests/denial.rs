@@ -4,9 +4,9 @@
 
 mod story;
 
-use nss_authority::{FindingKind, Severity};
-use nss_wire::RType;
+use nss_authority::{FindingKind, Severity, ZoneBuilder};
 use nss_wire::message::{EdnsFlags, Reader, Section};
+use nss_wire::{Class, Name, NameBuf, RType, Record};
 use story::Story;
 
 /// RFC 4035 appendix A and RFC 5155 appendix A, without what denies names.
@@ -205,4 +205,29 @@ fn rfc_9276_section_3_1_iterations_are_limited() {
     assert_eq!((findings.len(), findings[0].severity), (1, Severity::Error));
     assert!(matches!(findings[0].kind, FindingKind::Nsec3Iterations { iterations: 151, limit: 150 }));
     assert!(findings[0].line.is_some());
+}
+
+#[test]
+fn iterations_times_names_are_limited() {
+    // 40,000,000 are 266,666 times 150, the zone's apex counted.
+    let zone = |names: usize| {
+        let apex: NameBuf = "example.".parse().unwrap();
+        let mut builder = ZoneBuilder::new(apex.as_name(), Class::IN);
+        let mut add = |owner: Name<'_>, rtype, rdata: &[u8]| {
+            builder.add(Record { owner, rtype, class: Class::IN, ttl: 60, rdata }, 0);
+        };
+        add(apex.as_name(), RType::SOA, &[&[0; 2][..], &[0; 20]].concat());
+        add(apex.as_name(), RType::NS, &[0]);
+        add(apex.as_name(), RType::DNSKEY, &[1, 1, 3, 13, 0]);
+        add(apex.as_name(), RType::NSEC3PARAM, &[1, 0, 0, 150, 0]);
+        for i in 1..names {
+            let owner: NameBuf = format!("h{i}.example.").parse().unwrap();
+            add(owner.as_name(), RType::A, &[192, 0, 2, 1]);
+        }
+        builder.build().map(|(_, findings)| findings)
+    };
+    assert_eq!(zone(266_666), Ok(Vec::new()));
+    let findings = zone(266_667).unwrap_err();
+    let kind = FindingKind::Nsec3Work { names: 266_667, iterations: 150, limit: 40_000_000 };
+    assert_eq!((findings[0].severity, &findings[0].kind), (Severity::Error, &kind));
 }
