@@ -281,6 +281,17 @@ impl<'z> Denier<'z> {
         }
     }
 
+    /// The NSEC3 records, if names are denied by them.
+    pub(crate) fn nsec3_check(self) -> Option<Nsec3Check<'z>> {
+        match self.denial {
+            Denial::None | Denial::Nsec { .. } => None,
+            Denial::Nsec3 { at, count, known_at, hash } => {
+                let links = Links { octets: &self.arena[*at..at + LINK_SIZE * count] };
+                Some(Nsec3Check { nsec3s: Nsec3s { denier: self, links, known_at: *known_at, hash } })
+            }
+        }
+    }
+
     /// Adds the proofs of a claim.
     pub(crate) fn prove(self, claim: Claim, suffixes: &Suffixes, proofs: &mut Proofs) {
         match self.denial {
@@ -294,6 +305,53 @@ impl<'z> Denier<'z> {
                 Nsec3s { denier: self, links, known_at: *known_at, hash }.prove(claim, suffixes, proofs);
             }
         }
+    }
+}
+
+/// The NSEC3 records of a zone as their check wants them.
+pub(crate) struct Nsec3Check<'z> {
+    nsec3s: Nsec3s<'z, 'z>,
+}
+
+/// What there is in an NSEC3 record behind its parameters.
+#[derive(Clone, Copy)]
+pub(crate) struct Nsec3Record<'z> {
+    pub(crate) flags: u8,
+    pub(crate) next: &'z [u8],
+    pub(crate) bitmap: &'z [u8],
+}
+
+impl<'z> Nsec3Check<'z> {
+    /// How many records the chain has.
+    pub(crate) fn len(&self) -> usize {
+        self.nsec3s.links.octets.len() / LINK_SIZE
+    }
+
+    /// The place in the chain of the record that matches an existing name, or else of the one that covers it.
+    pub(crate) fn find(&self, suffixes: &Suffixes) -> Option<(usize, bool)> {
+        let own = self.nsec3s.known(suffixes, suffixes.label_count()).own;
+        (own != NOTHING).then_some(((own & !MATCHES) as usize, own & MATCHES > 0))
+    }
+
+    /// The owner of the record at a place.
+    pub(crate) fn node(&self, place: usize) -> Option<Node<'z>> {
+        self.nsec3s.links.node(place as u32).map(|node| Node::at(self.nsec3s.denier.arena, node))
+    }
+
+    /// The record at a place; `None` if there are several of these parameters.
+    pub(crate) fn record(&self, place: usize) -> Option<Nsec3Record<'z>> {
+        let is_ours = |rdata: &&[u8]| Nsec3Hash::read(rdata).is_some_and(|other| other.is_same(self.nsec3s.hash));
+        let mut ours = self.node(place)?.rrset(RType::NSEC3)?.rdatas().filter(is_ours);
+        let (Some(&[_, flags, _, _, salt_size, ref rest @ ..]), None) = (ours.next(), ours.next()) else { return None };
+        let (&next_size, rest) = rest.get(usize::from(salt_size)..)?.split_first()?;
+        let (next, bitmap) = rest.split_at_checked(usize::from(next_size))?;
+        Some(Nsec3Record { flags, next, bitmap })
+    }
+
+    /// Whether `next` is the hash of the record behind that at a place.
+    pub(crate) fn leads_on(&self, place: usize, next: &[u8]) -> bool {
+        let (links, _) = self.nsec3s.links.octets.as_chunks::<LINK_SIZE>();
+        links[(place + 1) % links.len()][..HASH_SIZE] == *next
     }
 }
 

@@ -166,7 +166,7 @@ impl<'z> RRset<'z> {
 
     /// How many signatures there are.
     #[inline]
-    pub(crate) fn signature_count(self) -> usize {
+    pub fn signature_count(self) -> usize {
         if self.is_signed() { read_u16(self.octets, self.records_size.into()).into() } else { 0 }
     }
 

@@ -1,6 +1,7 @@
 //! A zone, immutable, with the tables that find its names.
 
 use core::fmt;
+use core::ops::Range;
 
 use nss_wire::{Class, Name, RType, Record};
 
@@ -119,6 +120,15 @@ impl Zone {
             let data = rrset.rdatas().map(move |rdata| Record { owner, rtype, class, ttl, rdata });
             let signature = move |rdata| Record { owner, rtype: RType::RRSIG, class, ttl: signature_ttl, rdata };
             data.chain(rrset.signatures().map(signature))
+        })
+    }
+
+    /// The RRsets of some names, each with its owner and what that is; `names` are positions in the canonical order, less
+    /// than [`Zone::name_count`].
+    pub fn rrsets(&self, names: Range<usize>) -> impl Iterator<Item = (Name<'_>, NodeKind, RRset<'_>)> {
+        names.flat_map(move |position| {
+            let node = self.node(position);
+            node.rrsets().map(move |rrset| (node.owner(), node.kind(), rrset))
         })
     }
 
