@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use nss_wire::rdata::presentation::types_in_bitmap;
 use nss_wire::{Name, NameBuf, RType};
 
 use crate::arena::{Node, NodeKind};
@@ -214,7 +215,7 @@ fn types_of(node: Node<'_>, types: &mut Vec<RType>) {
 
 /// The first difference between the types of a name and those that a record lists.
 fn compare(record: RType, types: &[RType], bitmap: &[u8]) -> Option<DenialFaultKind> {
-    let (mut types, mut listed) = (types.iter().copied().peekable(), listed(bitmap).peekable());
+    let (mut types, mut listed) = (types.iter().copied().peekable(), types_in_bitmap(bitmap).peekable());
     loop {
         match (types.peek().copied(), listed.peek().copied()) {
             (None, None) => return None,
@@ -226,21 +227,6 @@ fn compare(record: RType, types: &[RType], bitmap: &[u8]) -> Option<DenialFaultK
             (Some(_), None) => return None,
         }
     }
-}
-
-/// The types of a bitmap in windows (RFC 4034 §4.1.2), ascending.
-fn listed(bitmap: &[u8]) -> impl Iterator<Item = RType> {
-    let mut rest = bitmap;
-    let windows = core::iter::from_fn(move || {
-        let &[window, size, ref behind @ ..] = rest else { return None };
-        let (octets, behind) = behind.split_at_checked(usize::from(size))?;
-        rest = behind;
-        Some((window, octets))
-    });
-    windows.flat_map(|(window, octets)| {
-        let bits = (0..8 * octets.len() as u16).filter(|bit| octets[usize::from(bit / 8)] & (0x80 >> (bit % 8)) > 0);
-        bits.map(move |bit| RType(u16::from(window) << 8 | bit))
-    })
 }
 
 /// The flag of NSEC3 records that cover unsigned delegations (RFC 5155 §3.1.2.1).

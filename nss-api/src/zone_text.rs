@@ -1,8 +1,10 @@
 //! Is a text the zone that it should be?
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use nss_wire::{Name, NameBuf, RType};
 use nss_zonefile::{Options, Reader};
-use nssd::check::Rejected;
+use nssd::check::{Include, Method, Rejected, SignatureOptions};
 use nssd::control::Finding;
 
 use crate::domain::Domain;
@@ -27,7 +29,11 @@ pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> R
     if let Some(error) = nss_zonefile::Error::not_utf_8(text) {
         return Err(NotAZone::NotUtf8(Box::new(Finding::from(&error.diagnostic()))));
     }
-    let accepted = nssd::check::check(domain.name(), text).map_err(|rejected| refused(domain, text, rejected))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+    let signatures = now.map(SignatureOptions::of_upload);
+    let method = Method { include: Include::Refuse, seed: None, lints: None, signatures };
+    let diagnosis = nssd::check::diagnose(domain.name(), text, method);
+    let accepted = diagnosis.into_result().map_err(|rejected| refused(domain, text, rejected))?;
     let servers = accepted.zone.rrset(domain.name(), RType::NS);
     let present: Vec<NameBuf> = servers.iter().flat_map(|servers| servers.rdatas()).filter_map(name_of).collect();
     let missing: Vec<String> =

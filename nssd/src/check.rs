@@ -3,7 +3,8 @@
 //! The linter on the command line, the dry run, the upload and the start of the daemon all come through here, and
 //! so does `nss-api`: what one of them accepts the others accept.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -13,10 +14,13 @@ use nss_wire::rule::Code;
 use nss_wire::{Class, Name, NameBuf, RType, Rule};
 use nss_zonefile::{Diagnostic, Entry, Label, LintOptions, Linter, Options, Part, Reader, StreamReader, Writer};
 
+pub use self::signatures::SignatureOptions;
+use self::signatures::{Fault, Faults};
 pub(crate) use self::stream::{TEXT_SIZE_KEPT, accept};
-use self::texts::Texts;
+use self::texts::{Places, Texts};
 use crate::control::{FINDINGS_MAX, Finding, Problem, ProblemCode, Severity};
 
+mod signatures;
 mod stream;
 mod texts;
 
@@ -24,6 +28,28 @@ mod texts;
 pub mod rules {
     nss_wire::rules! {
         SERIAL_NOT_GREATER = 400 "serial-not-greater", Warning, "RFC 1982 §3.2", "a changed zone whose serial does not grow";
+
+        NOT_SIGNED = 420 "not-signed", Error, "RFC 4035 §2.2", "keys and no signatures";
+        NO_ZONE_KEY = 421 "no-zone-key", Error, "RFC 4034 §2.1.1, RFC 5011 §2.1", "no key that can sign the zone";
+        TOO_MANY_KEYS = 422 "too-many-keys", Error, "CVE-2023-50387", "more keys of one tag than resolvers try";
+        MISSING_SIGNATURE = 423 "missing-signature", Error, "RFC 4035 §2.2", "records without a signature";
+        UNFIT_SIGNATURE = 424 "unfit-signature", Error, "RFC 4035 §5.3.1", "a signature of another name";
+        SIGNATURE_WITHOUT_KEY = 425 "signature-without-key", Error, "RFC 4035 §5.3.1", "a signature by a key that is not there";
+        EXPIRED_SIGNATURE = 426 "expired-signature", Error, "RFC 4035 §5.3.1", "a signature whose time is over";
+        SIGNATURE_NOT_YET_VALID = 427 "signature-not-yet-valid", Error, "RFC 4035 §5.3.1", "a signature whose time has not come";
+        WRONG_SIGNATURE = 428 "wrong-signature", Error, "RFC 4035 §5.3.3", "a signature that is not of these records";
+        BROKEN_CHAIN = 429 "broken-chain", Error, "RFC 4035 §2.3, RFC 5155 §7.1", "NSEC or NSEC3 records that are not those of the names";
+        DENIED_TYPES = 430 "denied-types", Error, "RFC 4034 §4.1.2, RFC 5155 §3.2.1", "NSEC or NSEC3 records that are not those of the types";
+
+        EXPIRES_SOON = 440 "expires-soon", Warning, "RFC 4035 §5.3.1", "signatures whose time is over in some days";
+        INCOMPLETE_ALGORITHM = 441 "incomplete-algorithm", Warning, "RFC 4035 §2.2, RFC 6840 §5.11", "records that not all algorithms sign";
+        UNKNOWN_ALGORITHM = 442 "unknown-algorithm", Warning, "RFC 4035 §5.3.3", "signatures that are not verified here";
+        WEAK_ALGORITHM = 443 "weak-algorithm", Warning, "RFC 8624 §3.1, RFC 9905 §2", "a key of an algorithm that no longer counts";
+        WEAK_KEY = 444 "weak-key", Warning, "NIST SP 800-57 part 1 §5.6.1", "an RSA key of less than 2048 bits";
+        ORIGINAL_TTL = 445 "original-ttl", Warning, "RFC 4034 §3.1.4", "a TTL other than the one that was signed";
+        NO_KEY_SIGNING_KEY = 446 "no-key-signing-key", Warning, "RFC 4034 §2.1.1", "keys that none of those for the parent signs";
+        NO_DNSKEY = 447 "no-dnskey", Warning, "RFC 4035 §2.1", "signatures and no keys";
+        SAMPLED_SIGNATURES = 448 "sampled-signatures", Warning, "a limit of this server", "more signatures than were verified";
     }
 }
 
@@ -118,7 +144,7 @@ pub fn check_with(
     include: Include<'_>,
     seed: Option<HashSeed>,
 ) -> Result<Accepted, Rejected> {
-    diagnose(apex, text, Method { include, seed, lints: None }).into_result()
+    diagnose(apex, text, Method { include, seed, lints: None, signatures: None }).into_result()
 }
 
 /// How a text is checked.
@@ -130,6 +156,9 @@ pub struct Method<'i> {
     /// Whether the text is also looked through for what can be read and was hardly meant. It takes some time, and what
     /// it finds never keeps a zone from being served.
     pub lints: Option<LintOptions>,
+    /// Whether a zone that is signed is also checked as a resolver would that validates it. It takes long, and a zone that fails
+    /// can be served all the same, as one is whose signatures have expired since it was loaded.
+    pub signatures: Option<SignatureOptions>,
 }
 
 /// What there is to say about a text, and the zone if it makes one.
@@ -180,7 +209,7 @@ impl Diagnosis {
 ///
 /// Whether the records make a zone, and whether they were meant so, is only looked at when all of them could be read.
 pub fn diagnose(apex: Name<'_>, text: &[u8], method: Method<'_>) -> Diagnosis {
-    let Method { include, seed, lints } = method;
+    let Method { include, seed, lints, signatures } = method;
     let mut builder = ZoneBuilder::new(apex, Class::IN).with_seed(seed.unwrap_or_else(random_seed));
     let texts = Texts::new(text);
     let mut reader = Reader::new(text, &Options::for_zone(apex));
@@ -220,7 +249,36 @@ pub fn diagnose(apex: Name<'_>, text: &[u8], method: Method<'_>) -> Diagnosis {
         let place = finding.line.and_then(|line| places.label(line, part(&finding)));
         told.finding(&finding, place, related);
     }
+    if let (Some(zone), Some(options)) = (&zone, &signatures) {
+        let faults = signatures::check(zone, options);
+        if !faults.is_empty() {
+            told.faults(&faults, &lines_of(apex, &texts, &mut places, &faults), &mut places);
+        }
+    }
+    let zone = zone.filter(|_| !told.has_errors());
     told.finish(zone, lacks_ns)
+}
+
+/// The lines of the records that faults are about, 0 where there is none: the text is read again for them, so that nothing has
+/// to be kept of records about which there is nothing to say.
+fn lines_of(apex: Name<'_>, texts: &Texts<'_>, places: &mut Places<'_>, faults: &Faults) -> Vec<u32> {
+    let mut lines = vec![0; faults.iter().count()];
+    let mut wanted: HashMap<NameBuf, Vec<(usize, &Fault)>> = HashMap::new();
+    for (n, fault) in faults.iter().enumerate() {
+        wanted.entry(fault.owner.clone()).or_default().push((n, fault));
+    }
+    let mut included = texts.included_texts();
+    let mut reader = Reader::new(texts.text(), &Options::for_zone(apex))
+        .with_includes(move |_| included.next().map(Cow::Borrowed).ok_or_else(String::new));
+    while let Some(entry) = reader.next() {
+        let Ok(Entry { record, position, .. }) = entry else { continue };
+        for &(n, fault) in wanted.get(&record.owner.to_buf()).into_iter().flatten() {
+            if lines[n] == 0 && fault.is_about(record) {
+                lines[n] = places.record_line(position);
+            }
+        }
+    }
+    lines
 }
 
 /// A seed that whoever wrote the text cannot know, or they could choose names that all have one hash.
@@ -300,6 +358,18 @@ impl Told {
         };
         diagnostic.related.extend(related.map(|label| label.with_note(note)));
         self.push(diagnostic);
+    }
+
+    /// What is wrong or odd in signatures, with the lines of the records that it is about.
+    fn faults(&mut self, faults: &Faults, lines: &[u32], places: &mut Places<'_>) {
+        for (fault, &line) in faults.iter().zip(lines) {
+            let mut diagnostic = Diagnostic::new(fault.rule, format!("{}: {}", fault.owner, fault.message));
+            diagnostic.help = (!fault.help.is_empty()).then(|| fault.help.to_owned());
+            diagnostic.place = Some(line).filter(|&line| line > 0).and_then(|line| places.label(line, fault.part));
+            self.push(diagnostic);
+        }
+        self.errors_left_out += faults.left_out(nss_wire::Severity::Error);
+        self.warnings_left_out += faults.left_out(nss_wire::Severity::Warning);
     }
 
     fn finish(mut self, zone: Option<Zone>, lacks_ns: bool) -> Diagnosis {

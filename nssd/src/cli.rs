@@ -81,6 +81,9 @@ struct CheckZone {
     /// Print the zone: one record a line with everything written out, or as a person would write it
     #[arg(long, short, value_name = "STYLE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "canonical")]
     print: Option<PrintStyle>,
+    /// Time that serials and signatures are checked at, as YYYYMMDDHHmmSS in UTC or in seconds since 1970; by default now
+    #[arg(long, value_name = "TIME")]
+    now: Option<String>,
     /// Say nothing about warnings
     #[arg(long, short)]
     quiet: bool,

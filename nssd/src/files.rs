@@ -177,7 +177,7 @@ impl ZoneFiles {
         if fs::metadata(path).map_err(cannot_read)?.len() > TEXT_SIZE_KEPT {
             let mut text = Digested { file: open_bounded(path).map_err(cannot_read)?, hasher: self.hasher() };
             let mut read = |name: &str| self.include(path, name, included);
-            let method = Method { include: Include::Read(&mut read), seed, lints: None };
+            let method = Method { include: Include::Read(&mut read), seed, lints: None, signatures: None };
             let zone = check::accept(name, &mut text, method).map_err(cannot_read)?;
             if let Some(zone) = zone {
                 *digest = Some(text.hasher.finish128().as_u128());

@@ -28,7 +28,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::index::{Hosted, Index, Origin, Served, Upload, etag};
 use self::publisher::{Job, Publisher, Reply};
-use crate::check::{self, Accepted, Include, Method, Rejected};
+use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions};
 use crate::control::{BrokenZone, Change, Precondition, Problem, ProblemCode, ZoneList, ZoneStatus};
 use crate::store::{Store, StoreError, StoreErrorKind, Version};
 
@@ -173,8 +173,7 @@ impl Zones {
     async fn build(self: &Arc<Zones>, apex: NameBuf, text: Bytes) -> Result<Accepted, Problem> {
         let zones = self.clone();
         let permit = self.builds.acquire().await.map_err(|_| dropped())?;
-        let lints = Some(LintOptions { now: now() });
-        let built = tokio::task::spawn_blocking(move || zones.check(&apex, &text, lints)).await;
+        let built = tokio::task::spawn_blocking(move || zones.check_upload(&apex, &text)).await;
         drop(permit);
         match built {
             Ok(result) => result.map_err(|rejected| rejected.problem()),
@@ -247,7 +246,7 @@ impl Zones {
 
     /// Serves a stored text, or says why not.
     fn restored(&self, apex: &NameBuf, text: &Bytes, version: Version) -> Hosted {
-        match self.check(apex, text, None) {
+        match self.check(apex, text, None, None) {
             Ok(accepted) => {
                 let served = self.publish(accepted, Origin::Upload);
                 Hosted { served: Some(served), upload: Some(Upload { version, broken: None }), file: None }
@@ -261,9 +260,20 @@ impl Zones {
         }
     }
 
-    /// Builds a zone; who uploads it also hears what was hardly meant.
-    fn check(&self, apex: &NameBuf, text: &[u8], lints: Option<LintOptions>) -> Result<Accepted, Rejected> {
-        let method = Method { include: Include::Refuse, seed: Some(self.catalog.seed()), lints };
+    /// Builds a zone; who uploads it also hears what was hardly meant, and of signatures that nobody would believe.
+    fn check_upload(&self, apex: &NameBuf, text: &[u8]) -> Result<Accepted, Rejected> {
+        let now = now();
+        self.check(apex, text, Some(LintOptions { now }), now.map(SignatureOptions::of_upload))
+    }
+
+    fn check(
+        &self,
+        apex: &NameBuf,
+        text: &[u8],
+        lints: Option<LintOptions>,
+        signatures: Option<SignatureOptions>,
+    ) -> Result<Accepted, Rejected> {
+        let method = Method { include: Include::Refuse, seed: Some(self.catalog.seed()), lints, signatures };
         check::diagnose(apex.as_name(), text, method).into_result()
     }
 
@@ -467,7 +477,7 @@ mod tests {
                     }
                     Event::Delete => runtime.block_on(zones.delete(apex.clone(), Precondition::None)).map(drop),
                     Event::FileAppears(serial) => {
-                        let accepted = zones.check(&apex, text(serial).as_bytes(), None).unwrap();
+                        let accepted = zones.check(&apex, text(serial).as_bytes(), None, None).unwrap();
                         zones.put_file(apex.clone(), file, accepted).wait().map(drop)
                     }
                     Event::FileBreaks => zones.put_broken_file(apex.clone(), file, "it is broken").map(drop),
@@ -505,5 +515,26 @@ mod tests {
                 prop_assert_eq!(running.zones.broken(10).len(), broken);
             }
         }
+    }
+
+    #[test]
+    fn an_upload_whose_signatures_have_expired_since_is_served_after_a_restart() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let Running { zones, publisher, .. } = start(directory.path());
+        let apex: NameBuf = "example.com".parse().unwrap();
+        let expired = include_str!("../tests/signatures/nsec.zone").replace("20560101000000", "20260102000000");
+        let text = Bytes::from(expired.into_bytes());
+        let put = zones.put(apex.clone(), text.clone(), Precondition::None, Extent::Serve);
+        assert_eq!(runtime.block_on(put).unwrap_err().code, ProblemCode::InvalidZone);
+        // As if it had been uploaded in time.
+        let accepted = Box::new(zones.check(&apex, &text, None, None).unwrap());
+        let job = |reply| Job::Put { apex: apex.clone(), text, accepted, precondition: Precondition::None, reply };
+        runtime.block_on(zones.submit(job)).unwrap();
+        drop(zones);
+        publisher.join().unwrap();
+        let running = start(directory.path());
+        assert_eq!(running.zones.status(apex.as_name()).unwrap().serial, 1);
+        assert!(running.zones.broken(1).is_empty());
     }
 }

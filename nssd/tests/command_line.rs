@@ -218,3 +218,17 @@ fn files_are_put_in_order_once_and_stay_so() {
     assert_eq!(nssd(files.path(), &["format-zone", "missing.zone"], "").code, 4);
     assert_eq!(fs::read_dir(files.path()).unwrap().count(), 2, "nothing is left behind");
 }
+
+#[test]
+fn signatures_are_checked_as_at_the_time_that_is_given() {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("example.com.zone"), include_str!("signatures/nsec.zone")).unwrap();
+    let check = |time: &str| nssd(directory.path(), &["check-zone", "--now", time, "example.com.zone"], "");
+    assert_eq!(check("20261125000000").code, 0);
+    assert_eq!(check("1795564800").code, 0);
+    let expired = check("20560101000001");
+    assert_eq!(expired.code, 1);
+    assert!(expired.err.contains("expired 1 second ago, at 20560101000000"), "{}", expired.err);
+    assert!(expired.err.contains("13 errors; 3 errors of them not shown"), "{}", expired.err);
+    assert_eq!(check("yesterday").code, 2);
+}

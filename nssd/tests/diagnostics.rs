@@ -5,15 +5,19 @@ use std::iter;
 
 use nss_wire::{Code, NameBuf, Severity};
 use nss_zonefile::LintOptions;
-use nssd::check::{self, Include, Method};
+use nssd::check::{self, Include, Method, SignatureOptions};
 
 const DOCUMENT: &str = include_str!("../../docs/diagnostics.md");
 
 /// What stands before an example that is no whole file.
 const HEAD: &str = "$TTL 3600\n@ SOA ns.example.net. host 1 3600 600 86400 300\n@ NS ns.example.net.\n";
 
-/// Rules without examples: no zone file of a reasonable size breaks them, or no daemon that reads files minds.
-const WITHOUT_EXAMPLES: &[u16] = &[11, 21, 33, 99, 305, 306, 307, 314, 315, 318, 319, 342, 400];
+/// Rules without examples: no zone file of a reasonable size breaks them, as a signed one is none, or no daemon that reads
+/// files minds.
+const WITHOUT_EXAMPLES: &[u16] = &[
+    11, 21, 33, 99, 305, 306, 307, 314, 315, 318, 319, 342, 400, 421, 422, 423, 424, 425, 426, 427, 428, 429, 430, 440,
+    441, 442, 443, 444, 445, 446, 448,
+];
 
 #[derive(Debug, Default)]
 struct Section {
@@ -78,7 +82,9 @@ fn codes(code: u16, example: &str) -> BTreeSet<u16> {
     let include = if code == 63 { Include::Refuse } else { Include::Read(&mut read) };
     // 2026-11-25.
     let lints = Some(LintOptions { now: Some(1_795_564_800) });
-    let diagnosis = check::diagnose(apex.as_name(), &octets(example), Method { include, seed: None, lints });
+    let signatures = Some(SignatureOptions::of_file(1_795_564_800, 1));
+    let method = Method { include, seed: None, lints, signatures };
+    let diagnosis = check::diagnose(apex.as_name(), &octets(example), method);
     for diagnostic in &diagnosis.diagnostics {
         let report = diagnostic.to_string();
         let severity = if diagnostic.severity == Severity::Error { "error" } else { "warning" };

@@ -73,6 +73,7 @@ pub use format::format;
 pub use limits::Limits;
 pub use lines::{Lines, Part};
 pub use lint::{LINTS_MAX, LintOptions, Linter, Lints};
+pub use rdata::time::time;
 pub use reader::{Entry, Inclusion, Options, Position, Reader, read};
 pub use report::{Colours, Report};
 pub use stream::StreamReader;

@@ -122,6 +122,19 @@ fn a_zone_has_to_name_all_our_name_servers_itself() {
 }
 
 #[test]
+fn a_signed_zone_that_no_resolver_would_believe_is_refused() {
+    let tree = Tree::start(DELEGATED);
+    let api = tree.api("");
+    let signed = include_str!("../../../nssd/tests/signatures/nsec.zone");
+    // Nothing is wrong with it, but that it is for other name servers.
+    api.call("POST", UPLOAD, &[], signed.as_bytes()).expect(400, &["lack ns1.dns.example.net."]);
+    let wrong = signed.replace("A 192.0.2.1", "A 192.0.2.2");
+    let reply = api.call("POST", UPLOAD, &["Accept: application/problem+json"], wrong.as_bytes());
+    assert_eq!(reply.status, 400);
+    assert_has_rules(&reply.json()["diagnostics"], &["wrong-signature"]);
+}
+
+#[test]
 fn a_domain_delegated_elsewhere_is_refused_with_what_to_enter() {
     let tree = Tree::start("example NS ns1.dns.example.net.\nexample NS ns.example.org.\nother NS ns.example.org.\n");
     let api = tree.api("");

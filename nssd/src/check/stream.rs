@@ -9,7 +9,7 @@ use nss_authority::{Zone, ZoneBuilder};
 use nss_wire::{Class, Name, RType, Record};
 use nss_zonefile::{Entry, Error, Lines, Linter, Options, StreamReader};
 
-use super::{Include, Method, random_seed};
+use super::{Include, Method, random_seed, signatures};
 
 /// As [`diagnose`](super::diagnose), for a text that is not kept: memory has the zone alone.
 ///
@@ -19,7 +19,7 @@ use super::{Include, Method, random_seed};
 ///
 /// What reading the text says.
 pub(crate) fn accept(apex: Name<'_>, text: &mut impl io::Read, method: Method<'_>) -> io::Result<Option<Zone>> {
-    let Method { include, seed, lints } = method;
+    let Method { include, seed, lints, signatures } = method;
     let mut builder = ZoneBuilder::new(apex, Class::IN).with_seed(seed.unwrap_or_else(random_seed)).with_both(both);
     let (full, batches) = mpsc::sync_channel(BATCHES_MAX);
     let (used, empty) = mpsc::channel();
@@ -40,7 +40,9 @@ pub(crate) fn accept(apex: Name<'_>, text: &mut impl io::Read, method: Method<'_
         return Ok(None);
     }
     let built = builder.build().ok().filter(|(_, findings)| findings.is_empty());
-    Ok(built.map(|(zone, _)| zone))
+    let zone = built.map(|(zone, _)| zone);
+    let is_right = |zone: &Zone| signatures.is_none_or(|options| signatures::check(zone, &options).is_empty());
+    Ok(zone.filter(is_right))
 }
 
 /// Does two pieces of work at once.
@@ -222,7 +224,7 @@ mod tests {
 
     fn accepted(text: &str, include: Include<'_>, lints: Option<LintOptions>) -> Option<String> {
         let apex = "example.com".parse::<nss_wire::NameBuf>().unwrap();
-        let method = Method { include, seed: None, lints };
+        let method = Method { include, seed: None, lints, signatures: None };
         let zone = accept(apex.as_name(), &mut text.as_bytes(), method).unwrap();
         zone.map(|zone| canonical_text(&zone))
     }

@@ -38,6 +38,18 @@ impl<'t> Texts<'t> {
         &cell.get_or_init(|| Box::new(Included { name: name.into(), text, lines_before, next })).text
     }
 
+    /// The text that was given.
+    pub(super) fn text(&self) -> &'t [u8] {
+        self.text
+    }
+
+    /// The included texts in their order, which is that of every reading.
+    pub(super) fn included_texts(&self) -> impl Iterator<Item = &[u8]> {
+        let first = self.first.get().map(|included| &**included);
+        std::iter::successors(first, |included| included.next.get().map(|next| &**next))
+            .map(|included| &included.text[..])
+    }
+
     pub(super) fn places(&self) -> Places<'_> {
         Places { texts: self, lines: vec![(Lines::new(self.text), 0)] }
     }

@@ -16,7 +16,7 @@ use nss_zonefile::{Colours, Diagnostic, LintOptions};
 use super::progress::Progress;
 use super::run::{Exit, Failure, is_stdin, print, read};
 use super::{CheckZone, PrintStyle};
-use crate::check::{self, Diagnosis, Include, Method, TEXT_SIZE_KEPT};
+use crate::check::{self, Diagnosis, Include, Method, SignatureOptions, TEXT_SIZE_KEPT};
 
 /// Findings of one file that are shown to people; programs get all that the limits of the check let through.
 const SHOWN_MAX: usize = 100;
@@ -32,11 +32,21 @@ pub(super) fn run(arguments: &CheckZone) -> Result<Exit, Failure> {
         return explain(word);
     }
     let levels = Levels::new(&arguments.allow, &arguments.deny)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+    let now = match &arguments.now {
+        None => clock,
+        Some(text) => Some(nss_zonefile::time(text.as_bytes()).map(u64::from).ok_or_else(|| {
+            let message = format!("{text} is no time: write it as 20261231235959 (UTC), or in seconds since 1970");
+            Failure::new(Exit::Usage, message)
+        })?),
+    };
+    // Files that are checked at once share the cores.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let signatures = now.map(|now| SignatureOptions::of_file(now, cores.div_ceil(arguments.files.len().max(1))));
     let has_terminal = io::stderr().is_terminal();
     let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || !has_terminal;
     let colours = if is_plain { Colours::No } else { Colours::Yes };
-    let job = Job { arguments, levels, now, colours };
+    let job = Job { arguments, levels, now, signatures, colours };
     let is_output_shown = io::stdout().is_terminal();
     let mut progress = Progress::new(arguments.files.len());
     progress.show(0)?;
@@ -111,6 +121,7 @@ struct Job<'a> {
     arguments: &'a CheckZone,
     levels: Levels,
     now: Option<u64>,
+    signatures: Option<SignatureOptions>,
     colours: Colours,
 }
 
@@ -186,11 +197,12 @@ impl Job<'_> {
             let path = directory.join(name);
             std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
         };
-        let lints = Some(LintOptions { now: self.now });
+        let (lints, signatures) = (Some(LintOptions { now: self.now }), self.signatures.clone());
         let text = match text {
             Text::Kept(text) => text,
             Text::Large(mut large) => {
-                let method = Method { include: Include::Read(&mut include), seed: None, lints };
+                let signatures = signatures.clone();
+                let method = Method { include: Include::Read(&mut include), seed: None, lints, signatures };
                 if let Some(zone) = check::accept(apex.as_name(), &mut large, method).map_err(failed(file))? {
                     return Ok(Diagnosis::without_findings(zone));
                 }
@@ -198,7 +210,7 @@ impl Job<'_> {
                 std::fs::read(file).map_err(failed(file))?
             }
         };
-        let method = Method { include: Include::Read(&mut include), seed: None, lints };
+        let method = Method { include: Include::Read(&mut include), seed: None, lints, signatures };
         Ok(check::diagnose(apex.as_name(), &text, method))
     }
 
@@ -300,7 +312,7 @@ impl Levels {
         for word in allow {
             let rule = rule(word)?;
             if rule.severity == Severity::Error {
-                let message = format!("{} ({}) is an error: no server can serve such a zone", rule.code, rule.name);
+                let message = format!("{} ({}) is an error, and errors cannot be allowed", rule.code, rule.name);
                 return Err(Failure::new(Exit::Usage, message));
             }
             levels.allowed.push(rule.code);

@@ -194,3 +194,24 @@ async fn a_large_file_is_served_told_from_its_successor_and_explained_like_a_sma
     let report = server.client.reload().await.unwrap();
     assert!(report.broken[0].reason.contains("192.0.2.400") && report.broken[0].still_served, "{report:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_served_though_nobody_would_believe_its_signatures_and_such_an_upload_is_refused() {
+    let signed = include_str!("../signatures/nsec.zone");
+    let wrong = signed.replace("A 192.0.2.1", "A 192.0.2.2");
+    let directory = directory_with(&[("example.com.zone", &wrong)]);
+    let server = TestServer::start_in(directory, DIRECTORY).await;
+    assert_eq!(data(&ask(server.v4(), "ns.example.com.", RecordType::A)), ["192.0.2.2"]);
+    let changed = wrong.replace("A 192.0.2.2", "A 192.0.2.3");
+    std::fs::write(server.path("zones/example.com.zone"), changed).unwrap();
+    assert_eq!(server.client.reload().await.unwrap().replaced, ["example.com."]);
+    assert_eq!(data(&ask(server.v4(), "ns.example.com.", RecordType::A)), ["192.0.2.3"]);
+
+    std::fs::remove_file(server.path("zones/example.com.zone")).unwrap();
+    server.client.reload().await.unwrap();
+    let refused = problem(server.put("example.com", &wrong).await);
+    assert_eq!(refused.code, ProblemCode::InvalidZone);
+    assert_eq!((refused.findings[0].code.as_deref(), refused.findings[0].line), (Some("Z0428"), Some(19)));
+    assert_eq!(server.put("example.com", signed).await.unwrap().findings, []);
+    assert_eq!(data(&ask(server.v4(), "ns.example.com.", RecordType::A)), ["192.0.2.1"]);
+}

@@ -9,7 +9,7 @@ use crate::number::decimal;
 pub(super) const EXPECTED: &str = "a time as in 20261231235959 (UTC), or seconds since 1970";
 
 /// Seconds since 1970 modulo 2^32, from `YYYYMMDDHHmmSS` or from up to ten digits (RFC 4034 §3.2).
-pub(crate) fn time(text: &[u8]) -> Option<u32> {
+pub fn time(text: &[u8]) -> Option<u32> {
     if text.len() != 14 {
         return decimal(text, u64::from(u32::MAX)).map(|seconds| seconds as u32);
     }
