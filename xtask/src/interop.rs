@@ -8,6 +8,7 @@ mod queries;
 mod raw;
 mod rdata;
 mod sign;
+mod signed;
 mod text;
 mod tls;
 mod zones;
@@ -44,6 +45,9 @@ pub(crate) struct Options {
     /// Zone files, half of them broken, that all checkers read
     #[arg(long, default_value_t = 10_000)]
     files: usize,
+    /// Signed zones, nearly all with a change, that all verifiers look at
+    #[arg(long, default_value_t = 2_000)]
+    signed: usize,
     /// Disagreements printed in full
     #[arg(long, default_value_t = 20)]
     reports: usize,
@@ -58,21 +62,34 @@ pub(crate) struct Options {
 impl Default for Options {
     /// The share of CI, where a change waits for it.
     fn default() -> Options {
-        Options { seed: None, zones: 200, queries: 500, files: 300, reports: 20, unsettled: false, zone: None }
+        Options {
+            seed: None,
+            zones: 200,
+            queries: 500,
+            files: 300,
+            signed: 300,
+            reports: 20,
+            unsettled: false,
+            zone: None,
+        }
     }
 }
 
-/// Compares answers, then verdicts on zone files, then asks over TLS; fails if there is a disagreement that is not explained.
+/// Compares answers, then verdicts on zone files and on signed zones, then asks over TLS; fails if there is a disagreement that is not explained.
 pub(crate) fn run(options: &Options) -> Outcome {
     packages::install_missing()?;
     let daemons = Daemons::build(Profile::Dev)?;
     let seed = options.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let Options { zones, queries, files, .. } = options;
-    println!("seed {seed} (cargo xtask interop --seed {seed} --zones {zones} --queries {queries} --files {files})");
+    let Options { zones, queries, files, signed, .. } = options;
+    println!(
+        "seed {seed} (cargo xtask interop --seed {seed} --zones {zones} --queries {queries} --files {files} --signed {signed})"
+    );
     let answers = if *zones > 0 { compare_answers(seed, options, &daemons) } else { Ok(()) };
     // All parts run even if the first one fails: each tells something by itself.
     let verdicts = if *files > 0 { files::run(seed, *files, options.reports, &daemons) } else { Ok(()) };
-    answers.and(verdicts).and(edns::run(seed, options.reports, &daemons)).and(tls::run(&daemons))
+    let signatures = if *signed > 0 { signed::run(seed, *signed, options.reports, &daemons) } else { Ok(()) };
+    let signed = answers.and(verdicts).and(signatures);
+    signed.and(edns::run(seed, options.reports, &daemons)).and(tls::run(&daemons))
 }
 
 fn compare_answers(seed: u64, options: &Options, daemons: &Daemons) -> Outcome {

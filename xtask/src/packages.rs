@@ -24,11 +24,13 @@ const TOOLS: &[Tool] = &[
     Tool { program: "named-compilezone", package: "bind9-utils" },
     Tool { program: "dnssec-keygen", package: "bind9-utils" },
     Tool { program: "dnssec-signzone", package: "bind9-utils" },
+    Tool { program: "dnssec-verify", package: "bind9-utils" },
     Tool { program: "dnsmasq", package: "dnsmasq-base" },
     Tool { program: "dig", package: "bind9-dnsutils" },
     Tool { program: "dnsperf", package: "dnsperf" },
     Tool { program: "drill", package: "ldnsutils" },
     Tool { program: "ldns-read-zone", package: "ldnsutils" },
+    Tool { program: "ldns-verify-zone", package: "ldnsutils" },
     Tool { program: "curl", package: "curl" },
 ];
 
