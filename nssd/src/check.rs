@@ -50,6 +50,7 @@ pub mod rules {
         NO_KEY_SIGNING_KEY = 446 "no-key-signing-key", Warning, "RFC 4034 §2.1.1", "keys that none of those for the parent signs";
         NO_DNSKEY = 447 "no-dnskey", Warning, "RFC 4035 §2.1", "signatures and no keys";
         SAMPLED_SIGNATURES = 448 "sampled-signatures", Warning, "a limit of this server", "more signatures than were verified";
+        CDS_OF_NO_KEY = 449 "cds-of-no-key", Warning, "RFC 7344 §4.1", "CDS or CDNSKEY records of none of the keys";
     }
 }
 

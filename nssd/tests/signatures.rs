@@ -177,6 +177,23 @@ fn the_keys_have_to_be_signed_by_one_of_them() {
 }
 
 #[test]
+fn what_the_parent_is_asked_for_is_of_one_of_the_keys() {
+    let zone = include_str!("signatures/cds.zone");
+    assert_eq!(broken(zone, NOW), [""; 0]);
+    check(zone, "15 2 049c", "15 2 149c", &["wrong-signature"]);
+    let none = zone.replace("15 2 049c", "15 2 149c").replace("15 4 e9e8", "15 4 f9e8");
+    assert_eq!(broken(&none, NOW), ["cds-of-no-key", "wrong-signature"]);
+    check(zone, "CDNSKEY 257 3 15 XJ8G", "CDNSKEY 257 3 15 YJ8G", &["cds-of-no-key", "wrong-signature"]);
+    // No DS records are wanted (RFC 8078 §4).
+    check(
+        zone,
+        line(zone, "example.com. 3600 IN CDNSKEY"),
+        "example.com. 3600 IN CDNSKEY 0 3 0 AA==\n",
+        &["wrong-signature"],
+    );
+}
+
+#[test]
 fn each_algorithm_should_sign_everything() {
     let ed25519 = line(TWO_ALGORITHMS, "example.com. 3600 IN RRSIG NS 15 ");
     check(TWO_ALGORITHMS, ed25519, "", &["incomplete-algorithm"]);

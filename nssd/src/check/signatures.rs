@@ -7,6 +7,7 @@
 //! times what everything else does; so strangers' zones are verified up to a number of signatures, and of larger ones as many
 //! that are drawn at random, which their authors cannot know.
 
+mod cds;
 mod faults;
 mod keys;
 mod numbers;
@@ -73,6 +74,7 @@ pub(super) fn check(zone: &Zone, options: &SignatureOptions) -> Faults {
     }
     let keys = Keys::read(dnskeys(zone));
     check_keys(zone, &keys, &mut faults);
+    cds::check(zone, &mut faults);
     zone.check_denial(|fault| faults.push(denial(&fault)));
     let threads = options.threads.clamp(1, THREADS_MAX).min(names.len());
     let part = names.len().div_ceil(threads);
@@ -251,8 +253,8 @@ enum Reason {
     NoKey,
     Before(u32),
     After(u32),
-    TooMany,
     Wrong,
+    TooMany,
 }
 
 impl<'a> Check<'a> {
@@ -355,10 +357,12 @@ impl<'a> Check<'a> {
         if !is_drawn {
             return Ok((left, first, if first.is_supported() { Verdict::Good } else { Verdict::Unknown }));
         }
-        signature.write_message(owner, rrset, &mut self.message);
-        for key in keys {
+        for (n, key) in keys.iter().enumerate() {
             if *attempts == ATTEMPTS_MAX {
                 return Err(Reason::TooMany);
+            }
+            if n == 0 {
+                signature.write_message(owner, rrset, &mut self.message);
             }
             *attempts += usize::from(key.is_supported());
             match key.verify(&self.message, signature.signature) {
