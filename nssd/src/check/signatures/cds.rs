@@ -9,17 +9,14 @@ use super::{Fault, Faults, dnskeys};
 
 /// Notes CDS or CDNSKEY records none of which is of a DNSKEY record: the parent would cut the zone off, or ignore them.
 pub(super) fn check(zone: &Zone, faults: &mut Faults) {
-    let cds = |rdata: &[u8]| dnskeys(zone).take(KEYS_MAX).any(|key| is_digest(zone, rdata, key));
-    let cdnskey = |rdata: &[u8]| dnskeys(zone).any(|key| key == rdata);
-    let found: [(RType, &dyn Fn(&[u8]) -> bool); 2] = [(RType::CDS, &cds), (RType::CDNSKEY, &cdnskey)];
-    for (rtype, is_of_key) in found {
-        let rdatas = zone.rrset(zone.apex(), rtype).into_iter().flat_map(RRset::rdatas);
+    let is_digest = |cds: &[u8]| dnskeys(zone).take(RECORDS_MAX).any(|key| is_digest(zone, cds, key));
+    let is_key = |cdnskey: &[u8]| dnskeys(zone).any(|key| key == cdnskey);
+    for (rtype, algorithm_at) in [(RType::CDS, 2), (RType::CDNSKEY, 3)] {
+        let rdatas = zone.rrset(zone.apex(), rtype).into_iter().flat_map(RRset::rdatas).take(RECORDS_MAX);
         // Algorithm 0 asks for no DS records at all (RFC 8078 §4).
-        let mut wanted = rdatas
-            .take(KEYS_MAX)
-            .filter(|rdata| rdata.get(ALGORITHM_AT[usize::from(rtype == RType::CDNSKEY)]) != Some(&0));
-        let Some(first) = wanted.next() else { continue };
-        if !is_of_key(first) && !wanted.any(is_of_key) {
+        let mut wanted = rdatas.filter(|rdata| rdata.get(algorithm_at) != Some(&0)).peekable();
+        let is_of_key = |rdata: &[u8]| if rtype == RType::CDS { is_digest(rdata) } else { is_key(rdata) };
+        if wanted.peek().is_some() && !wanted.any(is_of_key) {
             let message = format!("none of the {rtype} records is of a DNSKEY record of the zone");
             let help = "make them anew from the keys that the zone has";
             faults.push(Fault::new(&rules::CDS_OF_NO_KEY, zone.apex(), rtype, message, help));
@@ -42,8 +39,5 @@ fn is_digest(zone: &Zone, cds: &[u8], key: &[u8]) -> bool {
     key.get(3) == Some(&algorithm) && context.finish().as_ref() == digest
 }
 
-/// Where the algorithm stands in CDS and in CDNSKEY RDATA.
-const ALGORITHM_AT: [usize; 2] = [2, 3];
-
 /// Records of each type that are compared with each other: far more than there are, and few enough for each with each.
-const KEYS_MAX: usize = 32;
+const RECORDS_MAX: usize = 32;
