@@ -9,7 +9,7 @@ use crate::additional;
 use crate::arena::{NODES_AT, Node, NodeKind, Writer};
 use crate::builder::{ZONE_SIZE_MAX, ZoneBuilder};
 use crate::check::{self, NodeCheck};
-use crate::denial;
+use crate::denial::{self, Denial};
 use crate::finding::{Finding, FindingKind};
 use crate::lookup::{self, InTable, Tables};
 use crate::order::{self, Keyed};
@@ -87,16 +87,17 @@ impl Build {
         let arena = writer.finish(order, &slots, &denial.octets);
         let parts = Parts {
             arena,
-            apex,
-            order_at: tables.order_at,
-            node_count,
-            table_at: tables.table_at,
-            slot_count,
-            record_count,
-            apex_labels,
-            class,
+            denial: (!matches!(denial.denial, Denial::None)).then(|| Box::new(denial.denial)),
             seed: hasher.seed(),
-            denial: denial.denial,
+            apex,
+            // All of these stand in an arena of ZONE_SIZE_MAX octets at most, or count what does.
+            order_at: tables.order_at as u32,
+            node_count: node_count as u32,
+            table_at: tables.table_at as u32,
+            slot_count: slot_count as u32,
+            record_count: record_count as u32,
+            class,
+            apex_labels: apex_labels as u8,
         };
         Ok((Zone::assemble(parts), found))
     }

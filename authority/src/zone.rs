@@ -22,22 +22,23 @@ pub struct Zone {
     is_signed: bool,
 }
 
-/// What the builder made.
+/// What the builder made. There are many zones, most of them small: so these are as short as their limits allow.
 pub(crate) struct Parts {
     /// Nodes and RRsets, then the tables.
     pub(crate) arena: Box<[u8]>,
+    /// What denies names; none in zones that are not signed.
+    pub(crate) denial: Option<Box<Denial>>,
+    pub(crate) seed: HashSeed,
     pub(crate) apex: u32,
     /// Where the offsets of the nodes in canonical order start.
-    pub(crate) order_at: usize,
-    pub(crate) node_count: usize,
+    pub(crate) order_at: u32,
+    pub(crate) node_count: u32,
     /// Where the slots of the hash table start.
-    pub(crate) table_at: usize,
-    pub(crate) slot_count: usize,
-    pub(crate) record_count: usize,
-    pub(crate) apex_labels: usize,
+    pub(crate) table_at: u32,
+    pub(crate) slot_count: u32,
+    pub(crate) record_count: u32,
     pub(crate) class: Class,
-    pub(crate) seed: HashSeed,
-    pub(crate) denial: Denial,
+    pub(crate) apex_labels: u8,
 }
 
 impl Zone {
@@ -92,12 +93,12 @@ impl Zone {
 
     /// Records, each counted once.
     pub fn record_count(&self) -> usize {
-        self.parts.record_count
+        self.parts.record_count as usize
     }
 
     /// Names with records, and empty non-terminals.
     pub fn name_count(&self) -> usize {
-        self.parts.node_count
+        self.parts.node_count as usize
     }
 
     /// Octets of memory that the zone takes.
@@ -109,7 +110,7 @@ impl Zone {
     ///
     /// Signatures follow what they cover.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        (0..self.parts.node_count).flat_map(move |i| self.records_of(self.node(i)))
+        (0..self.name_count()).flat_map(move |i| self.records_of(self.node(i)))
     }
 
     /// The records of a node.
@@ -163,14 +164,15 @@ impl Zone {
     /// What proves that something doesn't exist.
     pub(crate) fn denier(&self) -> Denier<'_> {
         let Tables { arena, slots, .. } = self.tables();
-        Denier { arena, slots, denial: &self.parts.denial }
+        Denier { arena, slots, denial: self.parts.denial.as_deref().unwrap_or(&Denial::None) }
     }
 
     #[inline]
     pub(crate) fn tables(&self) -> Tables<'_> {
         let Parts { arena, apex, table_at, slot_count, apex_labels, .. } = &self.parts;
-        let (slots, _) = arena[*table_at..table_at + 8 * slot_count].as_chunks();
-        Tables { arena, slots: Slots(slots), apex: *apex, apex_labels: *apex_labels }
+        let table_at = *table_at as usize;
+        let (slots, _) = arena[table_at..table_at + 8 * *slot_count as usize].as_chunks();
+        Tables { arena, slots: Slots(slots), apex: *apex, apex_labels: usize::from(*apex_labels) }
     }
 
     #[inline]
@@ -180,7 +182,7 @@ impl Zone {
 
     #[inline]
     pub(crate) fn apex_labels(&self) -> usize {
-        self.parts.apex_labels
+        self.parts.apex_labels.into()
     }
 
     #[inline]
@@ -196,7 +198,7 @@ impl Zone {
 
     /// The node at a position of the canonical order, less than [`Zone::name_count`].
     pub(crate) fn node(&self, position: usize) -> Node<'_> {
-        Node::at(&self.parts.arena, read_u32(&self.parts.arena, self.parts.order_at + 4 * position))
+        Node::at(&self.parts.arena, read_u32(&self.parts.arena, self.parts.order_at as usize + 4 * position))
     }
 }
 

@@ -48,26 +48,30 @@ impl Apex {
 /// What is known of one zone file.
 #[derive(Debug)]
 struct Known {
-    path: Box<Path>,
+    /// Shared with the index of zones.
+    path: Arc<Path>,
     /// Of its text as it was read; `None` if it could not be.
-    digest: Option<u128>,
+    digest: Option<Digest>,
     /// The files that it includes.
     included: Box<[Input]>,
     /// Why it makes no zone.
     broken: Option<Box<str>>,
 }
 
+/// A digest, in halves so that it needs no more room than they do.
+type Digest = [u64; 2];
+
 /// One file as it was read.
 #[derive(Debug, PartialEq, Eq)]
 struct Input {
     path: PathBuf,
-    digest: u128,
+    digest: Digest,
 }
 
 /// Where the zones should come from, by the configuration and the directories as they are now.
 #[derive(Debug, Default)]
 struct Wanted {
-    files: BTreeMap<Apex, Box<Path>>,
+    files: BTreeMap<Apex, Arc<Path>>,
     /// Directories that could not be read: what came from them stays.
     unreadable: Vec<PathBuf>,
     broken: Vec<BrokenZone>,
@@ -114,7 +118,7 @@ impl ZoneFiles {
             }
         }
         let queue = Mutex::new(wanted.files.into_iter());
-        let (kept, results) = (Mutex::new(kept), Mutex::new(BTreeMap::new()));
+        let (kept, results) = (Mutex::new(kept), Mutex::new(Vec::new()));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
             for _ in 0..threads {
@@ -124,7 +128,7 @@ impl ZoneFiles {
                     let mut begun = VecDeque::with_capacity(BEGUN_MAX);
                     let end = |begun: Begun| {
                         let (apex, known) = begun.end(zones, &report);
-                        lock(&results).insert(apex, known);
+                        lock(&results).push((apex, known));
                     };
                     while !self.is_stopping.load(Relaxed)
                         && let Some((apex, path)) = lock(&queue).next()
@@ -139,8 +143,10 @@ impl ZoneFiles {
                 });
             }
         });
-        *known = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        known.extend(kept.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let kept = kept.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // A tree that is made at once has no nodes that are half empty.
+        *known = results.into_iter().chain(kept).collect();
         let mut report = report.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         report.created.sort();
         report.replaced.sort();
@@ -149,7 +155,7 @@ impl ZoneFiles {
     }
 
     /// Reads one file, if it has changed, and begins to publish its zone.
-    fn begin_one(&self, zones: &Zones, apex: Apex, path: Box<Path>, before: Option<Known>) -> Begun {
+    fn begin_one(&self, zones: &Zones, apex: Apex, path: Arc<Path>, before: Option<Known>) -> Begun {
         if let Some(before) = before
             && before.path == path
             && before.digest.is_some_and(|digest| self.is_unchanged(&path, digest))
@@ -169,7 +175,7 @@ impl ZoneFiles {
         &self,
         apex: &NameBuf,
         path: &Path,
-        digest: &mut Option<u128>,
+        digest: &mut Option<Digest>,
         included: &mut Vec<Input>,
     ) -> Result<Accepted, String> {
         let cannot_read = |error: io::Error| format!("cannot be read: {error}");
@@ -180,7 +186,7 @@ impl ZoneFiles {
             let method = Method { include: Include::Read(&mut read), seed, lints: None, signatures: None };
             let zone = check::accept(name, &mut text, method).map_err(cannot_read)?;
             if let Some(zone) = zone {
-                *digest = Some(text.hasher.finish128().as_u128());
+                *digest = Some(halves(text.hasher));
                 return Ok(Accepted { zone, findings: Vec::new(), findings_left_out: 0 });
             }
             // There is something to say about it, for which the text is needed.
@@ -200,11 +206,11 @@ impl ZoneFiles {
         Ok(text)
     }
 
-    fn is_unchanged(&self, path: &Path, digest: u128) -> bool {
+    fn is_unchanged(&self, path: &Path, digest: Digest) -> bool {
         let digest_now = open_bounded(path).and_then(|file| {
             let mut text = Digested { file, hasher: self.hasher() };
             io::copy(&mut text, &mut io::sink())?;
-            Ok(text.hasher.finish128().as_u128())
+            Ok(halves(text.hasher))
         });
         digest_now.is_ok_and(|now| now == digest)
     }
@@ -213,11 +219,16 @@ impl ZoneFiles {
         SipHasher13::new_with_keys(self.digest_key[0], self.digest_key[1])
     }
 
-    fn digest(&self, text: &[u8]) -> u128 {
+    fn digest(&self, text: &[u8]) -> Digest {
         let mut hasher = self.hasher();
         hasher.write(text);
-        hasher.finish128().as_u128()
+        halves(hasher)
     }
+}
+
+fn halves(hasher: SipHasher13) -> Digest {
+    let digest = hasher.finish128();
+    [digest.h1, digest.h2]
 }
 
 /// A file that was looked at.

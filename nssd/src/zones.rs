@@ -187,14 +187,14 @@ impl Zones {
     /// Serves a zone from the operator's file, instead of an upload if there is one.
     ///
     /// Blocks only while too many changes wait; what became of this one is for [`Pending::wait`] to say.
-    pub(crate) fn put_file(&self, apex: NameBuf, path: &Path, accepted: Accepted) -> Pending<ZoneStatus> {
-        let path = path.to_string_lossy().into();
+    pub(crate) fn put_file(&self, apex: NameBuf, path: &Arc<Path>, accepted: Accepted) -> Pending<ZoneStatus> {
+        let path = path.clone();
         self.begin(|reply| Job::PutFile { apex, path, accepted: Box::new(accepted), reply })
     }
 
     /// Notes that the operator's file makes no zone; what is served stays. Blocks.
-    pub(crate) fn put_broken_file(&self, apex: NameBuf, path: &Path, reason: &str) -> Result<BrokenZone, Problem> {
-        let (path, reason) = (path.to_string_lossy().into(), reason.into());
+    pub(crate) fn put_broken_file(&self, apex: NameBuf, path: &Arc<Path>, reason: &str) -> Result<BrokenZone, Problem> {
+        let (path, reason) = (path.clone(), reason.into());
         self.submit_blocking(|reply| Job::BreakFile { apex, path, reason, reply })
     }
 
@@ -249,13 +249,13 @@ impl Zones {
         match self.check(apex, text, None, None) {
             Ok(accepted) => {
                 let served = self.publish(accepted, Origin::Upload);
-                Hosted { served: Some(served), upload: Some(Upload { version, broken: None }), file: None }
+                Hosted { served: Some(served), upload: Some(Box::new(Upload { version, broken: None })), file: None }
             }
             Err(rejected) => {
                 let reason = rejected.summary();
                 tracing::error!(zone = %apex, %reason, "a stored zone no longer builds and is not served");
                 let upload = Upload { version, broken: Some(reason.into()) };
-                Hosted { served: None, upload: Some(upload), file: None }
+                Hosted { served: None, upload: Some(Box::new(upload)), file: None }
             }
         }
     }
@@ -280,11 +280,12 @@ impl Zones {
     fn publish(&self, accepted: Accepted, origin: Origin) -> Served {
         let Accepted { zone, findings, .. } = accepted;
         let served = Served {
-            origin,
-            serial: zone.serial(),
-            records: zone.record_count() as u64,
-            memory_bytes: zone.memory_size() as u64,
             findings: findings.into(),
+            serial: zone.serial(),
+            // RECORD_COUNT_MAX is less, and a zone larger by a few octets than ZONE_SIZE_MAX is as good as that.
+            records: zone.record_count() as u32,
+            memory_bytes: u32::try_from(zone.memory_size()).unwrap_or(u32::MAX),
+            origin,
         };
         self.catalog.publish(Arc::new(zone));
         served
@@ -469,7 +470,7 @@ mod tests {
             for (number, event) in events {
                 let apex: NameBuf = format!("z{number}.example").parse().unwrap();
                 let zones = &running.zones;
-                let file = Path::new("file");
+                let file: &Arc<Path> = &Path::new("file").into();
                 let result = match event {
                     Event::Upload(serial) => {
                         let put = zones.put(apex.clone(), text(serial).into(), Precondition::None, Extent::Serve);

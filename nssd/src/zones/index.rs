@@ -1,6 +1,8 @@
 //! What is known of every zone: what is served, what the store holds, what the operator's file says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
 
 use nss_wire::NameBuf;
 
@@ -14,7 +16,7 @@ use crate::store::Version;
 /// What is known of every zone, by name as text.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    pub(super) zones: BTreeMap<Box<str>, Hosted>,
+    pub(super) zones: BTreeMap<Box<str>, Box<Hosted>>,
     pub(super) broken: BTreeSet<Box<str>>,
     pub(super) totals: Totals,
     pub(super) generation: u64,
@@ -30,8 +32,9 @@ impl Index {
             self.broken.remove(&key);
         }
         let after = hosted.totals();
-        let before = if hosted.is_known() { self.zones.insert(key, hosted) } else { self.zones.remove(&key) };
-        let before = before.as_ref().map_or(Totals::default(), Hosted::totals);
+        // In boxes, because a tree that grows in the order of its keys leaves half of its nodes empty.
+        let before = if hosted.is_known() { self.zones.insert(key, Box::new(hosted)) } else { self.zones.remove(&key) };
+        let before = before.map_or(Totals::default(), |before| before.totals());
         let totals = &mut self.totals;
         totals.zones = totals.zones - before.zones + after.zones;
         totals.zones_uploaded = totals.zones_uploaded - before.zones_uploaded + after.zones_uploaded;
@@ -43,7 +46,8 @@ impl Index {
         let key = key(apex.as_name());
         let hosted = self.zones.get(key.as_str());
         if let Some(file) = hosted.and_then(|hosted| hosted.file.as_ref()) {
-            let detail = format!("{key} is served from the operator's file {}; change it there and reload", file.path);
+            let path = file.path.display();
+            let detail = format!("{key} is served from the operator's file {path}; change it there and reload");
             return Err(Problem::new(ProblemCode::Conflict, detail));
         }
         let upload = hosted.and_then(|hosted| hosted.upload.as_ref());
@@ -90,16 +94,16 @@ pub(super) struct Hosted {
     /// The operator's file that names this zone: uploads are refused as long as there is one.
     pub(super) file: Option<ZoneFile>,
     /// What the store holds.
-    pub(super) upload: Option<Upload>,
+    pub(super) upload: Option<Box<Upload>>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Served {
-    pub(super) origin: Origin,
-    pub(super) serial: u32,
-    pub(super) records: u64,
-    pub(super) memory_bytes: u64,
     pub(super) findings: Box<[Finding]>,
+    pub(super) serial: u32,
+    pub(super) records: u32,
+    pub(super) memory_bytes: u32,
+    pub(super) origin: Origin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +114,8 @@ pub(super) enum Origin {
 
 #[derive(Clone, Debug)]
 pub(super) struct ZoneFile {
-    pub(super) path: Box<str>,
+    /// Shared with who reads the files.
+    pub(super) path: Arc<Path>,
     pub(super) broken: Option<Box<str>>,
 }
 
@@ -130,7 +135,7 @@ impl Hosted {
         Totals {
             zones: 1,
             zones_uploaded: u64::from(served.origin == Origin::Upload),
-            memory_bytes: served.memory_bytes,
+            memory_bytes: served.memory_bytes.into(),
             generation: 0,
         }
     }
@@ -145,7 +150,7 @@ impl Hosted {
     }
 
     pub(super) fn broken_zone(&self, key: &str) -> Option<BrokenZone> {
-        let source = self.file.as_ref().map_or(Source::Upload, |file| Source::File(file.path.as_ref().to_owned()));
+        let source = self.file.as_ref().map_or(Source::Upload, |file| Source::File(file.path.display().to_string()));
         Some(BrokenZone {
             zone: key.to_owned(),
             source,
@@ -158,7 +163,7 @@ impl Hosted {
         let served = self.served.as_ref()?;
         let version = self.upload.as_ref().filter(|_| served.origin == Origin::Upload).map(|upload| upload.version);
         let source = match (served.origin, &self.file) {
-            (Origin::File, Some(file)) => Source::File(file.path.as_ref().to_owned()),
+            (Origin::File, Some(file)) => Source::File(file.path.display().to_string()),
             (Origin::File | Origin::Upload, _) => Source::Upload,
         };
         Some(ZoneStatus {
@@ -166,8 +171,8 @@ impl Hosted {
             serial: served.serial,
             generation: version.map_or(0, |version| version.generation),
             etag: version.map(|version| etag(version.generation)),
-            records: served.records,
-            memory_bytes: served.memory_bytes,
+            records: served.records.into(),
+            memory_bytes: served.memory_bytes.into(),
             source,
             uploaded_at: version.map(|version| version.uploaded_at),
             change,

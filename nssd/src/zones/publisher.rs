@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -21,8 +23,8 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
 pub(super) enum Job {
     Put { apex: NameBuf, text: Bytes, accepted: Box<Accepted>, precondition: Precondition, reply: Reply<ZoneStatus> },
     Delete { apex: NameBuf, precondition: Precondition, reply: Reply<ZoneStatus> },
-    PutFile { apex: NameBuf, path: Box<str>, accepted: Box<Accepted>, reply: Reply<ZoneStatus> },
-    BreakFile { apex: NameBuf, path: Box<str>, reason: Box<str>, reply: Reply<BrokenZone> },
+    PutFile { apex: NameBuf, path: Arc<Path>, accepted: Box<Accepted>, reply: Reply<ZoneStatus> },
+    BreakFile { apex: NameBuf, path: Arc<Path>, reason: Box<str>, reply: Reply<BrokenZone> },
     WithdrawFile { apex: NameBuf, reply: Reply<()> },
 }
 
@@ -174,7 +176,8 @@ fn carry_out(zones: &Zones, apex: &NameBuf, accepted: Option<Box<Accepted>>, ver
                 accepted.findings.truncate(FINDINGS_MAX);
             }
             let served = zones.publish(*accepted, Origin::Upload);
-            let hosted = Hosted { served: Some(served), file: None, upload: Some(Upload { version, broken: None }) };
+            let upload = Some(Box::new(Upload { version, broken: None }));
+            let hosted = Hosted { served: Some(served), file: None, upload };
             let status = hosted.status(&key, change).expect("it is served");
             let what = if change == Change::Created { "zone added" } else { "zone replaced" };
             let (serial, records) = (status.serial, status.records);
@@ -189,8 +192,8 @@ fn carry_out(zones: &Zones, apex: &NameBuf, accepted: Option<Box<Accepted>>, ver
                 serial: before.as_ref().map_or(0, |before| before.serial),
                 generation: version.generation,
                 etag: None,
-                records: before.as_ref().map_or(0, |before| before.records),
-                memory_bytes: before.as_ref().map_or(0, |before| before.memory_bytes),
+                records: before.as_ref().map_or(0, |before| before.records.into()),
+                memory_bytes: before.as_ref().map_or(0, |before| before.memory_bytes.into()),
                 source: Source::Upload,
                 uploaded_at: None,
                 change: Change::Withdrawn,
@@ -206,7 +209,7 @@ fn carry_out(zones: &Zones, apex: &NameBuf, accepted: Option<Box<Accepted>>, ver
     status
 }
 
-fn put_file(zones: &Zones, apex: &NameBuf, path: Box<str>, accepted: Accepted) -> ZoneStatus {
+fn put_file(zones: &Zones, apex: &NameBuf, path: Arc<Path>, accepted: Accepted) -> ZoneStatus {
     let key = key(apex.as_name());
     let served = zones.publish(accepted, Origin::File);
     let mut index = zones.index_mut();
@@ -219,7 +222,7 @@ fn put_file(zones: &Zones, apex: &NameBuf, path: Box<str>, accepted: Accepted) -
     status
 }
 
-fn break_file(zones: &Zones, apex: &NameBuf, path: Box<str>, reason: Box<str>) -> BrokenZone {
+fn break_file(zones: &Zones, apex: &NameBuf, path: Arc<Path>, reason: Box<str>) -> BrokenZone {
     let key = key(apex.as_name());
     let mut index = zones.index_mut();
     let before = index.zones.get(key.as_str());
