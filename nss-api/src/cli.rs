@@ -33,10 +33,33 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE", default_value = CONFIG_PATH)]
         file: PathBuf,
     },
+    /// Make a zone key, or tell the label of one, without a server
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key and print it with its label; nothing else keeps it
+    New {
+        /// A name server of the service: what to enter at the registrar for it is printed, too
+        #[arg(long, short, value_name = "NAME")]
+        name_server: Vec<String>,
+    },
+    /// Print the label of the key in a file, or on standard input
+    ///
+    /// Keys are not taken from the command line, which other users of the machine can see.
+    Label {
+        /// File that holds the key alone; standard input when absent
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// A name server of the service: what to enter at the registrar for it is printed, too
+        #[arg(long, short, value_name = "NAME")]
+        name_server: Vec<String>,
+    },
 }
 
 /// Where the configuration is, unless the command line says otherwise.
 const CONFIG_PATH: &str = "/etc/nssd/nss-api.toml";
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 success; 2 wrong command line; 3 broken configuration; 4 cannot start, or cannot listen.";
+const EXIT_CODES: &str = "Exit codes: 0 success; 2 wrong command line; 3 broken configuration; 4 cannot start, or cannot listen; 5 no usable key.";

@@ -1,15 +1,20 @@
 //! The command line: what is done.
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read};
+use std::path::Path;
 use std::process::ExitCode;
 
+use nss_wire::NameBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 pub use crate::cli::Arguments;
-use crate::cli::Command;
+use crate::cli::{Command, KeyCommand};
 use crate::config::{Config, Log, LogFormat};
+use crate::key::Key;
+use crate::new_key::{self, NewKey};
 use crate::server::Server;
 
 impl Arguments {
@@ -23,6 +28,18 @@ impl Arguments {
             Command::CheckConfig { file } => {
                 read(&file)?;
                 println!("{}: can be used", file.display());
+                Ok(())
+            }
+            Command::Key(KeyCommand::New { name_server }) => {
+                let name_servers = names(&name_server)?;
+                let key = Key::generate().map_err(no_key)?;
+                print!("{}", NewKey::new(&key, &name_servers).text());
+                Ok(())
+            }
+            Command::Key(KeyCommand::Label { file, name_server }) => {
+                let name_servers = names(&name_server)?;
+                let key = read_key(file.as_deref()).map_err(no_key)?;
+                print!("{}", new_key::label_text(key.label(), &name_servers));
                 Ok(())
             }
             Command::Serve { config } => {
@@ -48,6 +65,7 @@ enum Exit {
     /// As nssd has them: 2 is the command line's, and clap's.
     Configuration = 3,
     Start = 4,
+    Key = 5,
 }
 
 impl Failure {
@@ -79,9 +97,35 @@ async fn serve(config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(path: &std::path::Path) -> Result<Config, Failure> {
+fn read(path: &Path) -> Result<Config, Failure> {
     Config::read(path).map_err(|error| Failure { exit: Exit::Configuration, reason: error.to_string() })
 }
+
+/// The key in a file or on standard input, where spaces and line ends around it do not count.
+fn read_key(file: Option<&Path>) -> Result<Key, String> {
+    let mut text = String::new();
+    let read = match file {
+        Some(path) => File::open(path).and_then(|file| file.take(KEY_FILE_SIZE_MAX).read_to_string(&mut text)),
+        None => std::io::stdin().take(KEY_FILE_SIZE_MAX).read_to_string(&mut text),
+    };
+    let place = file.map_or("standard input".to_owned(), |path| path.display().to_string());
+    read.map_err(|error| format!("{place}: {error}"))?;
+    text.trim().parse().map_err(|error| format!("{place}: {error}"))
+}
+
+fn names(texts: &[String]) -> Result<Vec<NameBuf>, Failure> {
+    let name = |text: &String| {
+        text.parse().map_err(|error| Failure { exit: Exit::Configuration, reason: format!("\"{text}\": {error}") })
+    };
+    texts.iter().map(name).collect()
+}
+
+fn no_key(reason: String) -> Failure {
+    Failure { exit: Exit::Key, reason }
+}
+
+/// Octets that are read of a file that should hold a key: enough for one, and for what people leave around it.
+const KEY_FILE_SIZE_MAX: u64 = 1024;
 
 fn start_log(log: &Log) {
     // The configuration was checked with the same function.

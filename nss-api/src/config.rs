@@ -10,6 +10,8 @@ use nss_wire::NameBuf;
 use serde::{Deserialize, Deserializer};
 use tracing_subscriber::EnvFilter;
 
+use crate::key::LABEL_SIZE;
+
 /// Everything that can be set; unknown keys are refused with line and column.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -186,6 +188,9 @@ impl Config {
             if name.as_name().label_count() < 2 || name.as_name().is_wildcard() {
                 return Err(format!("name_servers: {name} is not the name of a host, such as ns1.dns.example.net"));
             }
+            if name.as_name().as_wire().len() + 1 + LABEL_SIZE > NAME_SIZE_MAX {
+                return Err(format!("name_servers: {name} is too long: a key's label has to fit in front of it"));
+            }
             if self.name_servers.iter().skip(i + 1).any(|other| other == name) {
                 return Err(format!("name_servers: {name} stands there twice"));
             }
@@ -330,6 +335,9 @@ pub const PORT_DEFAULT: u16 = 12601;
 /// Name servers at most: as many as fit in a referral of 512 octets, which is why the root has thirteen.
 pub const NAME_SERVERS_MAX: usize = 13;
 
+/// Octets of a name in wire form (RFC 1035 §2.3.4).
+const NAME_SIZE_MAX: usize = 255;
+
 /// The largest `body_memory_max`: beyond it the counter of kibibytes would not fit a 32-bit permit.
 const BODY_MEMORY_MAX: usize = 1 << 40;
 
@@ -407,6 +415,10 @@ mod tests {
     fn settings_that_cannot_be_meant_are_refused() {
         refused("name_servers = [\"ns1\"]", &["ns1."]);
         refused("name_servers = [\"a.example\", \"A.example.\"]", &["twice"]);
+        // 219 octets, and 35 of a key's label, are as long as a name can be; 220 are too many.
+        let long = |size: usize| [63, 63, 63, size].map(|n| "a".repeat(n)).join(".") + ".example";
+        assert!(Config::from_toml(&format!("name_servers = [\"{}\"]", long(18))).is_ok());
+        refused(&format!("name_servers = [\"{}\"]", long(19)), &["too long", "label"]);
         refused(&format!("{NAMES}listen = []"), &["listen"]);
         refused(&format!("{NAMES}[log]\nlevel = \"a=b=c\""), &["log.level"]);
         refused(&format!("{NAMES}[limits]\nbody_size_max = 1_000_000_000"), &["body_size_max"]);

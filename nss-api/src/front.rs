@@ -20,6 +20,8 @@ use crate::body::{self, BodyReader, Memory};
 use crate::config::{Config, Ownership, milliseconds};
 use crate::connection::Permit;
 use crate::domain::Domain;
+use crate::key::Key;
+use crate::new_key::NewKey;
 use crate::problem::{JSON, Problem, TEXT, to_json};
 use crate::query::{self, Options, QueryError};
 use crate::rate::{Client, RateLimits};
@@ -111,6 +113,10 @@ impl Front {
                 query::parse_nothing(query).map_err(refused)?;
                 self.health().await
             }
+            Call::NewKey => {
+                query::parse_nothing(query).map_err(refused)?;
+                self.new_key(form).map_err(end_if_unread)
+            }
             Call::Upload | Call::UploadTo(_) | Call::Delete(_) if is_cross_site(&head.headers) => {
                 Err(end_if_unread(cross_site()))
             }
@@ -144,6 +150,21 @@ impl Front {
             Ok(_) => Ok(text_response(TEXT, "ok\n".into())),
             Err(error) => Err(zone_server::problem(&error)),
         }
+    }
+
+    fn new_key(&self, form: Form) -> Result<Response<Bytes>, Problem> {
+        let key = Key::generate().map_err(|error| {
+            tracing::error!(error, "cannot make a key");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-randomness", "no key can be made now; tell the operator")
+        })?;
+        let made = NewKey::new(&key, self.gate.name_servers());
+        let mut response = match form {
+            Form::Text => text_response(TEXT, made.text()),
+            Form::Json => text_response(JSON, to_json(&made)),
+        };
+        // Neither a browser nor a proxy is to keep it (RFC 9111 §5.2.2.5).
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(response)
     }
 
     async fn upload(
@@ -212,7 +233,7 @@ impl Front {
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(VARY, HeaderValue::from_static("Accept"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
         if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             let (name, value) = body::no_codings();
             headers.insert(name, value);

@@ -35,6 +35,10 @@ pub mod domain;
 #[cfg(feature = "daemon")]
 mod front;
 #[cfg(feature = "daemon")]
+pub mod key;
+#[cfg(feature = "daemon")]
+mod new_key;
+#[cfg(feature = "daemon")]
 pub mod problem;
 #[cfg(feature = "daemon")]
 pub mod query;

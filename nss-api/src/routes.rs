@@ -6,6 +6,7 @@
 //! | `PUT /v1/zones/D` | the same, the domain in the path | the same |
 //! | `GET /v1/zones/D` | the text as uploaded | 200 304 400 404 429 503 |
 //! | `DELETE /v1/zones/D` | withdraws the zone | 200 400 403 404 412 429 503 |
+//! | `POST /v1/keys` | makes a zone key and says what to enter at the registrar for it | 200 429 |
 //! | `GET /healthz` | whether the name server behind answers | 200 503 |
 //! | `GET /` | these lines | 200 |
 //!
@@ -38,6 +39,8 @@ pub(crate) enum Place<'p> {
     Health,
     /// `/v1/zone`
     Zone,
+    /// `/v1/keys`
+    Keys,
     /// `/v1/zones/{domain}`, the segment still escaped.
     ZoneOf(&'p str),
 }
@@ -47,6 +50,7 @@ pub(crate) enum Place<'p> {
 pub(crate) enum Call<'p> {
     Help,
     Health,
+    NewKey,
     /// The domain stands in the query.
     Upload,
     UploadTo(&'p str),
@@ -74,6 +78,7 @@ impl<'p> Place<'p> {
             "/" | "*" => Some(Place::Root),
             "/healthz" => Some(Place::Health),
             "/v1/zone" => Some(Place::Zone),
+            "/v1/keys" => Some(Place::Keys),
             _ => {
                 let segment = path.strip_prefix("/v1/zones/")?;
                 (!segment.is_empty() && !segment.contains('/')).then_some(Place::ZoneOf(segment))
@@ -84,7 +89,7 @@ impl<'p> Place<'p> {
     fn methods(self) -> &'static str {
         match self {
             Place::Root | Place::Health => "GET, HEAD, OPTIONS",
-            Place::Zone => "POST, OPTIONS",
+            Place::Zone | Place::Keys => "POST, OPTIONS",
             Place::ZoneOf(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
         }
     }
@@ -100,10 +105,13 @@ impl<'p> Call<'p> {
             Place::Root if is_get => Ok(Call::Help),
             Place::Health if is_get => Ok(Call::Health),
             Place::Zone if *method == Method::POST => Ok(Call::Upload),
+            Place::Keys if *method == Method::POST => Ok(Call::NewKey),
             Place::ZoneOf(domain) if is_get => Ok(Call::Download(domain)),
             Place::ZoneOf(domain) if *method == Method::PUT => Ok(Call::UploadTo(domain)),
             Place::ZoneOf(domain) if *method == Method::DELETE => Ok(Call::Delete(domain)),
-            Place::Root | Place::Health | Place::Zone | Place::ZoneOf(_) => Err(NoCall::Method(place.methods())),
+            Place::Root | Place::Health | Place::Zone | Place::Keys | Place::ZoneOf(_) => {
+                Err(NoCall::Method(place.methods()))
+            }
         }
     }
 }
@@ -121,6 +129,7 @@ POST   /v1/zone?domain=example.com   check and publish a zone file
 PUT    /v1/zones/example.com         the same
 GET    /v1/zones/example.com         the zone file as it was uploaded
 DELETE /v1/zones/example.com         withdraw the zone
+POST   /v1/keys                      make a key for your domain
 
 With ?dry_run=true everything is checked and nothing is changed.
 With the header \"Accept: application/json\" answers are JSON.
@@ -143,6 +152,7 @@ mod tests {
         assert_eq!(find("GET", "/v1/zones/example.com"), Ok(Call::Download("example.com")));
         assert_eq!(find("HEAD", "/v1/zones/%65"), Ok(Call::Download("%65")));
         assert_eq!(find("DELETE", "/v1/zones/example.com"), Ok(Call::Delete("example.com")));
+        assert_eq!(find("POST", "/v1/keys"), Ok(Call::NewKey));
         assert_eq!(find("GET", "/healthz"), Ok(Call::Health));
         assert_eq!(find("GET", "/"), Ok(Call::Help));
     }
@@ -150,6 +160,7 @@ mod tests {
     #[test]
     fn other_methods_are_told_the_right_ones() {
         assert_eq!(find("GET", "/v1/zone"), Err(NoCall::Method("POST, OPTIONS")));
+        assert_eq!(find("GET", "/v1/keys"), Err(NoCall::Method("POST, OPTIONS")));
         assert_eq!(find("PATCH", "/v1/zones/a.b"), Err(NoCall::Method("GET, HEAD, PUT, DELETE, OPTIONS")));
         assert_eq!(find("BREW", "/"), Err(NoCall::Method("GET, HEAD, OPTIONS")));
         assert_eq!(find("OPTIONS", "/v1/zone"), Ok(Call::Methods("POST, OPTIONS")));

@@ -10,6 +10,7 @@ use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
 use hyper::body::Bytes;
 use nss_registrar_check::{AddressPolicy, Checker, Ours, Verdict};
+use nss_wire::NameBuf;
 use nssd::control::{Change, Client as ZoneServer, Precondition, PutOptions, ZoneStatus};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -47,6 +48,11 @@ impl Gate {
             parses: Arc::new(Semaphore::new(parses)),
             config,
         }
+    }
+
+    /// The names that owners enter at their registrar.
+    pub(crate) fn name_servers(&self) -> &[NameBuf] {
+        &self.config.name_servers
     }
 
     /// Refuses domains that are the operator's.

@@ -44,6 +44,41 @@ fn nothing_is_served_without_name_servers() {
 }
 
 #[test]
+fn keys_are_made_and_their_labels_told_without_a_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = nss_api(&["key", "new", "--name-server", "ns1.dns.example.net"]);
+    assert!(made.status.success());
+    let text = String::from_utf8(made.stdout).unwrap();
+    let word = |first: &str| text.lines().find_map(|line| line.strip_prefix(first)).unwrap().trim().to_owned();
+    let (key, label) = (word("key"), word("label"));
+    assert!(text.contains(&format!("  {label}.ns1.dns.example.net.\n")), "{text}");
+
+    let file = write(directory.path(), &format!("\n  {} \n", key.to_uppercase()));
+    let told = nss_api(&["key", "label", &file]);
+    assert_eq!((told.status.code(), String::from_utf8(told.stdout).unwrap()), (Some(0), format!("{label}\n")));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nss-api"))
+        .args(["key", "label"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(format!("{key}\n").as_bytes()).unwrap();
+    assert_eq!(String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap(), format!("{label}\n"));
+
+    let mistyped = write(directory.path(), &format!("nss1_{}", &key[6..]));
+    for (arguments, word) in [
+        (&["key", "label", &mistyped][..], "40 characters and should have 41"),
+        (&["key", "label", "/nonexistent/key"], "/nonexistent/key"),
+        (&["key", "label"], "begins with nss1_"),
+    ] {
+        let refused = nss_api(arguments);
+        let error = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.status.code() == Some(5) && error.contains(word), "{error}");
+        assert!(!error.contains(&key[6..]), "{error}");
+    }
+}
+
+#[test]
 fn a_taken_address_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -25,6 +25,25 @@ fn the_first_page_says_what_to_do() {
 }
 
 #[test]
+fn a_key_comes_with_its_label_and_what_to_enter_at_the_registrar() {
+    let api = Api::alone("");
+    let made = api.call("POST", "/v1/keys", &[], b"");
+    made.expect(200, &["key    nss1_", "label  k-", "registrar"]);
+    assert_eq!(made.header("cache-control"), Some("no-store"));
+    let json = api.call("POST", "/v1/keys", &["Accept: application/json"], b"");
+    assert_eq!((json.status, json.header("cache-control")), (200, Some("no-store")));
+    let json = json.json();
+    let key: nss_api::key::Key = json["key"].as_str().unwrap().parse().unwrap();
+    let label = json["label"].as_str().unwrap();
+    assert_eq!(key.label().as_str(), label);
+    let names = ["ns1", "ns2"].map(|server| format!("{label}.{server}.dns.example.net."));
+    assert_eq!(json["name_servers"], serde_json::json!(names));
+    assert!(!made.text().contains(key.reveal()), "each key is made once");
+    api.call("POST", "/v1/keys?domain=example.com", &[], b"").expect(400, &["unknown parameter"]);
+    assert_eq!(api.call("GET", "/", &[], b"").header("cache-control"), Some("no-cache"));
+}
+
+#[test]
 fn other_methods_are_refused_with_the_right_ones() {
     let api = Api::alone("");
     for (method, target, allowed) in [
@@ -33,6 +52,7 @@ fn other_methods_are_refused_with_the_right_ones() {
         ("PUT", UPLOAD, "POST, OPTIONS"),
         ("POST", "/v1/zones/example.com", "GET, HEAD, PUT, DELETE, OPTIONS"),
         ("PATCH", "/v1/zones/example.com", "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("GET", "/v1/keys", "POST, OPTIONS"),
         ("TRACE", "/", "GET, HEAD, OPTIONS"),
         ("BREW", "/healthz", "GET, HEAD, OPTIONS"),
         ("DELETE", "/", "GET, HEAD, OPTIONS"),
