@@ -47,10 +47,13 @@ pub struct Config {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ownership {
-    /// The delegation at the parent has to name our name servers.
+    /// The first upload pins a key, which later ones need; a key that the parent names goes before it.
     #[default]
-    Delegated,
-    /// For private networks and tests: names of our own are allowed, and the delegation check may be switched off.
+    Pinned,
+    /// The parent has to name a key.
+    Keyed,
+    /// For private networks and tests: no keys, names of our own are allowed, and the delegation check may be
+    /// switched off.
     Open,
 }
 
@@ -243,7 +246,7 @@ impl Default for Config {
             listen: None,
             control_socket: PathBuf::from("/run/nssd/control.sock"),
             name_servers: Vec::new(),
-            ownership: Ownership::Delegated,
+            ownership: Ownership::Pinned,
             delegation_check: true,
             requests_per_second: const { NonZeroU32::new(100).unwrap() },
             requests_per_second_total: const { NonZeroU32::new(1000).unwrap() },
@@ -371,7 +374,7 @@ mod tests {
         let config = Config::from_toml(NAMES).unwrap();
         assert_eq!(config.name_servers.len(), 2);
         assert_eq!(config.listen_addresses(), ["127.0.0.1:12601", "[::1]:12601"].map(|a| a.parse().unwrap()));
-        assert!(config.ownership == Ownership::Delegated && config.delegation_check && !config.is_unchecked());
+        assert!(config.ownership == Ownership::Pinned && config.delegation_check && !config.is_unchecked());
         assert_eq!((config.timeouts.header_ms.get(), config.timeouts.idle_ms.get()), (30_000, 10_000));
         assert_eq!(config.requests_per_second.get(), 100);
     }
@@ -405,7 +408,12 @@ mod tests {
     fn unknown_keys_and_wrong_values_are_refused_where_they_stand() {
         refused(&format!("{NAMES}listn = []"), &["line 2, column 1", "listn"]);
         refused(&format!("{NAMES}[limits]\nbody_size = 1"), &["line 3, column 1", "body_size"]);
-        refused(&format!("{NAMES}ownership = \"closed\""), &["line 2", "closed"]);
+        refused(&format!("{NAMES}ownership = \"closed\""), &["line 2", "closed", "`pinned`, `keyed`, `open`"]);
+        for (word, ownership) in [("pinned", Ownership::Pinned), ("keyed", Ownership::Keyed), ("open", Ownership::Open)]
+        {
+            let config = Config::from_toml(&format!("{NAMES}ownership = \"{word}\"")).unwrap();
+            assert_eq!(config.ownership, ownership);
+        }
         refused(&format!("{NAMES}requests_per_second = 0"), &["line 2"]);
         refused("name_servers = [\"a..b\"]", &["line 1", "a..b"]);
         refused(&format!("{NAMES}listen = [\"localhost\"]"), &["line 2"]);

@@ -26,7 +26,7 @@ use crate::problem::{JSON, Problem, TEXT, to_json};
 use crate::query::{self, Options, QueryError};
 use crate::rate::{Client, RateLimits};
 use crate::routes::{Call, HELP, NoCall};
-use crate::upload::{Gate, preconditions};
+use crate::upload::{Gate, no_randomness, preconditions};
 use crate::zone_server;
 
 /// Where a browser's request comes from, in its own words (W3C Fetch Metadata).
@@ -34,6 +34,9 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Names the mode in every response of a server that is not for the public.
 const MODE: HeaderName = HeaderName::from_static("namespace-server-mode");
+
+/// In every response with a key: neither a browser nor a proxy is to keep it (RFC 9111 §5.2.2.5).
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Texts that are fetched from the name server at one time, before their memory is counted; a fetch takes milliseconds.
 const DOWNLOADS_MAX: usize = 16;
@@ -138,7 +141,8 @@ impl Front {
                 let domain = query::parse_segment(segment).map_err(refused)?;
                 let options = query::parse_options(query).map_err(refused)?;
                 let precondition = preconditions(&head.headers).map_err(end_if_unread)?;
-                let deleted = self.gate.delete(&domain, options, &precondition).await;
+                let key = self.gate.presented_key(&head.headers).map_err(end_if_unread)?;
+                let deleted = self.gate.delete(&domain, options, &precondition, key.as_ref()).await;
                 self.log("delete", &domain, caller, deleted.as_ref().err());
                 Ok(self.change_response(form, &deleted.map_err(end_if_unread)?))
             }
@@ -153,17 +157,13 @@ impl Front {
     }
 
     fn new_key(&self, form: Form) -> Result<Response<Bytes>, Problem> {
-        let key = Key::generate().map_err(|error| {
-            tracing::error!(error, "cannot make a key");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-randomness", "no key can be made now; tell the operator")
-        })?;
+        let key = Key::generate().map_err(|error| no_randomness(&error))?;
         let made = NewKey::new(&key, self.gate.name_servers());
         let mut response = match form {
             Form::Text => text_response(TEXT, made.text()),
             Form::Json => text_response(JSON, to_json(&made)),
         };
-        // Neither a browser nor a proxy is to keep it (RFC 9111 §5.2.2.5).
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
         Ok(response)
     }
 
@@ -181,8 +181,9 @@ impl Front {
             self.gate.check_domain(domain).map_err(end)?;
             let body_type = body::check_type(headers).map_err(end)?;
             let precondition = preconditions(headers).map_err(end)?;
+            let key = self.gate.presented_key(headers).map_err(end)?;
             let text = self.bodies.read(headers, body).await?;
-            self.gate.upload(domain, options, precondition, text, body_type).await
+            self.gate.upload(domain, options, precondition, key, text, body_type).await
         }
         .await;
         self.log(if options.dry_run { "dry run" } else { "upload" }, domain, caller, uploaded.as_ref().err());
@@ -222,6 +223,9 @@ impl Front {
         };
         if let Some(etag) = &change.etag {
             insert_etag(&mut response, etag);
+        }
+        if change.key.is_some() {
+            response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
         }
         response
     }
@@ -266,6 +270,11 @@ pub(crate) struct Changed {
     pub(crate) change: What,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) etag: Option<String>,
+    /// By what the caller may do this.
+    pub(crate) proof: Proof,
+    /// The key that was made for the caller, who sees it this once.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "reveal")]
+    pub(crate) key: Option<Key>,
     /// Warnings.
     pub(crate) diagnostics: Vec<nssd::control::Finding>,
 }
@@ -280,6 +289,24 @@ pub(crate) enum What {
     Withdrawn,
     /// A dry run: all checks passed.
     Checked,
+}
+
+/// By what a caller may change a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Proof {
+    /// Nobody is asked for one.
+    Open,
+    /// The parent names the key.
+    Keyed,
+    /// The key is the pinned one.
+    Pinned,
+    /// No key was pinned before; the caller's is now, unless it was a dry run.
+    First,
+}
+
+fn reveal<S: serde::Serializer>(key: &Option<Key>, serializer: S) -> Result<S::Ok, S::Error> {
+    key.as_ref().map(Key::reveal).serialize(serializer)
 }
 
 impl Changed {
@@ -299,13 +326,27 @@ impl Changed {
         for finding in &self.diagnostics {
             crate::problem::write_finding(&mut text, finding);
         }
+        match (self.proof, self.change, &self.key) {
+            (_, _, Some(key)) => {
+                text.push_str("\nthis key was made for the domain, and every change from now on needs it:\n  ");
+                text.push_str(key.reveal());
+                text.push_str("\nkeep it: it is shown this once; send it as Authorization: Bearer nss1_…\n");
+            }
+            (Proof::First, What::Checked, None) => {
+                text.push_str("no key is pinned to the domain yet: the first upload pins the one it is sent with\n");
+            }
+            (Proof::First, _, None) => {
+                text.push_str("the key you sent is pinned to the domain: every change from now on needs it\n");
+            }
+            (Proof::Open | Proof::Keyed | Proof::Pinned, _, None) => {}
+        }
         text
     }
 }
 
 fn mode(config: &Config) -> Option<&'static str> {
     match config.ownership {
-        Ownership::Delegated => None,
+        Ownership::Pinned | Ownership::Keyed => None,
         Ownership::Open if config.delegation_check => Some("open, delegation checked"),
         Ownership::Open => Some("open, delegation not checked"),
     }

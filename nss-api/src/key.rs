@@ -1,18 +1,21 @@
-//! Zone keys: what an owner keeps, and what stands at the registrar of it.
+//! Zone keys: what an owner keeps, what stands at the registrar of it, and what is stored of it.
 //!
 //! ```text
 //! key    nss1_ + base32 of 160 random bits + checksum     the owner's, shown once, stored nowhere
-//! label  k-    + base32 of 160 bits of SHA-256(key)       public: in front of our name servers' names
+//! label  k-    + base32 of 160 bits of SHA-256(key)       public: in front of our name servers' names at the parent
+//! pin    SHA-256(a name for this use, the apex, the key)  stored with the zone
 //! ```
 //!
 //! Base32 is that of RFC 4648 §6 in lower case, which letter case and the DNS do not change. The label is made of the
 //! key's text, so that a shell can make it, too: `printf %s "$KEY" | openssl dgst -sha256 -binary | base32 | cut -c1-32`.
-//! Nobody can get from a label to the key.
+//! Nobody can get from a label or a pin to the key, nor tell which label belongs to which pin.
 
 use std::fmt;
 use std::hint::black_box;
 use std::str::FromStr;
 
+use nss_wire::Name;
+use nssd::control::Pin;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
@@ -65,6 +68,17 @@ impl Key {
         prefix.copy_from_slice(LABEL_PREFIX);
         digits.copy_from_slice(&base32(half));
         Label { text }
+    }
+
+    /// What is stored of the key with the zone at `apex`; the same key gives each zone another pin.
+    pub fn pin(&self, apex: Name<'_>) -> Pin {
+        let apex = apex.to_lowercase();
+        let mut hash = Sha256::new();
+        // A name ends at its root label, so that no other apex and key give the same octets.
+        hash.update(PIN_USE);
+        hash.update(apex.as_name().as_wire());
+        hash.update(self.text);
+        Pin::from(<[u8; 32]>::from(hash.finalize()))
     }
 }
 
@@ -195,7 +209,8 @@ pub const KEY_SIZE: usize = PREFIX.len() + DIGITS + CHECKSUM_DIGITS;
 /// Octets of a label; the DNS allows 63 (RFC 1035 §2.3.4).
 pub(crate) const LABEL_SIZE: usize = LABEL_PREFIX.len() + DIGITS;
 
-/// Keeps the hashes of checksums apart from those for all other uses.
+/// Keeps hashes for one use apart from those for all others.
+const PIN_USE: &[u8] = b"nss-api: key pinned to a zone, 1\0";
 const CHECKSUM_USE: &[u8] = b"nss-api: checksum of a key, 1\0";
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -237,6 +252,7 @@ fn wipe(octets: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
+    use nss_wire::NameBuf;
     use proptest::prelude::*;
 
     use super::*;
@@ -301,6 +317,15 @@ mod tests {
         let broken = key.reveal().replacen("nss1_", "nss1_22", 1);
         let error = refused(&broken);
         assert!(!format!("{error} {error:?}").contains(digits));
+    }
+
+    #[test]
+    fn a_pin_is_of_one_key_and_one_zone() {
+        let (key, other) = (Key::from_secret(&[1; SECRET_SIZE]), Key::from_secret(&[2; SECRET_SIZE]));
+        let [a, b, upper] = ["example.com", "example.org", "EXAMPLE.com"].map(|text| text.parse::<NameBuf>().unwrap());
+        assert_eq!(key.pin(a.as_name()), key.pin(upper.as_name()));
+        assert_ne!(key.pin(a.as_name()), key.pin(b.as_name()));
+        assert_ne!(key.pin(a.as_name()), other.pin(a.as_name()));
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub mod key;
 #[cfg(feature = "daemon")]
 mod new_key;
 #[cfg(feature = "daemon")]
+mod ownership;
+#[cfg(feature = "daemon")]
 pub mod problem;
 #[cfg(feature = "daemon")]
 pub mod query;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use nssd::control::Finding;
 use serde::Serialize;
@@ -45,6 +45,9 @@ struct Parts {
     retry_after: Option<Duration>,
     #[serde(skip)]
     allow: Option<&'static str>,
+    /// Whether a key would have helped.
+    #[serde(skip)]
+    wants_key: bool,
     #[serde(skip)]
     ends_connection: bool,
     /// The text form is the detail and nothing else, not even a line end.
@@ -66,6 +69,7 @@ impl Problem {
             evidence: Vec::new(),
             retry_after: None,
             allow: None,
+            wants_key: false,
             ends_connection: false,
             bare: false,
         }))
@@ -98,6 +102,13 @@ impl Problem {
     #[must_use]
     pub fn allow(mut self, methods: &'static str) -> Problem {
         self.0.allow = Some(methods);
+        self
+    }
+
+    /// Says that a key has to be sent, as 401 has to (RFC 9110 §11.6.1).
+    #[must_use]
+    pub fn authenticate(mut self) -> Problem {
+        self.0.wants_key = true;
         self
     }
 
@@ -145,6 +156,9 @@ impl Problem {
         }
         if let Some(methods) = self.0.allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        if self.0.wants_key {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"zones\""));
         }
         if self.0.ends_connection {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -2,10 +2,10 @@
 //!
 //! | call | what it does | answers |
 //! | --- | --- | --- |
-//! | `POST /v1/zone?domain=D` | checks and publishes the zone file in the body | 200 400 403 408 409 412 413 415 429 501 503 507 |
+//! | `POST /v1/zone?domain=D` | checks and publishes the zone file in the body | 200 400 401 403 408 409 412 413 415 429 501 503 507 |
 //! | `PUT /v1/zones/D` | the same, the domain in the path | the same |
 //! | `GET /v1/zones/D` | the text as uploaded | 200 304 400 404 429 503 |
-//! | `DELETE /v1/zones/D` | withdraws the zone | 200 400 403 404 412 429 503 |
+//! | `DELETE /v1/zones/D` | withdraws the zone | 200 400 401 403 404 409 412 429 503 |
 //! | `POST /v1/keys` | makes a zone key and says what to enter at the registrar for it | 200 429 |
 //! | `GET /healthz` | whether the name server behind answers | 200 503 |
 //! | `GET /` | these lines | 200 |
@@ -20,7 +20,9 @@
 //!   the same in the words of HTTP, with `If-Match` and `If-None-Match` against lost updates.
 //! - *Whoever may upload may delete.* Deleting takes the same proof as uploading, and a domain that is no longer delegated
 //!   here cannot be deleted by a stranger.
-//! - *The status code says whose turn it is*: 400 mend the file, 403 mend the delegation, 503 wait for us or the parent.
+//! - *No accounts.* A key in `Authorization: Bearer` is all there is, and what it opens stands at the parent or was
+//!   pinned by the first upload ([`ownership`](crate::ownership)).
+//! - *The status code says whose turn it is*: 400 mend the file, 401 send the key, 403 mend the delegation, 503 wait for us or the parent.
 //!   "Could not find out" is never a no.
 //!
 //! The version is in the path; within `v1` answers gain members and never lose any.
@@ -124,6 +126,12 @@ Namespace Server: hosts the zone of your domain.
 2. Send the zone file; its own NS records name the same servers:
 
    curl --data-binary @example.com.zone 'https://HOST/v1/zone?domain=example.com'
+
+3. Keep the key that the answer shows, and send it with every change:
+
+   curl -H 'Authorization: Bearer nss1_...' --data-binary @example.com.zone 'https://HOST/v1/zone?domain=example.com'
+
+Better still: make the key first with POST /v1/keys, and enter the name servers with its label.
 
 POST   /v1/zone?domain=example.com   check and publish a zone file
 PUT    /v1/zones/example.com         the same

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use crate::config::{Config, milliseconds};
+use crate::config::{Config, Ownership, milliseconds};
 use crate::connection::{self, ConnectionTimeouts, Connections, turn_away};
 use crate::front::{Caller, Front};
 
@@ -50,6 +50,8 @@ impl Server {
         let addresses = addresses.map_err(|error| StartError::Bind { address: None, error })?;
         if config.is_unchecked() {
             tracing::warn!("ownership is open and the delegation is not checked: anybody may overwrite any zone");
+        } else if config.ownership == Ownership::Open {
+            tracing::warn!("ownership is open: anybody may overwrite the zone of any domain that is delegated here");
         }
         let limits = &config.limits;
         let connections = Connections::new(limits.connections_max.get(), limits.connections_per_client_max.get());

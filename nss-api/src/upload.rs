@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
 use hyper::body::Bytes;
-use nss_registrar_check::{AddressPolicy, Checker, Ours, Verdict};
+use nss_registrar_check::{AddressPolicy, Checker, Delegation, Outcome, Verdict};
 use nss_wire::NameBuf;
 use nssd::control::{Change, Client as ZoneServer, Precondition, PutOptions, ZoneStatus};
 use tokio::sync::Semaphore;
@@ -18,7 +18,9 @@ use tokio::time::timeout;
 use crate::body::BodyType;
 use crate::config::{Config, Ownership, milliseconds};
 use crate::domain::Domain;
-use crate::front::{Changed, What};
+use crate::front::{Changed, Proof, What};
+use crate::key::Key;
+use crate::ownership::{self, Entered, Grant};
 use crate::problem::Problem;
 use crate::query::Options;
 use crate::zone_server;
@@ -33,7 +35,6 @@ pub(crate) struct Gate {
     zone_server: ZoneServer,
     /// `None` when the delegation is not checked.
     checker: Option<Checker>,
-    ours: Ours,
     parses: Arc<Semaphore>,
 }
 
@@ -44,7 +45,6 @@ impl Gate {
         Gate {
             zone_server,
             checker: config.delegation_check.then(|| Checker::new(checker_config(&config))),
-            ours: Ours::all(&config.name_servers),
             parses: Arc::new(Semaphore::new(parses)),
             config,
         }
@@ -77,15 +77,22 @@ impl Gate {
         domain: &Domain,
         options: Options,
         precondition: Precondition,
+        key: Option<Key>,
         text: Bytes,
         body_type: BodyType,
     ) -> Result<Changed, Problem> {
         self.check_text(domain, text.clone(), body_type).await?;
-        self.check_delegation(domain).await?;
-        let put = PutOptions { dry_run: options.dry_run, precondition };
+        let grant = self.check_owner(domain, key.as_ref()).await?;
+        let fresh = match (grant, &key) {
+            (Grant::First, None) if !options.dry_run => Some(Key::generate().map_err(|error| no_randomness(&error))?),
+            (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First, _) => None,
+        };
+        let first = key.as_ref().or(fresh.as_ref()).map(|key| key.pin(domain.name()));
+        let pin = grant.pin_change(first);
+        let put = PutOptions { dry_run: options.dry_run, precondition, pin };
         let status = self.zone_server.put_zone(domain.name(), text, &put).await;
         let status = status.map_err(|error| zone_server::problem(&error))?;
-        Ok(changed(domain, options, status))
+        Ok(Changed { key: fresh, ..changed(domain, options, status, grant) })
     }
 
     /// Withdraws a zone, on the same proof that an upload takes.
@@ -94,6 +101,7 @@ impl Gate {
         domain: &Domain,
         options: Options,
         precondition: &Precondition,
+        key: Option<&Key>,
     ) -> Result<Changed, Problem> {
         self.check_domain(domain)?;
         // Asked first: the parent's servers need not be bothered about zones that are not here.
@@ -102,12 +110,36 @@ impl Gate {
         if status.etag.is_none() {
             return Err(zone_server::not_found(domain));
         }
-        self.check_delegation(domain).await?;
+        let grant = self.check_owner(domain, key).await?;
         if options.dry_run {
-            return Ok(changed(domain, options, status));
+            return Ok(changed(domain, options, status, grant));
         }
-        let status = self.zone_server.delete_zone(domain.name(), precondition).await;
-        Ok(changed(domain, options, status.map_err(|error| zone_server::problem(&error))?))
+        let pin = grant.pin_change(key.map(|key| key.pin(domain.name())));
+        let status = self.zone_server.delete_zone(domain.name(), precondition, &pin).await;
+        Ok(changed(domain, options, status.map_err(|error| zone_server::problem(&error))?, grant))
+    }
+
+    /// The key that came with a request; where nobody needs one, nobody looks at it.
+    pub(crate) fn presented_key(&self, headers: &HeaderMap) -> Result<Option<Key>, Problem> {
+        match self.config.ownership {
+            Ownership::Open => Ok(None),
+            Ownership::Pinned | Ownership::Keyed => ownership::presented_key(headers),
+        }
+    }
+
+    /// Asks the parent zone whether the domain is delegated to us, and whether the caller may change it.
+    async fn check_owner(&self, domain: &Domain, key: Option<&Key>) -> Result<Grant, Problem> {
+        let Some(delegation) = self.check_delegation(domain).await? else { return Ok(Grant::Open) };
+        let entered = Entered::read(&delegation, &self.config.name_servers);
+        let pin = match self.config.ownership {
+            Ownership::Pinned if entered.labels.is_empty() => {
+                let claim = self.zone_server.claim(domain.name()).await;
+                claim.map_err(|error| zone_server::problem(&error))?.pin
+            }
+            Ownership::Pinned | Ownership::Keyed | Ownership::Open => None,
+        };
+        ownership::decide(self.config.ownership, &entered.labels, key, pin, domain.name())
+            .map_err(|denial| denial.problem(domain, &delegation, &entered, key, &self.config.name_servers))
     }
 
     /// Parses and builds the zone on a thread for such work, and looks at its NS set.
@@ -143,20 +175,26 @@ impl Gate {
         }
     }
 
-    /// Asks the parent zone whether the domain is delegated to us.
-    async fn check_delegation(&self, domain: &Domain) -> Result<(), Problem> {
-        let Some(checker) = &self.checker else { return Ok(()) };
+    /// Asks the parent zone whether the domain is delegated to us; `None` where nobody is asked.
+    async fn check_delegation(&self, domain: &Domain) -> Result<Option<Delegation>, Problem> {
+        let Some(checker) = &self.checker else { return Ok(None) };
         let timeouts = &self.config.timeouts;
         let patience = milliseconds(timeouts.queue_ms) + milliseconds(timeouts.parent_check_ms);
-        let Ok(verdict) = timeout(patience, checker.check(domain.name(), &self.ours)).await else {
+        let Ok(findings) = timeout(patience, checker.findings(domain.name())).await else {
             return Err(unknown(domain, "too many checks are waiting").retry_after(milliseconds(timeouts.queue_ms)));
         };
-        match verdict {
-            Verdict::Delegated { .. } => Ok(()),
+        let entered = match &findings.outcome {
+            Outcome::Delegation(delegation) => Entered::read(delegation, &self.config.name_servers),
+            Outcome::NotDelegated(_) | Outcome::Unknown(_) => Entered::default(),
+        };
+        match findings.judge(&entered.required()) {
+            Verdict::Delegated { delegation, .. } => Ok(Some(delegation)),
             Verdict::NotDelegated { ref reason, ref evidence } => {
                 let ours: String = self.config.name_servers.iter().map(|name| format!("  {name}\n")).collect();
+                let odd: String =
+                    entered.odd.iter().map(|name| format!("{name} has no label of a key: {LABEL_FORM}\n")).collect();
                 let detail = format!(
-                    "{domain} is not delegated to our name servers; nothing was changed\nwhat its parent zone says: {reason}\n\
+                    "{domain} is not delegated to our name servers; nothing was changed\nwhat its parent zone says: {reason}\n{odd}\
                      at the domain's registrar, enter these name servers, then send the zone again:\n{ours}\
                      who was asked:"
                 );
@@ -167,6 +205,15 @@ impl Gate {
             }
         }
     }
+}
+
+/// What a label looks like, for who mistyped one.
+const LABEL_FORM: &str = "one is k- and 32 letters or digits, directly in front of a name server";
+
+/// The system gives no random numbers.
+pub(crate) fn no_randomness(error: &str) -> Problem {
+    tracing::error!(error, "cannot make a key");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-randomness", "no key can be made now; tell the operator")
 }
 
 /// Reads `If-Match` and `If-None-Match` as far as they make sense for a change (RFC 9110 §13.1).
@@ -197,7 +244,7 @@ fn is_strong_etag(tag: &str) -> bool {
     inner.is_some_and(|inner| inner.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'"'))
 }
 
-fn changed(domain: &Domain, options: Options, status: ZoneStatus) -> Changed {
+fn changed(domain: &Domain, options: Options, status: ZoneStatus, grant: Grant) -> Changed {
     let change = match status.change {
         _ if options.dry_run => What::Checked,
         Change::Created => What::Created,
@@ -212,6 +259,13 @@ fn changed(domain: &Domain, options: Options, status: ZoneStatus) -> Changed {
         records: status.records,
         change,
         etag: status.etag.filter(|_| change != What::Withdrawn),
+        proof: match grant {
+            Grant::Open => Proof::Open,
+            Grant::Keyed(_) => Proof::Keyed,
+            Grant::Pinned(_) => Proof::Pinned,
+            Grant::First => Proof::First,
+        },
+        key: None,
         diagnostics: status.findings,
     }
 }

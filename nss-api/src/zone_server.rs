@@ -45,6 +45,11 @@ fn of_refusal(refused: &nssd::control::Problem) -> Problem {
             let detail = "the zone is one of the operator's files and cannot be changed here";
             Problem::new(StatusCode::CONFLICT, "conflict", detail)
         }
+        ProblemCode::PinChanged => {
+            let detail = "somebody else pinned a key to this zone, or replaced it, at the same moment; nothing was changed, \
+                          send it again with the key of the zone";
+            Problem::new(StatusCode::CONFLICT, "overtaken", detail)
+        }
         ProblemCode::PreconditionFailed => Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", detail),
         ProblemCode::TooLarge => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail),
         ProblemCode::Busy | ProblemCode::Timeout => {

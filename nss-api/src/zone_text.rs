@@ -8,6 +8,7 @@ use nssd::check::{Include, Method, Rejected, SignatureOptions};
 use nssd::control::Finding;
 
 use crate::domain::Domain;
+use crate::ownership::label_before;
 
 /// Why a text is not the zone that it should be.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub(crate) enum NotAZone {
     NameServersMissing { missing: Vec<String>, present: Vec<String> },
 }
 
-/// Checks that `text` makes the zone `domain`, and that its own NS set names all of `name_servers`.
+/// Checks that `text` makes the zone `domain`, and that its own NS set names all of `name_servers`, each as it is or
+/// with the label of a key. Whose key does not matter here: what counts is what the parent says.
 ///
 /// It is the same check that `nssd` makes before it serves a zone; warnings are left to that.
 pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> Result<(), NotAZone> {
@@ -36,8 +38,10 @@ pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> R
     let accepted = diagnosis.into_result().map_err(|rejected| refused(domain, text, rejected))?;
     let servers = accepted.zone.rrset(domain.name(), RType::NS);
     let present: Vec<NameBuf> = servers.iter().flat_map(|servers| servers.rdatas()).filter_map(name_of).collect();
-    let missing: Vec<String> =
-        name_servers.iter().filter(|name| !present.contains(name)).map(NameBuf::to_string).collect();
+    let stands_for =
+        |name: &NameBuf, server: &NameBuf| name == server || label_before(name.as_name(), server.as_name()).is_some();
+    let is_missing = |server: &&NameBuf| !present.iter().any(|name| stands_for(name, server));
+    let missing: Vec<String> = name_servers.iter().filter(is_missing).map(NameBuf::to_string).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -87,6 +91,11 @@ mod tests {
         let text = format!("{ZONE}@ NS NS1.dns.example.net.\n@ NS ns2.dns.example.net.\n");
         assert_eq!(check_text(text.as_bytes()), Ok(()));
         assert_eq!(check_text(format!("{text}@ NS ns.example.org.\n").as_bytes()), Ok(()));
+        let keyed = format!("k-{}", "a".repeat(32));
+        let text = format!("{ZONE}@ NS {keyed}.NS1.dns.example.net.\n@ NS ns2.dns.example.net.\n");
+        assert_eq!(check_text(text.as_bytes()), Ok(()));
+        let odd = text.replace("k-a", "k-1");
+        assert!(matches!(check_text(odd.as_bytes()), Err(NotAZone::NameServersMissing { .. })));
         let one = format!("{ZONE}@ NS ns1.dns.example.net.\nsub NS ns2.dns.example.net.\n");
         let missing = NotAZone::NameServersMissing {
             missing: vec!["ns2.dns.example.net.".into()],

@@ -6,28 +6,35 @@
 //! | `PUT /v1/zones/{apex}?dry_run=true` | the zone's text | 200 [`ZoneStatus`], nothing changed |
 //! | `GET /v1/zones/{apex}` | | the text as uploaded, `text/dns` |
 //! | `GET /v1/zones/{apex}/status` | | [`ZoneStatus`] |
+//! | `GET /v1/zones/{apex}/claim` | | [`Claim`]: who may change the zone, hosted or not |
 //! | `DELETE /v1/zones/{apex}` | | 200 [`ZoneStatus`] of what was withdrawn |
 //! | `GET /v1/zones?after=&limit=` | | [`ZoneList`] |
 //! | `GET /v1/status` | | [`ServerStatus`] |
 //! | `POST /v1/reload` | | [`ReloadReport`] |
 //!
 //! HTTP, because `curl --unix-socket` then is a complete client and large bodies stream; no framework and no
-//! generated code, because there are eight calls. A call that is refused answers with a [`Problem`]
+//! generated code, because there are nine calls. A call that is refused answers with a [`Problem`]
 //! (RFC 9457, `application/problem+json`).
 //!
 //! A successful `PUT` or `DELETE` means: on disk, and visible to every query that arrives from now on. An entity
 //! tag names one version of a zone; send it back in `If-Match` and the call fails with 412 when somebody
 //! else was faster. `If-None-Match: *` creates and never replaces.
 //!
+//! Beside a zone the store keeps a [`Pin`], the hash of a key. `Pin-Set:` with its 64 hexadecimal digits sets it in the
+//! same commit as the zone; `Pin-Match:` with the digits or `none` makes the call fail with 409 when the pin is
+//! another one. A deleted zone keeps its pin.
+//!
 //! The version is in the path. Within `v1` answers may gain members, never lose them; readers ignore what they do
 //! not know.
 
 mod client;
+mod pin;
 mod problem;
 #[cfg(feature = "daemon")]
 pub(crate) mod service;
 
 pub use client::{Client, ClientError, Precondition, PutOptions, ZoneText};
+pub use pin::{NotAPin, Pin, PinChange};
 pub use problem::{Finding, Problem, ProblemCode, Severity};
 
 use std::collections::BTreeMap;
@@ -109,6 +116,38 @@ pub enum Change {
     Unchanged,
     /// The zone is served no longer.
     Withdrawn,
+}
+
+/// What decides who may change a zone, be it hosted here or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The apex, absolute, in lower case, with the final dot.
+    pub zone: String,
+    /// The hash of the key that the zone is pinned to, or was when it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
+    /// The deepest zone above it that is served here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enclosing: Option<Enclosing>,
+}
+
+/// A zone above a name, and whether that name is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enclosing {
+    /// The apex, absolute, in lower case, with the final dot.
+    pub zone: String,
+    /// The zone cut at the name or above it; absent when the zone itself is authoritative for the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
+}
+
+/// A delegation in a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// The delegated name, absolute, in lower case, with the final dot.
+    pub owner: String,
+    /// The names of its NS records, in the same form.
+    pub name_servers: Vec<String>,
 }
 
 /// One page of a listing, ordered by the zones' names as text.

@@ -16,6 +16,8 @@ use bytes::Bytes;
 use nss_wire::{Name, NameBuf};
 use redb::{Database, ReadableDatabase, TableDefinition};
 
+use crate::control::Pin;
+
 /// The uploaded zones on disk.
 #[derive(Debug)]
 pub struct Store {
@@ -44,13 +46,24 @@ pub enum Write {
         text: Bytes,
         /// What is known of it.
         version: Version,
+        /// What the zone's pin becomes; `None` leaves it.
+        pin: Option<Pin>,
     },
-    /// Deletes a text.
+    /// Deletes a text. The zone's pin stays: else anybody could take the name who is faster than its owner.
     Delete {
         /// The apex.
         apex: NameBuf,
         /// The change.
         generation: u64,
+        /// What the zone's pin becomes; `None` leaves it.
+        pin: Option<Pin>,
+    },
+    /// Changes the pin of a zone and nothing else.
+    SetPin {
+        /// The apex.
+        apex: NameBuf,
+        /// What it becomes.
+        pin: Pin,
     },
 }
 
@@ -102,6 +115,19 @@ impl Store {
             let versions = transaction.open_table(VERSIONS)?;
             let (Some(text), Some(version)) = (texts.get(key)?, versions.get(key)?) else { return Ok(None) };
             Ok(Some((Bytes::copy_from_slice(text.value()), Version::from(version.value()))))
+        })
+    }
+
+    /// The hash of the key that a zone is pinned to, be it stored now or deleted.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read.
+    pub fn pin(&self, apex: Name<'_>) -> Result<Option<Pin>, StoreError> {
+        let key = apex.to_lowercase();
+        self.read(|transaction| {
+            let pin = transaction.open_table(PINS)?.get(key.as_name().as_wire())?;
+            Ok(pin.map(|pin| Pin::from(*pin.value())))
         })
     }
 
@@ -277,6 +303,9 @@ const TEXTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("texts");
 /// Apex in lower-case wire form to generation and time of upload.
 const VERSIONS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("versions");
 
+/// Apex in lower-case wire form to the hash of the key that may change the zone.
+const PINS: TableDefinition<'_, &[u8], &[u8; 32]> = TableDefinition::new("pins");
+
 /// [`GENERATION`] and [`FORMAT`].
 const STATE: TableDefinition<'_, &str, u64> = TableDefinition::new("state");
 
@@ -284,7 +313,10 @@ const GENERATION: &str = "generation";
 
 /// Says how the tables are to be read.
 const FORMAT: &str = "format";
-const FORMAT_VERSION: u64 = 1;
+const FORMAT_VERSION: u64 = 2;
+
+/// The format before there were pins, which becomes the present one when it is opened.
+const FORMAT_WITHOUT_PINS: u64 = 1;
 
 /// Time that another process may take to let go of the file: a killed one frees its memory first.
 const IN_USE_TIME_MAX: Duration = Duration::from_secs(1);
@@ -337,7 +369,10 @@ fn open_database(path: &Path) -> Result<Database, StoreError> {
 /// Creates the tables of a new store; returns the format of the store.
 fn prepare(database: &Database) -> Result<u64, redb::Error> {
     match database.begin_read()?.open_table(STATE) {
-        Ok(state) => return Ok(state.get(FORMAT)?.map_or(0, |format| format.value())),
+        Ok(state) => match state.get(FORMAT)?.map_or(0, |format| format.value()) {
+            FORMAT_WITHOUT_PINS => {}
+            format => return Ok(format),
+        },
         Err(redb::TableError::TableDoesNotExist(_)) => {}
         Err(error) => return Err(error.into()),
     }
@@ -345,6 +380,7 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
     transaction.set_quick_repair(true);
     transaction.open_table(TEXTS)?;
     transaction.open_table(VERSIONS)?;
+    transaction.open_table(PINS)?;
     transaction.open_table(STATE)?.insert(FORMAT, FORMAT_VERSION)?;
     transaction.commit()?;
     Ok(FORMAT_VERSION)
@@ -358,16 +394,29 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
     {
         let mut texts = transaction.open_table(TEXTS)?;
         let mut versions = transaction.open_table(VERSIONS)?;
+        let mut pins = transaction.open_table(PINS)?;
         let mut state = transaction.open_table(STATE)?;
+        let mut set_pin = |apex: &NameBuf, pin: &Option<Pin>| -> Result<(), redb::Error> {
+            if let Some(pin) = pin {
+                pins.insert(apex.as_name().to_lowercase().as_name().as_wire(), pin.as_octets())?;
+            }
+            Ok(())
+        };
         for write in writes {
             let generation = match write {
-                Write::Put { apex, text, version } => {
+                Write::SetPin { apex, pin } => {
+                    set_pin(apex, &Some(*pin))?;
+                    continue;
+                }
+                Write::Put { apex, text, version, pin } => {
+                    set_pin(apex, pin)?;
                     let key = apex.as_name().to_lowercase();
                     texts.insert(key.as_name().as_wire(), text.as_ref())?;
                     versions.insert(key.as_name().as_wire(), (version.generation, version.uploaded_at))?;
                     version.generation
                 }
-                Write::Delete { apex, generation } => {
+                Write::Delete { apex, generation, pin } => {
+                    set_pin(apex, pin)?;
                     let key = apex.as_name().to_lowercase();
                     texts.remove(key.as_name().as_wire())?;
                     versions.remove(key.as_name().as_wire())?;
@@ -398,6 +447,7 @@ mod tests {
             apex: name(apex),
             text: Bytes::from_static(text.as_bytes()),
             version: Version { generation, uploaded_at: 1 },
+            pin: None,
         }
     }
 
@@ -408,7 +458,10 @@ mod tests {
         assert_eq!(store.generation().unwrap(), 0);
         store.commit(&[put("Example.com", "; one\n", 1), put("example.org", "; two\n", 2)]).unwrap();
         store
-            .commit(&[put("example.com", "; three\n", 3), Write::Delete { apex: name("EXAMPLE.org"), generation: 4 }])
+            .commit(&[
+                put("example.com", "; three\n", 3),
+                Write::Delete { apex: name("EXAMPLE.org"), generation: 4, pin: None },
+            ])
             .unwrap();
         drop(store);
         let store = Store::open(directory.path()).unwrap();
@@ -416,6 +469,68 @@ mod tests {
         assert_eq!((&text[..], version.generation), (&b"; three\n"[..], 3));
         assert_eq!(store.text(name("example.org").as_name()).unwrap(), None);
         assert_eq!(store.generation().unwrap(), 4);
+    }
+
+    #[test]
+    fn a_pin_is_written_with_its_zone_and_outlives_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let apex = name("Example.com");
+        let [a, b, c] = [1, 2, 3].map(|octet| Pin::from([octet; 32]));
+        let with_pin = |generation, pin| match put("example.com", "; text\n", generation) {
+            Write::Put { apex, text, version, .. } => Write::Put { apex, text, version, pin },
+            other => other,
+        };
+        assert_eq!(store.pin(apex.as_name()).unwrap(), None);
+        store.commit(&[with_pin(1, Some(a))]).unwrap();
+        store.commit(&[with_pin(2, None)]).unwrap();
+        assert_eq!(store.pin(apex.as_name()).unwrap(), Some(a));
+        store.commit(&[Write::SetPin { apex: apex.clone(), pin: b }]).unwrap();
+        assert_eq!((store.pin(apex.as_name()).unwrap(), store.generation().unwrap()), (Some(b), 2));
+        store.commit(&[Write::Delete { apex: apex.clone(), generation: 3, pin: None }]).unwrap();
+        drop(store);
+        let store = Store::open(directory.path()).unwrap();
+        assert_eq!(store.text(apex.as_name()).unwrap(), None);
+        assert_eq!(store.pin(apex.as_name()).unwrap(), Some(b));
+        store.commit(&[with_pin(4, Some(c))]).unwrap();
+        assert_eq!(store.pin(apex.as_name()).unwrap(), Some(c));
+        assert_eq!(store.pin(name("example.org").as_name()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_store_from_before_there_were_pins_keeps_its_zones() {
+        let directory = tempfile::tempdir().unwrap();
+        let apex = name("example.com");
+        {
+            let database = Database::create(directory.path().join(FILE_NAME)).unwrap();
+            let transaction = database.begin_write().unwrap();
+            let key = apex.as_name().as_wire();
+            transaction.open_table(TEXTS).unwrap().insert(key, &b"; text\n"[..]).unwrap();
+            transaction.open_table(VERSIONS).unwrap().insert(key, (7, 1)).unwrap();
+            let mut state = transaction.open_table(STATE).unwrap();
+            state.insert(GENERATION, 7).unwrap();
+            state.insert(FORMAT, FORMAT_WITHOUT_PINS).unwrap();
+            drop(state);
+            transaction.commit().unwrap();
+        }
+        let store = Store::open(directory.path()).unwrap();
+        assert_eq!((store.generation().unwrap(), store.pin(apex.as_name()).unwrap()), (7, None));
+        assert_eq!(&store.text(apex.as_name()).unwrap().unwrap().0[..], b"; text\n");
+        store.commit(&[Write::SetPin { apex: apex.clone(), pin: Pin::from([1; 32]) }]).unwrap();
+        assert!(store.pin(apex.as_name()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_store_of_a_later_version_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        {
+            let database = Database::create(directory.path().join(FILE_NAME)).unwrap();
+            let transaction = database.begin_write().unwrap();
+            transaction.open_table(STATE).unwrap().insert(FORMAT, FORMAT_VERSION + 1).unwrap();
+            transaction.commit().unwrap();
+        }
+        let error = Store::open(directory.path()).unwrap_err();
+        assert!(error.to_string().contains("has format 3, this version of nssd reads format 2"), "{error}");
     }
 
     #[test]
@@ -509,11 +624,11 @@ mod tests {
                                 let text = Bytes::from(vec![zone; size]);
                                 let version = Version { generation, uploaded_at: 7 };
                                 model.insert(apex.clone(), (text.clone(), version));
-                                Write::Put { apex, text, version }
+                                Write::Put { apex, text, version, pin: None }
                             }
                             None => {
                                 model.remove(&apex);
-                                Write::Delete { apex, generation }
+                                Write::Delete { apex, generation, pin: None }
                             }
                         }
                     })

@@ -21,15 +21,17 @@ use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use nss_authority::Catalog;
-use nss_wire::{Name, NameBuf};
+use nss_authority::{Catalog, NodeKind};
+use nss_wire::{Name, NameBuf, RType};
 use nss_zonefile::LintOptions;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::index::{Hosted, Index, Origin, Served, Upload, etag};
 use self::publisher::{Job, Publisher, Reply};
 use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions};
-use crate::control::{BrokenZone, Change, Precondition, Problem, ProblemCode, ZoneList, ZoneStatus};
+use crate::control::{
+    BrokenZone, Change, Claim, Cut, Enclosing, PinChange, Precondition, Problem, ProblemCode, ZoneList, ZoneStatus,
+};
 use crate::store::{Store, StoreError, StoreErrorKind, Version};
 
 /// The hosted zones, for everybody but the queries.
@@ -75,10 +77,12 @@ impl Zones {
         apex: NameBuf,
         text: Bytes,
         precondition: Precondition,
+        pin: PinChange,
         extent: Extent,
     ) -> Result<ZoneStatus, Problem> {
         // Refused before the work of building, and looked at again when it is this job's turn.
         self.index().check(&apex, &precondition)?;
+        self.check_pin(&apex, &pin)?;
         let accepted = self.build(apex.clone(), text.clone()).await?;
         match extent {
             Extent::DryRun => {
@@ -87,7 +91,8 @@ impl Zones {
                 Ok(index.dry_run(&apex, &accepted))
             }
             Extent::Serve => {
-                self.submit(|reply| Job::Put { apex, text, accepted: Box::new(accepted), precondition, reply }).await
+                let accepted = Box::new(accepted);
+                self.submit(|reply| Job::Put { apex, text, accepted, precondition, pin, reply }).await
             }
         }
     }
@@ -97,8 +102,49 @@ impl Zones {
     /// # Errors
     ///
     /// What the caller has to know.
-    pub(crate) async fn delete(&self, apex: NameBuf, precondition: Precondition) -> Result<ZoneStatus, Problem> {
-        self.submit(|reply| Job::Delete { apex, precondition, reply }).await
+    pub(crate) async fn delete(
+        &self,
+        apex: NameBuf,
+        precondition: Precondition,
+        pin: PinChange,
+    ) -> Result<ZoneStatus, Problem> {
+        self.submit(|reply| Job::Delete { apex, precondition, pin, reply }).await
+    }
+
+    /// What decides who may change the zone at `apex`, hosted or not.
+    ///
+    /// # Errors
+    ///
+    /// A store that can't be read.
+    pub(crate) fn claim(&self, apex: Name<'_>) -> Result<Claim, Problem> {
+        let pin = self.store.pin(apex).map_err(|error| storage_problem(&error))?;
+        Ok(Claim { zone: key(apex), pin, enclosing: self.enclosing(apex) })
+    }
+
+    /// The deepest zone served above `apex`, and whether `apex` is delegated in it.
+    fn enclosing(&self, apex: Name<'_>) -> Option<Enclosing> {
+        let zone =
+            std::iter::successors(apex.parent(), |name| name.parent()).find_map(|name| self.catalog.get(name))?;
+        let above = zone.apex().label_count();
+        // From the zone's apex downwards: the first cut hides all below it.
+        let names = (above + 1..=apex.label_count()).filter_map(|labels| apex.suffix(labels));
+        let cut = names.filter(|&name| zone.node_kind(name) == Some(NodeKind::Delegation)).find_map(|name| {
+            let servers = zone.rrset(name, RType::NS)?;
+            let name_servers = servers.rdatas().filter_map(|rdata| Name::from_wire_exact(rdata).ok());
+            Some(Cut { owner: key(name), name_servers: name_servers.map(key).collect() })
+        });
+        Some(Enclosing { zone: key(zone.apex()), cut })
+    }
+
+    /// Whether the pin is what whoever asks for a change takes it to be.
+    fn check_pin(&self, apex: &NameBuf, change: &PinChange) -> Result<(), Problem> {
+        let Some(expected) = change.expected else { return Ok(()) };
+        let pin = self.store.pin(apex.as_name()).map_err(|error| storage_problem(&error))?;
+        if pin == expected {
+            return Ok(());
+        }
+        let detail = format!("the pin of {} is not the expected one: somebody else was faster", apex.as_name());
+        Err(Problem::new(ProblemCode::PinChanged, detail))
     }
 
     /// The text of a zone as uploaded, with its entity tag; for a zone from a file, what is served, in canonical form.
@@ -473,10 +519,19 @@ mod tests {
                 let file: &Arc<Path> = &Path::new("file").into();
                 let result = match event {
                     Event::Upload(serial) => {
-                        let put = zones.put(apex.clone(), text(serial).into(), Precondition::None, Extent::Serve);
+                        let put = zones.put(
+                            apex.clone(),
+                            text(serial).into(),
+                            Precondition::None,
+                            PinChange::default(),
+                            Extent::Serve,
+                        );
                         runtime.block_on(put).map(drop)
                     }
-                    Event::Delete => runtime.block_on(zones.delete(apex.clone(), Precondition::None)).map(drop),
+                    Event::Delete => {
+                        let delete = zones.delete(apex.clone(), Precondition::None, PinChange::default());
+                        runtime.block_on(delete).map(drop)
+                    },
                     Event::FileAppears(serial) => {
                         let accepted = zones.check(&apex, text(serial).as_bytes(), None, None).unwrap();
                         zones.put_file(apex.clone(), file, accepted).wait().map(drop)
@@ -526,11 +581,12 @@ mod tests {
         let apex: NameBuf = "example.com".parse().unwrap();
         let expired = include_str!("../tests/signatures/nsec.zone").replace("20560101000000", "20260102000000");
         let text = Bytes::from(expired.into_bytes());
-        let put = zones.put(apex.clone(), text.clone(), Precondition::None, Extent::Serve);
+        let put = zones.put(apex.clone(), text.clone(), Precondition::None, PinChange::default(), Extent::Serve);
         assert_eq!(runtime.block_on(put).unwrap_err().code, ProblemCode::InvalidZone);
         // As if it had been uploaded in time.
         let accepted = Box::new(zones.check(&apex, &text, None, None).unwrap());
-        let job = |reply| Job::Put { apex: apex.clone(), text, accepted, precondition: Precondition::None, reply };
+        let (precondition, pin) = (Precondition::None, PinChange::default());
+        let job = |reply| Job::Put { apex: apex.clone(), text, accepted, precondition, pin, reply };
         runtime.block_on(zones.submit(job)).unwrap();
         drop(zones);
         publisher.join().unwrap();

@@ -1,13 +1,15 @@
 //! `cargo xtask demo`: the whole service on loopback, shown by using it.
 
+use std::process::Command;
+
 use nss_wire::{NameBuf, RType};
 
 use crate::client::{Client, Query, Transport};
 use crate::failure::{Context, Failure, Outcome};
 use crate::http::{Response, post};
 use crate::interop::Answer;
-use crate::tree::{Delegation, NAME_SERVERS, Tree};
-use crate::workspace::{Daemons, Profile};
+use crate::tree::{Delegation, NAME_SERVERS, To, Tree};
+use crate::workspace::{Daemons, Profile, output};
 
 /// What a small company has.
 const ZONE: &str = include_str!("demo/example.com.zone");
@@ -16,24 +18,26 @@ const ZONE: &str = include_str!("demo/example.com.zone");
 pub(crate) fn run(once: bool) -> Outcome {
     println!("building nssd and nss-api");
     let daemons = Daemons::build(Profile::Dev)?;
-    let delegations = [("example.com", true), ("elsewhere.com", false)];
-    let delegations = delegations.map(|(domain, to_us)| Delegation { domain: domain.to_owned(), to_us });
+    let (key, label) = make_key(&daemons)?;
+    let delegations =
+        [("example.com", To::Us), ("keyed.com", To::UsWithLabel(label)), ("elsewhere.com", To::Elsewhere)];
+    let delegations = delegations.map(|(domain, to)| Delegation { domain: domain.to_owned(), to });
     let tree = Tree::start(&daemons, &delegations)?;
     println!("running on loopback, state in {}:", tree.folder.path().display());
     println!("  root zone {}, com. and gg. {} (nssd), hosted zones {} (nssd)", tree.root, tree.tld, tree.dns);
     println!("  uploads http://{} (nss-api)\n", tree.http);
 
     println!("1. a domain that its parent delegates to somebody else:");
-    let response = upload(&tree, "elsewhere.com", &ZONE.replace("example.com", "elsewhere.com"))?;
+    let response = upload(&tree, "elsewhere.com", None, &ZONE.replace("example.com", "elsewhere.com"))?;
     expect(&response, 403, "elsewhere.com")?;
 
     println!("2. a zone file with a mistake:");
-    let response = upload(&tree, "example.com", &ZONE.replacen("192.0.2.80", "192.0.2.800", 1))?;
+    let response = upload(&tree, "example.com", None, &ZONE.replacen("192.0.2.80", "192.0.2.800", 1))?;
     expect(&response, 400, "^")?;
 
     println!("3. a zone file without NS records:");
     let lines = ZONE.lines().filter(|line| !line.contains(" NS ")).collect::<Vec<_>>().join("\n");
-    let response = upload(&tree, "example.com", &lines)?;
+    let response = upload(&tree, "example.com", None, &lines)?;
     expect(&response, 400, "no NS records")?;
 
     println!(
@@ -41,15 +45,29 @@ pub(crate) fn run(once: bool) -> Outcome {
         ZONE.lines().count(),
         NAME_SERVERS.join(", ")
     );
-    let response = upload(&tree, "example.com", ZONE)?;
+    let response = upload(&tree, "example.com", None, ZONE)?;
+    expect(&response, 200, "nss1_")?;
+    let pinned = response.body.lines().map(str::trim).find(|line| line.starts_with("nss1_")).map(str::to_owned);
+    let pinned = pinned.ok_or_else(|| Failure::new("the response shows no key"))?;
+
+    println!("5. once more, as somebody who does not have the key that was made for it:");
+    let response = upload(&tree, "example.com", None, ZONE)?;
+    expect(&response, 401, "key")?;
+
+    println!("6. a domain whose owner has entered the label of a key at the registrar, without the key and with it:");
+    let zone = ZONE.replace("example.com", "keyed.com");
+    let response = upload(&tree, "keyed.com", None, &zone)?;
+    expect(&response, 401, "key")?;
+    let response = upload(&tree, "keyed.com", Some(&key), &zone)?;
     expect(&response, 200, "")?;
 
-    println!("5. asked for over UDP and TCP:");
+    println!("7. asked for over UDP and TCP:");
     let mut client = Client::new(tree.dns)?;
     for (name, rtype, wanted) in [
         ("example.com", RType::A, "192.0.2.80"),
         ("www.example.com", RType::AAAA, "2001:db8::80"),
         ("example.com", RType::MX, "mail.example.com."),
+        ("www.keyed.com", RType::A, "192.0.2.80"),
         ("anything.apps.example.com", RType::A, "192.0.2.81"),
     ] {
         for transport in [Transport::Udp, Transport::Tcp] {
@@ -61,7 +79,11 @@ pub(crate) fn run(once: bool) -> Outcome {
     std::fs::write(&file, ZONE).context(file.display())?;
     let (http, dns, port) = (tree.http, tree.dns.ip(), tree.dns.port());
     println!("\ngo on by hand:");
-    println!("  curl --data-binary @{} 'http://{http}/v1/zone?domain=example.com'", file.display());
+    println!("  KEY={pinned}");
+    println!(
+        "  curl -H \"Authorization: Bearer $KEY\" --data-binary @{} 'http://{http}/v1/zone?domain=example.com'",
+        file.display()
+    );
     println!("  curl http://{http}/v1/zones/example.com");
     println!("  dig @{dns} -p {port} www.example.com A");
     println!("  dig @{dns} -p {port} +tcp example.com MX");
@@ -75,10 +97,21 @@ pub(crate) fn run(once: bool) -> Outcome {
     }
 }
 
-fn upload(tree: &Tree, domain: &str, zone: &str) -> Outcome<Response> {
+/// A key and its label, made as an owner makes them at home.
+fn make_key(daemons: &Daemons) -> Outcome<(String, String)> {
+    let made = output(Command::new(&daemons.nss_api).args(["key", "new"]))?;
+    let text = String::from_utf8_lossy(&made).into_owned();
+    let word = |first| text.lines().find_map(|line| line.strip_prefix(first)).map(|word| word.trim().to_owned());
+    match (word("key "), word("label ")) {
+        (Some(key), Some(label)) => Ok((key, label)),
+        _ => Err(Failure::new("nss-api key new shows no key")),
+    }
+}
+
+fn upload(tree: &Tree, domain: &str, key: Option<&str>, zone: &str) -> Outcome<Response> {
     let target = format!("/v1/zone?domain={domain}");
-    println!("   POST {target}");
-    let response = post(tree.http, &target, zone.as_bytes())?;
+    println!("   POST {target}{}", if key.is_some() { " with the key" } else { "" });
+    let response = post(tree.http, &target, key, zone.as_bytes())?;
     let lines: Vec<&str> = response.body.lines().collect();
     println!("   {} {}", response.status, lines.join("\n       "));
     Ok(response)

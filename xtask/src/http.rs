@@ -15,14 +15,16 @@ pub(crate) struct Response {
     pub(crate) body: String,
 }
 
-/// Posts a body and reads the response; the connection is closed after it.
-pub(crate) fn post(server: SocketAddr, target: &str, body: &[u8]) -> Outcome<Response> {
+/// Posts a body, with a zone key or without, and reads the response; the connection is closed after it.
+pub(crate) fn post(server: SocketAddr, target: &str, key: Option<&str>, body: &[u8]) -> Outcome<Response> {
     let what = format!("POST http://{server}{target}");
     let mut stream = TcpStream::connect_timeout(&server, RESPONSE_TIME).context(&what)?;
     stream.set_read_timeout(Some(RESPONSE_TIME)).context(&what)?;
     stream.set_nodelay(true).context(&what)?;
+    let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
     let mut request = format!(
-        "POST {target} HTTP/1.1\r\nHost: {server}\r\nContent-Type: text/dns\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "POST {target} HTTP/1.1\r\nHost: {server}\r\n{key}Content-Type: text/dns\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
         body.len()
     )
     .into_bytes();

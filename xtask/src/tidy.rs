@@ -73,6 +73,7 @@ const RULES: &[Rule] = &[
     ("the top level is what the design says", layout::top_level),
     ("there are no shell scripts", layout::shell_scripts),
     ("links between documents lead somewhere", layout::links),
+    ("the tests that docs/ownership.md names are there", layout::named_tests),
     ("TOML files are TOML", layout::toml_files),
 ];
 

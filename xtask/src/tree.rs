@@ -36,10 +36,19 @@ const START_TIME: Duration = Duration::from_secs(20);
 /// The names that owners enter at their registrar.
 pub(crate) const NAME_SERVERS: [&str; 2] = ["ns1.elk.gg", "ns2.elk.gg"];
 
-/// A domain and whether it is delegated to [`NAME_SERVERS`] or to somebody else.
+/// A domain and whom it is delegated to.
 pub(crate) struct Delegation {
     pub(crate) domain: String,
-    pub(crate) to_us: bool,
+    pub(crate) to: To,
+}
+
+/// Whom a domain is delegated to.
+pub(crate) enum To {
+    /// [`NAME_SERVERS`].
+    Us,
+    /// The same with the label of a key in front.
+    UsWithLabel(String),
+    Elsewhere,
 }
 
 /// All of it, running.
@@ -176,10 +185,13 @@ fn tld(name: &str) -> String {
 
 fn com(delegations: &[Delegation]) -> String {
     let mut text = tld("com");
-    for Delegation { domain, to_us } in delegations {
-        let servers = if *to_us { NAME_SERVERS } else { ["ns1.elsewhere.gg", "ns2.elsewhere.gg"] };
-        for server in servers {
-            let _ = writeln!(text, "{domain}. NS {server}.");
+    for Delegation { domain, to } in delegations {
+        for server in NAME_SERVERS {
+            let _ = match to {
+                To::Us => writeln!(text, "{domain}. NS {server}."),
+                To::UsWithLabel(label) => writeln!(text, "{domain}. NS {label}.{server}."),
+                To::Elsewhere => writeln!(text, "{domain}. NS {}.", server.replace("elk", "elsewhere")),
+            };
         }
     }
     text
@@ -193,11 +205,11 @@ fn gg() -> String {
     text
 }
 
-/// The zone of our own name servers.
+/// The zone of our own name servers, whose wildcards stand for the names with the labels of keys.
 fn elk() -> String {
     let mut text = "$TTL 3600\nelk.gg. SOA ns1.elk.gg. hostmaster.elk.gg. 1 7200 3600 1209600 300\n".to_owned();
     for server in NAME_SERVERS {
-        let _ = write!(text, "elk.gg. NS {server}.\n{server}. A {HOSTING}\n");
+        let _ = write!(text, "elk.gg. NS {server}.\n{server}. A {HOSTING}\n*.{server}. A {HOSTING}\n");
     }
     text
 }
@@ -210,7 +222,7 @@ mod tests {
 
     #[test]
     fn every_zone_of_the_tree_is_a_zone_file() {
-        let delegations = [Delegation { domain: "example.com".to_owned(), to_us: true }];
+        let delegations = [Delegation { domain: "example.com".to_owned(), to: To::Us }];
         for (apex, text) in [(".", root()), ("com", com(&delegations)), ("gg", gg()), ("elk.gg", elk())] {
             let apex: NameBuf = apex.parse().unwrap();
             let records = read(text.as_bytes(), &Options::for_zone(apex.as_name())).unwrap();

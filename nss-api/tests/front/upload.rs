@@ -13,6 +13,9 @@ const DELEGATED: &str = "example NS ns1.dns.example.net.\nexample NS ns2.dns.exa
 const UPLOAD: &str = "/v1/zone?domain=example.com";
 const ZONE: &str = "/v1/zones/example.com";
 
+/// Without keys, which have tests of their own.
+const OPEN: &str = "ownership = \"open\"\n";
+
 const NOERROR: u16 = 0;
 const REFUSED: u16 = 5;
 
@@ -25,7 +28,7 @@ fn zone(serial: u32, records: &str) -> String {
 #[test]
 fn a_zone_file_goes_in_over_http_and_is_answered_over_udp_and_tcp() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     assert_eq!(tree.ours.ask("www.example.com", RType::A).rcode, REFUSED);
     let text = zone(7, "www A 192.0.2.1 ; a comment\nwww A 192.0.2.2\n");
     let reply = api.call("POST", UPLOAD, &["Content-Type: application/x-www-form-urlencoded"], text.as_bytes());
@@ -49,7 +52,7 @@ fn a_zone_file_goes_in_over_http_and_is_answered_over_udp_and_tcp() {
 #[test]
 fn a_zone_without_ns_records_is_told_in_the_words_of_old() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     for text in ["", "\n; nothing\n", "$TTL 60\nwww A 192.0.2.1\n", "$TTL 60\n@ SOA a b 1 2 3 4 5\n"] {
         let reply = api.call("POST", UPLOAD, &[], text.as_bytes());
         assert_eq!((reply.status, reply.text()), (400, "no NS records"), "{text:?}");
@@ -75,7 +78,7 @@ fn assert_has_rules(findings: &serde_json::Value, names: &[&str]) {
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once_and_where_they_are() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let text = zone(1, "www A 192.0.2.256\nok A 192.0.2.1\nmail MX ten mail\n");
     let reply = api.call("POST", UPLOAD, &[], text.as_bytes());
     reply.expect(
@@ -101,7 +104,7 @@ fn all_mistakes_of_a_file_are_told_at_once_and_where_they_are() {
 #[test]
 fn a_file_has_to_be_the_zone_of_the_domain_it_is_sent_for() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let text = format!("$ORIGIN example.org.\n{}", zone(1, ""));
     assert_eq!(api.call("POST", UPLOAD, &[], text.as_bytes()).status, 400);
     let text = "$TTL 60\n@ NS ns1.dns.example.net.\n@ NS ns2.dns.example.net.\n";
@@ -111,7 +114,7 @@ fn a_file_has_to_be_the_zone_of_the_domain_it_is_sent_for() {
 #[test]
 fn a_zone_has_to_name_all_our_name_servers_itself() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let text = zone(1, "").replace("@ NS ns2.dns.example.net.\n", "@ NS ns.example.org.\n");
     api.call("POST", UPLOAD, &[], text.as_bytes()).expect(
         400,
@@ -137,7 +140,7 @@ fn a_signed_zone_that_no_resolver_would_believe_is_refused() {
 #[test]
 fn a_domain_delegated_elsewhere_is_refused_with_what_to_enter() {
     let tree = Tree::start("example NS ns1.dns.example.net.\nexample NS ns.example.org.\nother NS ns.example.org.\n");
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let reply = api.call("POST", UPLOAD, &[], zone(1, "").as_bytes());
     reply.expect(
         403,
@@ -176,7 +179,7 @@ fn a_parent_that_does_not_answer_is_not_a_no() {
 #[test]
 fn a_dry_run_checks_everything_and_changes_nothing() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let dry = "/v1/zone?domain=example.com&dry_run=true";
     api.call("POST", dry, &[], zone(1, "").as_bytes())
         .expect(200, &["all checks passed, serial 1", "nothing was changed"]);
@@ -189,7 +192,7 @@ fn a_dry_run_checks_everything_and_changes_nothing() {
 #[test]
 fn what_was_uploaded_is_given_back_octet_for_octet() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     api.call("GET", ZONE, &[], b"").expect(404, &["not"]);
     let text = format!("; Grüße\r\n{}", zone(1, "www\tA 192.0.2.1")).replace('\n', "\r\n");
     let stored = api.call("PUT", ZONE, &["Content-Type: text/dns"], text.as_bytes());
@@ -208,7 +211,7 @@ fn what_was_uploaded_is_given_back_octet_for_octet() {
 #[test]
 fn an_upload_can_insist_on_the_version_that_it_replaces() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let put = |serial, headers: &[&str]| api.call("PUT", ZONE, headers, zone(serial, "").as_bytes());
     put(1, &["If-Match: *"]).expect(412, &[]);
     put(1, &["If-None-Match: *"]).expect(200, &["published"]);
@@ -223,20 +226,20 @@ fn an_upload_can_insist_on_the_version_that_it_replaces() {
 #[test]
 fn whoever_may_upload_may_withdraw_and_nobody_else() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     api.call("DELETE", ZONE, &[], b"").expect(404, &[]);
     api.call("PUT", ZONE, &[], zone(1, "").as_bytes()).expect(200, &[]);
 
     // The owner moved away: strangers can neither replace nor withdraw what is still served here.
     tree.delegate("example NS ns.example.org.\n");
     // A front of its own, because the first one still remembers the delegation for a while.
-    let later = tree.api("");
+    let later = tree.api(OPEN);
     later.call("DELETE", ZONE, &[], b"").expect(403, &["not delegated"]);
     later.call("PUT", ZONE, &[], zone(2, "").as_bytes()).expect(403, &["not delegated"]);
     assert_eq!(tree.ours.ask("example.com", RType::SOA).rcode, NOERROR);
 
     tree.delegate(DELEGATED);
-    let back = tree.api("");
+    let back = tree.api(OPEN);
     back.call("DELETE", "/v1/zones/example.com?dry_run=true", &[], b"").expect(200, &["nothing was changed"]);
     assert_eq!(tree.ours.ask("example.com", RType::SOA).rcode, NOERROR);
     back.call("DELETE", ZONE, &[], b"").expect(200, &["example.com: withdrawn, it had serial 1"]);
@@ -247,7 +250,7 @@ fn whoever_may_upload_may_withdraw_and_nobody_else() {
 #[test]
 fn the_operators_files_are_neither_shown_nor_changed() {
     let tree = Tree::start_with(DELEGATED, &[("example.com", &zone(1, "secret TXT \"of the operator\"\n"))]);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     api.call("GET", ZONE, &[], b"").expect(404, &[]);
     api.call("DELETE", ZONE, &[], b"").expect(404, &[]);
     let refused = api.call("PUT", ZONE, &[], zone(2, "").as_bytes());
@@ -259,7 +262,7 @@ fn the_operators_files_are_neither_shown_nor_changed() {
 #[test]
 fn two_uploads_at_once_are_one_after_the_other() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let texts = [1, 2].map(|serial| zone(serial, &format!("a A 192.0.2.{serial}\nb A 192.0.2.{serial}\n")));
     for _ in 0..10 {
         let mut connections = [api.connect(), api.connect()];
@@ -282,7 +285,7 @@ fn two_uploads_at_once_are_one_after_the_other() {
 #[test]
 fn a_name_server_that_stops_is_waited_for_and_has_kept_everything() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     api.call("PUT", ZONE, &[], zone(1, "").as_bytes()).expect(200, &[]);
     let stopped = tree.stop_ours();
     for (method, body) in [("PUT", zone(2, "")), ("GET", String::new()), ("DELETE", String::new())] {
@@ -299,7 +302,7 @@ fn a_name_server_that_stops_is_waited_for_and_has_kept_everything() {
 #[test]
 fn an_internationalised_domain_is_hosted_under_its_a_label() {
     let tree = Tree::start("xn--bcher-kva NS ns1.dns.example.net.\nxn--bcher-kva NS ns2.dns.example.net.\n");
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let target = "/v1/zone?domain=B%C3%9Ccher.com";
     api.call("POST", target, &[], zone(1, "").as_bytes()).expect(200, &["xn--bcher-kva.com: published"]);
     assert_eq!(tree.ours.ask("xn--bcher-kva.com", RType::SOA).rcode, NOERROR);
@@ -308,7 +311,7 @@ fn an_internationalised_domain_is_hosted_under_its_a_label() {
 #[test]
 fn programs_get_what_happened_in_json_and_warnings_with_it() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let text = zone(1, "www 60 A 192.0.2.1\nwww 90 A 192.0.2.2\n");
     let reply = api.call("PUT", ZONE, &["Accept: application/json"], text.as_bytes());
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
@@ -339,7 +342,7 @@ fn an_open_server_takes_any_domain_and_says_so() {
 #[test]
 fn what_is_no_zone_file_is_refused_in_bounded_time_and_words() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let mut state = 1_u32;
     let garbage: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -374,7 +377,7 @@ fn what_is_no_zone_file_is_refused_in_bounded_time_and_words() {
 #[test]
 fn a_file_whose_line_breaks_curl_removed_gets_a_hint() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let text = zone(1, "www A 192.0.2.1\n").replace('\n', "");
     let form = "Content-Type: application/x-www-form-urlencoded";
     api.call("POST", UPLOAD, &[form], text.as_bytes()).expect(400, &["--data-binary"]);
@@ -383,7 +386,7 @@ fn a_file_whose_line_breaks_curl_removed_gets_a_hint() {
 #[test]
 fn octets_that_are_no_utf_8_are_told_where_they_are() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let mut text = zone(1, "www TXT \"gr").into_bytes();
     text.extend(b"\xfc\xdfe\"\n");
     api.call("POST", UPLOAD, &[], &text).expect(400, &["error[Z0011]", "line 5, column 12", "UTF-8", "www TXT \"gr"]);
@@ -395,7 +398,7 @@ fn octets_that_are_no_utf_8_are_told_where_they_are() {
 #[test]
 fn a_client_that_does_not_take_its_answer_loses_its_connection() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("[limits]\nconnections_per_client_max = 1\n[timeouts]\nwrite_ms = 200\n");
+    let api = tree.api("ownership = \"open\"\n[limits]\nconnections_per_client_max = 1\n[timeouts]\nwrite_ms = 200\n");
     // More than the kernel buffers on both sides.
     let text = zone(1, &format!("; {}\n", "comment ".repeat(8)).repeat(220_000));
     let mut connection = api.connect();
@@ -412,7 +415,7 @@ fn a_client_that_does_not_take_its_answer_loses_its_connection() {
 #[test]
 fn one_connection_serves_many_uploads() {
     let tree = Tree::start(DELEGATED);
-    let api = tree.api("");
+    let api = tree.api(OPEN);
     let mut connection = api.connect();
     for serial in 1..20 {
         connection.call("PUT", ZONE, &[], zone(serial, "").as_bytes()).expect(200, &[&format!("serial {serial},")]);

@@ -10,7 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Call, Cli, Command, Ctl, check_zone, format_zone};
 use crate::config::{Config, ConfigError, LogConfig, LogFormat, LogLevel};
-use crate::control::{BrokenZone, Client, ClientError, Precondition, PutOptions, ReloadReport, Source, ZoneStatus};
+use crate::control::{
+    BrokenZone, Client, ClientError, PinChange, Precondition, PutOptions, ReloadReport, Source, ZoneStatus,
+};
 use crate::server::Server;
 
 /// Runs the command line of this process; returns its exit code.
@@ -263,7 +265,7 @@ async fn control(ctl: Ctl) -> Result<Exit, Failure> {
                 (None, true) => Precondition::Absent,
                 (None, false) => Precondition::None,
             };
-            let options = PutOptions { dry_run: false, precondition };
+            let options = PutOptions { precondition, ..PutOptions::default() };
             let status = client.put_zone(zone.as_name(), read(&file)?.into(), &options).await?;
             show_zone(&status, ctl.json)?;
         }
@@ -274,7 +276,7 @@ async fn control(ctl: Ctl) -> Result<Exit, Failure> {
         }
         Call::Delete { zone, if_match } => {
             let precondition = if_match.map_or(Precondition::None, Precondition::Version);
-            show_zone(&client.delete_zone(zone.as_name(), &precondition).await?, ctl.json)?;
+            show_zone(&client.delete_zone(zone.as_name(), &precondition, &PinChange::default()).await?, ctl.json)?;
         }
         Call::Reload => {
             let report = client.reload().await?;

@@ -13,7 +13,10 @@ use nss_wire::Name;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::{Problem, ProblemCode, ReloadReport, ServerStatus, ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus};
+use super::pin::{PIN_MATCH, PIN_NONE, PIN_SET};
+use super::{
+    Claim, PinChange, Problem, ProblemCode, ReloadReport, ServerStatus, ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus,
+};
 
 /// Calls the control socket of one daemon; cheap to clone, one connection per call.
 ///
@@ -60,7 +63,7 @@ impl Client {
             .method(Method::PUT)
             .uri(format!("{}{query}", zone_path(apex)))
             .header(header::CONTENT_TYPE, super::MEDIA_TYPE_ZONE);
-        let request = options.precondition.add_to(request);
+        let request = options.pin.add_to(options.precondition.add_to(request));
         self.call_json(request, text).await
     }
 
@@ -84,14 +87,28 @@ impl Client {
         self.call_json(Request::get(format!("{}/status", zone_path(apex))), Bytes::new()).await
     }
 
-    /// Withdraws an uploaded zone and deletes its text.
+    /// What decides who may change a zone, be it hosted or not.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Refused`] when there is no such zone, when the precondition does not hold, when the operator's
-    /// file has the zone, or when the store can't be written.
-    pub async fn delete_zone(&self, apex: Name<'_>, precondition: &Precondition) -> Result<ZoneStatus, ClientError> {
-        let request = precondition.add_to(Request::delete(zone_path(apex)));
+    /// [`ClientError::Refused`] when the store can't be read.
+    pub async fn claim(&self, apex: Name<'_>) -> Result<Claim, ClientError> {
+        self.call_json(Request::get(format!("{}/claim", zone_path(apex))), Bytes::new()).await
+    }
+
+    /// Withdraws an uploaded zone and deletes its text; its pin stays.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] when there is no such zone, when the precondition does not hold or the pin is another
+    /// one, when the operator's file has the zone, or when the store can't be written.
+    pub async fn delete_zone(
+        &self,
+        apex: Name<'_>,
+        precondition: &Precondition,
+        pin: &PinChange,
+    ) -> Result<ZoneStatus, ClientError> {
+        let request = pin.add_to(precondition.add_to(Request::delete(zone_path(apex))));
         self.call_json(request, Bytes::new()).await
     }
 
@@ -206,6 +223,8 @@ pub struct PutOptions {
     pub dry_run: bool,
     /// What has to hold for the zone as it is now.
     pub precondition: Precondition,
+    /// What has to hold for the zone's pin, and what becomes of it.
+    pub pin: PinChange,
 }
 
 /// What has to hold for a zone before it is changed (RFC 9110 §13.1).
@@ -230,6 +249,20 @@ impl Precondition {
             Precondition::Version(etag) => request.header(header::IF_MATCH, etag),
             Precondition::Exists => request.header(header::IF_MATCH, "*"),
             Precondition::Absent => request.header(header::IF_NONE_MATCH, "*"),
+        }
+    }
+}
+
+impl PinChange {
+    fn add_to(&self, request: http::request::Builder) -> http::request::Builder {
+        let request = match self.expected {
+            None => request,
+            Some(None) => request.header(PIN_MATCH, PIN_NONE),
+            Some(Some(pin)) => request.header(PIN_MATCH, pin.to_string()),
+        };
+        match self.set {
+            None => request,
+            Some(pin) => request.header(PIN_SET, pin.to_string()),
         }
     }
 }

@@ -79,6 +79,8 @@ pub enum ProblemCode {
     Timeout,
     /// The zone belongs to the operator's files.
     Conflict,
+    /// `Pin-Match` does not hold.
+    PinChanged,
     /// `If-Match` or `If-None-Match` does not hold.
     PreconditionFailed,
     /// The body is larger than [`super::ZONE_TEXT_SIZE_MAX`].
@@ -104,7 +106,7 @@ impl ProblemCode {
             ProblemCode::NotFound => 404,
             ProblemCode::MethodNotAllowed => 405,
             ProblemCode::Timeout => 408,
-            ProblemCode::Conflict => 409,
+            ProblemCode::Conflict | ProblemCode::PinChanged => 409,
             ProblemCode::PreconditionFailed => 412,
             ProblemCode::TooLarge => 413,
             ProblemCode::Busy => 503,

@@ -20,9 +20,10 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::pin::{PIN_MATCH, PIN_NONE, PIN_SET};
 use super::{
-    Change, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, MEDIA_TYPE_ZONE, Precondition, Problem, ProblemCode, ReloadReport,
-    ServerStatus, ZONE_TEXT_SIZE_MAX,
+    Change, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, MEDIA_TYPE_ZONE, Pin, PinChange, Precondition, Problem, ProblemCode,
+    ReloadReport, ServerStatus, ZONE_TEXT_SIZE_MAX,
 };
 use crate::server::stopped;
 use crate::zones::{Extent, Zones};
@@ -218,7 +219,8 @@ impl<D: Daemon> Service<D> {
                     Method::PUT => self.put(apex, request).await,
                     Method::DELETE => {
                         let precondition = precondition_of(request.headers())?;
-                        let status = self.daemon.zones().delete(apex, precondition).await?;
+                        let pin = pin_change_of(request.headers())?;
+                        let status = self.daemon.zones().delete(apex, precondition, pin).await?;
                         Ok(json(StatusCode::OK, &status))
                     }
                     _ => Err(method_not_allowed("GET, PUT, DELETE")),
@@ -232,9 +234,19 @@ impl<D: Daemon> Service<D> {
                 }
                 _ => Err(method_not_allowed("GET")),
             },
+            ["v1", "zones", apex, "claim"] => match method {
+                Method::GET => {
+                    let (zones, apex) = (self.daemon.zones().clone(), apex_of(apex)?);
+                    let claim = tokio::task::spawn_blocking(move || zones.claim(apex.as_name())).await;
+                    let claim = claim.map_err(|_| Problem::new(ProblemCode::Unknown, "reading the claim failed"))??;
+                    Ok(json(StatusCode::OK, &claim))
+                }
+                _ => Err(method_not_allowed("GET")),
+            },
             _ => Err(Problem::new(
                 ProblemCode::NotFound,
-                "no such call; there are /v1/status, /v1/reload, /v1/zones, /v1/zones/{apex} and /v1/zones/{apex}/status",
+                "no such call; there are /v1/status, /v1/reload, /v1/zones, /v1/zones/{apex}, /v1/zones/{apex}/status \
+                 and /v1/zones/{apex}/claim",
             )),
         }
     }
@@ -275,6 +287,7 @@ impl<D: Daemon> Service<D> {
             };
         }
         let precondition = precondition_of(request.headers())?;
+        let pin = pin_change_of(request.headers())?;
         let declared = request.body().size_hint().upper();
         let budget = match declared {
             Some(octets) if octets > ZONE_TEXT_SIZE_MAX as u64 => return Err(too_large()),
@@ -284,7 +297,7 @@ impl<D: Daemon> Service<D> {
         let permits = u32::try_from(budget.div_ceil(1024)).map_err(|_| too_large())?;
         let permit = self.body_budget.acquire_many(permits).await;
         let text = collect(request.into_body()).await?;
-        let status = self.daemon.zones().put(apex, text, precondition, extent).await?;
+        let status = self.daemon.zones().put(apex, text, precondition, pin, extent).await?;
         drop(permit);
         let code = if status.change == Change::Created { StatusCode::CREATED } else { StatusCode::OK };
         let etag = status.etag.clone();
@@ -425,6 +438,27 @@ fn precondition_of(headers: &HeaderMap) -> Result<Precondition, Problem> {
     }
 }
 
+fn pin_change_of(headers: &HeaderMap) -> Result<PinChange, Problem> {
+    let value = |name: header::HeaderName| {
+        let mut values = headers.get_all(&name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => match value.to_str() {
+                Ok(text) => Ok(Some(text.trim())),
+                Err(_) => Err(bad_request(format!("{name} is not ASCII"))),
+            },
+            (Some(_), Some(_)) => Err(bad_request(format!("{name} stands there twice"))),
+        }
+    };
+    let pin = |text: &str| text.parse::<Pin>().map_err(|error| bad_request(format!("\"{text}\": {error}")));
+    let expected = match value(PIN_MATCH)? {
+        None => None,
+        Some(PIN_NONE) => Some(None),
+        Some(text) => Some(Some(pin(text)?)),
+    };
+    Ok(PinChange { expected, set: value(PIN_SET)?.map(pin).transpose()? })
+}
+
 fn bad_request(detail: impl Into<String>) -> Problem {
     Problem::new(ProblemCode::BadRequest, detail)
 }
@@ -512,6 +546,27 @@ mod tests {
         assert_eq!(read(&[("if-match", "\"7\", \"8\"")]), Err(400));
         assert_eq!(read(&[("if-none-match", "\"7\"")]), Err(400));
         assert_eq!(read(&[("if-match", "*"), ("if-none-match", "*")]), Err(400));
+    }
+
+    #[test]
+    fn a_pin_to_match_or_to_set_is_understood_or_refused() {
+        let read = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(*name, value.parse().unwrap());
+            }
+            pin_change_of(&headers).map_err(|problem| problem.status)
+        };
+        let (pin, digits) = (Pin::from([7; 32]), "07".repeat(32));
+        assert_eq!(read(&[]), Ok(PinChange::default()));
+        assert_eq!(read(&[("pin-match", "none")]), Ok(PinChange { expected: Some(None), set: None }));
+        assert_eq!(
+            read(&[("pin-match", &digits), ("pin-set", &digits)]),
+            Ok(PinChange { expected: Some(Some(pin)), set: Some(pin) })
+        );
+        assert_eq!(read(&[("pin-match", "")]), Err(400));
+        assert_eq!(read(&[("pin-set", "none")]), Err(400));
+        assert_eq!(read(&[("pin-set", &digits), ("pin-set", &digits)]), Err(400));
     }
 
     #[test]

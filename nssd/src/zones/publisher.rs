@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::index::{Hosted, Origin, Upload, ZoneFile, serial_finding};
 use super::{Zones, key, not_found, storage_problem};
 use crate::check::Accepted;
-use crate::control::{BrokenZone, Change, FINDINGS_MAX, Precondition, Problem, Source, ZoneStatus};
+use crate::control::{BrokenZone, Change, FINDINGS_MAX, PinChange, Precondition, Problem, Source, ZoneStatus};
 use crate::store::{Version, Write};
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
@@ -21,11 +21,36 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
 /// One change, in the queue of the publisher.
 #[derive(Debug)]
 pub(super) enum Job {
-    Put { apex: NameBuf, text: Bytes, accepted: Box<Accepted>, precondition: Precondition, reply: Reply<ZoneStatus> },
-    Delete { apex: NameBuf, precondition: Precondition, reply: Reply<ZoneStatus> },
-    PutFile { apex: NameBuf, path: Arc<Path>, accepted: Box<Accepted>, reply: Reply<ZoneStatus> },
-    BreakFile { apex: NameBuf, path: Arc<Path>, reason: Box<str>, reply: Reply<BrokenZone> },
-    WithdrawFile { apex: NameBuf, reply: Reply<()> },
+    Put {
+        apex: NameBuf,
+        text: Bytes,
+        accepted: Box<Accepted>,
+        precondition: Precondition,
+        pin: PinChange,
+        reply: Reply<ZoneStatus>,
+    },
+    Delete {
+        apex: NameBuf,
+        precondition: Precondition,
+        pin: PinChange,
+        reply: Reply<ZoneStatus>,
+    },
+    PutFile {
+        apex: NameBuf,
+        path: Arc<Path>,
+        accepted: Box<Accepted>,
+        reply: Reply<ZoneStatus>,
+    },
+    BreakFile {
+        apex: NameBuf,
+        path: Arc<Path>,
+        reason: Box<str>,
+        reply: Reply<BrokenZone>,
+    },
+    WithdrawFile {
+        apex: NameBuf,
+        reply: Reply<()>,
+    },
 }
 
 /// The one thread that changes what is stored and served.
@@ -40,10 +65,16 @@ pub(super) struct Publisher {
 /// A change that goes into the next commit.
 struct Planned {
     apex: NameBuf,
-    /// What is published once the commit is durable; `None` withdraws.
-    accepted: Option<Box<Accepted>>,
-    version: Version,
+    once_durable: OnceDurable,
     reply: Reply<ZoneStatus>,
+}
+
+/// What happens to a zone once the commit is durable.
+enum OnceDurable {
+    Publish(Box<Accepted>, Version),
+    Withdraw(Version),
+    /// Only what is stored beside the zone has changed.
+    Nothing(ZoneStatus),
 }
 
 impl Publisher {
@@ -84,22 +115,31 @@ impl Publisher {
                     self.waiting.push_front(job);
                     break;
                 }
-                Job::Put { apex, text, accepted, precondition, reply } => {
-                    if let Err(problem) = zones.index().check(&apex, &precondition) {
+                Job::Put { apex, text, accepted, precondition, pin, reply } => {
+                    let allowed = zones.index().check(&apex, &precondition);
+                    if let Err(problem) = allowed.and_then(|()| zones.check_pin(&apex, &pin)) {
                         let _ = reply.send(Err(problem));
                         continue;
                     }
                     if let Some(status) = unchanged(zones, &apex, &text) {
-                        let _ = reply.send(Ok(status));
+                        match pin.set.filter(|&pin| zones.store.pin(apex.as_name()).ok().flatten() != Some(pin)) {
+                            Some(pin) => {
+                                writes.push(Write::SetPin { apex: apex.clone(), pin });
+                                planned.push(Planned { apex, once_durable: OnceDurable::Nothing(status), reply });
+                            }
+                            None => {
+                                let _ = reply.send(Ok(status));
+                            }
+                        }
                         continue;
                     }
                     generation += 1;
                     octets += text.len();
                     let version = Version { generation, uploaded_at: now() };
-                    writes.push(Write::Put { apex: apex.clone(), text, version });
-                    planned.push(Planned { apex, accepted: Some(accepted), version, reply });
+                    writes.push(Write::Put { apex: apex.clone(), text, version, pin: pin.set });
+                    planned.push(Planned { apex, once_durable: OnceDurable::Publish(accepted, version), reply });
                 }
-                Job::Delete { apex, precondition, reply } => {
+                Job::Delete { apex, precondition, pin, reply } => {
                     let allowed = {
                         let index = zones.index();
                         let hosted = index.zones.get(key(apex.as_name()).as_str());
@@ -110,14 +150,14 @@ impl Publisher {
                             _ => Err(not_found(apex.as_name())),
                         }
                     };
-                    if let Err(problem) = allowed {
+                    if let Err(problem) = allowed.and_then(|()| zones.check_pin(&apex, &pin)) {
                         let _ = reply.send(Err(problem));
                         continue;
                     }
                     generation += 1;
-                    writes.push(Write::Delete { apex: apex.clone(), generation });
+                    writes.push(Write::Delete { apex: apex.clone(), generation, pin: pin.set });
                     let version = Version { generation, uploaded_at: now() };
-                    planned.push(Planned { apex, accepted: None, version, reply });
+                    planned.push(Planned { apex, once_durable: OnceDurable::Withdraw(version), reply });
                 }
                 Job::PutFile { .. } | Job::BreakFile { .. } | Job::WithdrawFile { .. } if !planned.is_empty() => {
                     self.waiting.push_front(job);
@@ -141,7 +181,7 @@ impl Publisher {
             Ok(()) => {
                 drop(writes);
                 for plan in planned {
-                    let status = carry_out(zones, &plan.apex, plan.accepted, plan.version);
+                    let status = carry_out(zones, &plan.apex, plan.once_durable);
                     let _ = plan.reply.send(Ok(status));
                 }
             }
@@ -165,11 +205,12 @@ fn unchanged(zones: &Zones, apex: &NameBuf, text: &Bytes) -> Option<ZoneStatus> 
 }
 
 /// Makes visible what the store has made durable.
-fn carry_out(zones: &Zones, apex: &NameBuf, accepted: Option<Box<Accepted>>, version: Version) -> ZoneStatus {
+fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> ZoneStatus {
     let key = key(apex.as_name());
     let before = zones.index().zones.get(key.as_str()).and_then(|hosted| hosted.served.clone());
-    let (hosted, status) = match accepted {
-        Some(mut accepted) => {
+    let (hosted, status, generation) = match change {
+        OnceDurable::Nothing(status) => return status,
+        OnceDurable::Publish(mut accepted, version) => {
             let change = if before.is_some() { Change::Replaced } else { Change::Created };
             if let Some(finding) = before.and_then(|before| serial_finding(before.serial, accepted.zone.serial())) {
                 accepted.findings.insert(0, finding);
@@ -182,9 +223,9 @@ fn carry_out(zones: &Zones, apex: &NameBuf, accepted: Option<Box<Accepted>>, ver
             let what = if change == Change::Created { "zone added" } else { "zone replaced" };
             let (serial, records) = (status.serial, status.records);
             tracing::info!(zone = %key, serial, records, generation = version.generation, "{what}");
-            (hosted, status)
+            (hosted, status, version.generation)
         }
-        None => {
+        OnceDurable::Withdraw(version) => {
             zones.catalog.withdraw(apex.as_name());
             tracing::info!(zone = %key, generation = version.generation, "zone deleted");
             let status = ZoneStatus {
@@ -200,12 +241,12 @@ fn carry_out(zones: &Zones, apex: &NameBuf, accepted: Option<Box<Accepted>>, ver
                 findings: Vec::new(),
                 stale: None,
             };
-            (Hosted::default(), status)
+            (Hosted::default(), status, version.generation)
         }
     };
     let mut index = zones.index_mut();
     index.set(key, hosted);
-    index.generation = version.generation;
+    index.generation = generation;
     status
 }
 

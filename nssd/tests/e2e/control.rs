@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
 use hickory_proto::rr::RecordType;
-use nssd::control::{Change, ClientError, Precondition, ProblemCode, PutOptions, Severity, ZONE_TEXT_SIZE_MAX};
+use nssd::control::{
+    Change, ClientError, PinChange, Precondition, ProblemCode, PutOptions, Severity, ZONE_TEXT_SIZE_MAX,
+};
 
 use crate::harness::*;
 
@@ -98,7 +100,7 @@ async fn who_was_overtaken_is_told_so() {
     let server = TestServer::start("").await;
     let apex = name("example.com");
     let put = async |precondition: Precondition, serial: u32| {
-        let options = PutOptions { dry_run: false, precondition };
+        let options = PutOptions { precondition, ..PutOptions::default() };
         server.client.put_zone(apex.as_name(), zone(serial, "192.0.2.1").into(), &options).await
     };
     assert_eq!(problem(put(Precondition::Exists, 1).await).code, ProblemCode::PreconditionFailed);
@@ -107,9 +109,9 @@ async fn who_was_overtaken_is_told_so() {
     let seen = Precondition::Version(first.etag.unwrap());
     let second = put(seen.clone(), 2).await.unwrap();
     assert_eq!(problem(put(seen.clone(), 3).await).status, 412);
-    assert_eq!(problem(server.client.delete_zone(apex.as_name(), &seen).await).status, 412);
+    assert_eq!(problem(server.client.delete_zone(apex.as_name(), &seen, &PinChange::default()).await).status, 412);
     let seen = Precondition::Version(second.etag.unwrap());
-    server.client.delete_zone(apex.as_name(), &seen).await.unwrap();
+    server.client.delete_zone(apex.as_name(), &seen, &PinChange::default()).await.unwrap();
     // A version number is never used twice, not even for a zone that was away.
     let third = put(Precondition::Absent, 1).await.unwrap();
     assert!(third.generation > second.generation);

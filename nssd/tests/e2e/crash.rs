@@ -215,7 +215,7 @@ async fn space_that_is_freed_can_be_used_without_a_restart() {
     }
     for i in 0..stored {
         let apex = name(&format!("z{i}.example"));
-        daemon.client.delete_zone(apex.as_name(), &Precondition::None).await.unwrap();
+        daemon.client.delete_zone(apex.as_name(), &Precondition::None, &Default::default()).await.unwrap();
     }
     put(&daemon.client, "again.example", &text).await.unwrap();
 }

@@ -52,7 +52,7 @@ impl TestServer {
     }
 
     pub(crate) async fn delete(&self, zone: &str) -> Result<ZoneStatus, ClientError> {
-        self.client.delete_zone(name(zone).as_name(), &Precondition::None).await
+        self.client.delete_zone(name(zone).as_name(), &Precondition::None, &Default::default()).await
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {

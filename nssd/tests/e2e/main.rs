@@ -1,6 +1,7 @@
 //! The daemon as its users meet it: over UDP, TCP and the control socket, started as `main` starts it.
 
 mod answers;
+mod claim;
 mod control;
 mod cookies;
 mod crash;

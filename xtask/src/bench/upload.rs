@@ -10,7 +10,7 @@ use crate::client::{Client, Query};
 use crate::failure::{Context, Failure, Outcome};
 use crate::http::post;
 use crate::interop::Answer;
-use crate::tree::{Delegation, NAME_SERVERS, Tree};
+use crate::tree::{Delegation, NAME_SERVERS, To, Tree};
 use crate::workspace::{Daemons, Profile};
 
 #[derive(Args, Clone, Debug)]
@@ -27,7 +27,7 @@ pub(super) fn run(options: &Options) -> Outcome {
     let daemons = Daemons::build(Profile::Release)?;
     let domain = |index: usize| format!("d{index}.com");
     let delegations: Vec<Delegation> =
-        (0..options.domains).map(|index| Delegation { domain: domain(index), to_us: true }).collect();
+        (0..options.domains).map(|index| Delegation { domain: domain(index), to: To::Us }).collect();
     let tree = Tree::start(&daemons, &delegations)?;
     let mut client = Client::new(tree.dns)?;
     let (mut accepted, mut answered) = (Vec::new(), Vec::new());
@@ -35,7 +35,7 @@ pub(super) fn run(options: &Options) -> Outcome {
         let (domain, address) = (domain(index), format!("192.0.2.{}", index % 256));
         let zone = zone(&domain, &address);
         let start = Instant::now();
-        let response = post(tree.http, &format!("/v1/zone?domain={domain}"), zone.as_bytes())?;
+        let response = post(tree.http, &format!("/v1/zone?domain={domain}"), None, zone.as_bytes())?;
         if response.status != 200 {
             return Err(Failure::new(format!("{domain}: {} {}", response.status, response.body.trim())));
         }

@@ -58,6 +58,36 @@ pub(super) fn links(tree: &Tree) -> Vec<Complaint> {
     complaints
 }
 
+/// What a document says that a test shows, a test shows: each name in backticks that reads like a test's is one.
+pub(super) fn named_tests(tree: &Tree) -> Vec<Complaint> {
+    let Some(document) = tree.file(CLAIMS) else { return Vec::new() };
+    let is_there = |name: &str| {
+        let function = format!("fn {name}(");
+        tree.rust_files().any(|file| file.text.contains(&function))
+    };
+    let missing = test_names(&document.text).into_iter().filter(|name| !is_there(name));
+    missing.map(|name| Complaint(format!("{CLAIMS} names the test {name}, which is not there"))).collect()
+}
+
+/// The document whose every claim has a test.
+const CLAIMS: &str = "docs/ownership.md";
+
+/// Words of at least four parts in backticks, outside of code blocks: no setting and no code of ours has that many.
+fn test_names(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut fenced = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+        } else if !fenced {
+            let is_name =
+                |word: &&str| word.split('_').count() > 3 && word.chars().all(|c| c == '_' || c.is_alphanumeric());
+            names.extend(line.split('`').skip(1).step_by(2).filter(is_name));
+        }
+    }
+    names
+}
+
 /// The targets of `[text](target)`, outside of code.
 fn link_targets(text: &str) -> Vec<&str> {
     let mut targets = Vec::new();
@@ -104,7 +134,7 @@ pub(super) fn toml_files(tree: &Tree) -> Vec<Complaint> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{assert_complains, tree_of};
+    use super::super::{File, assert_complains, tree_of};
     use super::*;
 
     #[test]
@@ -123,6 +153,17 @@ mod tests {
         assert_complains(&links(&tree_of("docs/a.md", "see [b](../nowhere.md)")), "nowhere.md");
         assert!(links(&tree_of("docs/a.md", "[x](https://example.com/) [y](#here) `[z](none.md)`")).is_empty());
         assert!(links(&tree_of("docs/a.md", "```\n[z](none.md)\n```\n[self](a.md#top)")).is_empty());
+    }
+
+    #[test]
+    fn a_test_that_a_document_promises_has_to_be_there() {
+        let document = |text: &str| File { path: CLAIMS.to_owned(), text: text.to_owned() };
+        let test = || File { path: "a.rs".to_owned(), text: "#[test]\nfn it_is_there_now() {}\n".to_owned() };
+        let tree = |text: &str| Tree { files: vec![document(text), test()], ..Tree::default() };
+        assert!(named_tests(&tree("| x | `it_is_there_now` | `body_size_max` |")).is_empty());
+        assert_complains(&named_tests(&tree("so (`it_is_there_now`, `it_is_not_there`)")), "it_is_not_there");
+        assert_complains(&named_tests(&tree("`it_is_there_no`")), "it_is_there_no");
+        assert_eq!(test_names("```\n`a_b_c_d`\n```\n`k_e_y_s/`"), Vec::<&str>::new());
     }
 
     #[test]

@@ -1,0 +1,382 @@
+//! Whose zone it is, told by what stands at the parent and by keys: real daemons, a real tree, real attackers.
+//!
+//! A front remembers a delegation for a minute. Where a test changes one, it goes on with a front of its own.
+
+use nss_api::key::Key;
+use nss_wire::RType;
+
+use crate::support::{Api, Reply};
+use crate::tree::{OURS, Tree};
+
+const ZONE: &str = "/v1/zones/example.com";
+const NOERROR: u16 = 0;
+const REFUSED: u16 = 5;
+
+/// `name` delegated to the plain names of our servers.
+fn plain(name: &str) -> String {
+    OURS.iter().map(|server| format!("{name} NS {server}\n")).collect()
+}
+
+/// `name` delegated to the names with the labels of `keys`.
+fn keyed(name: &str, keys: &[&Key]) -> String {
+    let names = keys.iter().flat_map(|key| OURS.iter().map(move |server| format!("{}.{server}", key.label())));
+    names.map(|server| format!("{name} NS {server}\n")).collect()
+}
+
+fn key() -> Key {
+    Key::generate().unwrap()
+}
+
+fn bearer(key: &Key) -> String {
+    format!("Authorization: Bearer {}", key.reveal())
+}
+
+fn zone(serial: u32) -> String {
+    let [a, b] = OURS;
+    format!("$TTL 300\n@ SOA {a} hostmaster {serial} 1800 900 604800 300\n@ NS {a}\n@ NS {b}\nwww A 192.0.2.{serial}\n")
+}
+
+/// Uploads the zone with `serial`, with a key or without.
+fn put(api: &Api, serial: u32, key: Option<&Key>) -> Reply {
+    put_to(api, ZONE, serial, key)
+}
+
+fn put_to(api: &Api, target: &str, serial: u32, key: Option<&Key>) -> Reply {
+    let header = key.map(bearer);
+    let headers: Vec<&str> = header.iter().map(String::as_str).collect();
+    api.call("PUT", target, &headers, zone(serial).as_bytes())
+}
+
+fn served(tree: &Tree) -> Vec<String> {
+    tree.ours.ask("www.example.com", RType::A).data
+}
+
+/// The key that a first upload was given.
+fn given(reply: &Reply) -> Key {
+    reply.expect(200, &["this key was made for the domain", "shown this once"]);
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    let line = reply.text().lines().map(str::trim).find(|line| line.starts_with("nss1_")).unwrap();
+    line.parse().unwrap()
+}
+
+#[test]
+fn a_live_zone_is_not_overwritten_without_its_key() {
+    let tree = Tree::start(&plain("example"));
+    let api = tree.api("");
+    let owner = given(&put(&api, 1, None));
+    for (stranger, status, words) in [(None, 401, "changed with its key only"), (Some(key()), 403, "not the key of")] {
+        let refused = put(&api, 2, stranger.as_ref());
+        refused.expect(status, &[words, "nothing was changed", "POST /v1/keys", "registrar"]);
+        assert_eq!(refused.header("www-authenticate"), (status == 401).then_some("Bearer realm=\"zones\""));
+        assert!(!refused.text().contains(owner.reveal()));
+        let header = stranger.as_ref().map(bearer);
+        let headers: Vec<&str> = header.iter().map(String::as_str).collect();
+        assert_eq!(api.call("DELETE", ZONE, &headers, b"").status, status);
+    }
+    assert_eq!(served(&tree), ["192.0.2.1"]);
+    put(&api, 2, Some(&owner)).expect(200, &["replaced"]);
+    assert_eq!(served(&tree), ["192.0.2.2"]);
+    api.call("DELETE", ZONE, &[&bearer(&owner)], b"").expect(200, &["withdrawn"]);
+    assert_eq!(tree.ours.ask("www.example.com", RType::A).rcode, REFUSED);
+}
+
+#[test]
+fn a_key_that_comes_with_the_first_upload_is_pinned_and_not_made_anew() {
+    let tree = Tree::start(&plain("example"));
+    let api = tree.api("");
+    let owner = key();
+    let first = put(&api, 1, Some(&owner));
+    first.expect(200, &["published", "the key you sent is pinned"]);
+    assert!(!first.text().contains("nss1_"));
+    put(&api, 2, None).expect(401, &[]);
+    put(&api, 2, Some(&owner)).expect(200, &[]);
+    let json = api.call("PUT", ZONE, &["Accept: application/json", &bearer(&owner)], zone(3).as_bytes()).json();
+    assert_eq!((&json["proof"], &json["key"]), (&"pinned".into(), &serde_json::Value::Null));
+    let refused = api.call("PUT", ZONE, &["Accept: application/json"], zone(3).as_bytes());
+    assert_eq!((refused.status, &refused.json()["code"]), (401, &"key-missing".into()));
+}
+
+#[test]
+fn a_dry_run_pins_nothing() {
+    let tree = Tree::start(&plain("example"));
+    let api = tree.api("");
+    let dry = put_to(&api, "/v1/zones/example.com?dry_run=true", 1, None);
+    dry.expect(200, &["no key is pinned to the domain yet"]);
+    assert!(!dry.text().contains("nss1_"));
+    put_to(&api, "/v1/zones/example.com?dry_run=true", 1, Some(&key())).expect(200, &[]);
+    given(&put(&api, 1, None));
+}
+
+#[test]
+fn an_upload_that_fails_pins_nothing() {
+    let tree = Tree::start(&plain("example"));
+    let api = tree.api("");
+    let refused = api.call("PUT", ZONE, &["If-Match: *", &bearer(&key())], zone(1).as_bytes());
+    refused.expect(412, &[]);
+    api.call("PUT", ZONE, &[&bearer(&key())], b"@ A\n").expect(400, &[]);
+    given(&put(&api, 1, None));
+}
+
+#[test]
+fn the_race_before_the_first_upload_has_one_winner() {
+    let tree = Tree::start(&plain("example"));
+    let api = tree.api("");
+    let keys: Vec<Key> = (0..6).map(|_| key()).collect();
+    let replies: Vec<Reply> = std::thread::scope(|scope| {
+        let uploads: Vec<_> = keys
+            .iter()
+            .zip(1..)
+            .map(|(key, serial)| {
+                scope.spawn({
+                    let api = &api;
+                    move || put(api, serial, Some(key))
+                })
+            })
+            .collect();
+        uploads.into_iter().map(|upload| upload.join().unwrap()).collect()
+    });
+    let winners: Vec<usize> = (0..6).filter(|&n| replies[n].status == 200).collect();
+    assert_eq!(winners.len(), 1, "{replies:?}");
+    // Who came between the look at the pin and the commit is told so; who came later has the wrong key.
+    assert!(replies.iter().all(|reply| matches!(reply.status, 200 | 403 | 409)), "{replies:?}");
+    let winner = winners[0];
+    assert_eq!(served(&tree), [format!("192.0.2.{}", winner + 1)]);
+    for (n, key) in keys.iter().enumerate() {
+        assert_eq!(put(&api, 9, Some(key)).status, if n == winner { 200 } else { 403 });
+    }
+}
+
+#[test]
+fn the_label_at_the_parent_is_the_account() {
+    let owner = key();
+    let tree = Tree::start(&keyed("example", &[&owner]));
+    let api = tree.api("");
+    let refused = put(&api, 1, None);
+    refused.expect(401, &["changed with its key only", &owner.label().to_string(), "com. delegates example.com. to"]);
+    let stranger = key();
+    put(&api, 1, Some(&stranger)).expect(403, &["not the key of", &stranger.label().to_string()]);
+    assert_eq!(tree.ours.ask("example.com", RType::SOA).rcode, REFUSED);
+    put(&api, 1, Some(&owner)).expect(200, &["published"]);
+    let json = api.call("PUT", ZONE, &["Accept: application/json", &bearer(&owner)], zone(2).as_bytes());
+    assert_eq!((json.status, &json.json()["proof"]), (200, &"keyed".into()));
+    // The zone's own NS set may name the servers with the label, too.
+    let named = OURS
+        .iter()
+        .fold(zone(3), |text, server| text.replace(&format!("NS {server}"), &format!("NS {}.{server}", owner.label())));
+    api.call("PUT", ZONE, &[&bearer(&owner)], named.as_bytes()).expect(200, &[]);
+    assert_eq!(tree.ours.ask("example.com", RType::NS).data.len(), 2);
+}
+
+#[test]
+fn a_key_is_rolled_over_and_the_old_one_revoked_at_the_registrar() {
+    let (old, new) = (key(), key());
+    let tree = Tree::start(&keyed("example", &[&old]));
+    let api = tree.api("");
+    put(&api, 1, Some(&old)).expect(200, &[]);
+    put(&api, 2, Some(&new)).expect(403, &[]);
+    tree.delegate(&keyed("example", &[&old, &new]));
+    let both = tree.api("");
+    put(&both, 3, Some(&new)).expect(200, &[]);
+    put(&both, 4, Some(&old)).expect(200, &[]);
+    tree.delegate(&keyed("example", &[&new]));
+    let rolled = tree.api("");
+    put(&rolled, 5, Some(&old)).expect(403, &["not the key of"]);
+    put(&rolled, 5, Some(&new)).expect(200, &[]);
+    assert_eq!(served(&tree), ["192.0.2.5"]);
+}
+
+#[test]
+fn two_keys_on_one_domain_are_two_people() {
+    let [one, two] = [key(), key()];
+    // Each of them on one of our servers: together they cover both.
+    let delegation = format!("example NS {}.{}\nexample NS {}.{}\n", one.label(), OURS[0], two.label(), OURS[1]);
+    let tree = Tree::start(&delegation);
+    let api = tree.api("");
+    put(&api, 1, Some(&one)).expect(200, &[]);
+    put(&api, 2, Some(&two)).expect(200, &[]);
+    put(&api, 3, Some(&key())).expect(403, &[]);
+    put(&api, 3, None).expect(401, &[]);
+    put(&api, 3, Some(&one)).expect(200, &[]);
+}
+
+#[test]
+fn who_lost_a_key_enters_another_one_at_the_registrar() {
+    let tree = Tree::start(&plain("example"));
+    let api = tree.api("");
+    drop(given(&put(&api, 1, None)));
+    put(&api, 2, None).expect(401, &["who has lost it"]);
+    let again = key();
+    put(&api, 2, Some(&again)).expect(403, &[]);
+    tree.delegate(&keyed("example", &[&again]));
+    put(&tree.api(""), 2, Some(&again)).expect(200, &["replaced"]);
+    // Back at the plain names the key stays the pinned one.
+    tree.delegate(&plain("example"));
+    let back = tree.api("");
+    put(&back, 3, None).expect(401, &[]);
+    put(&back, 3, Some(&again)).expect(200, &[]);
+}
+
+#[test]
+fn a_squatter_who_pinned_first_is_driven_out_by_a_label() {
+    let tree = Tree::start(&plain("example"));
+    let api = tree.api("");
+    let (squatter, owner) = (key(), key());
+    put(&api, 6, Some(&squatter)).expect(200, &[]);
+    put(&api, 1, Some(&owner)).expect(403, &["somebody else was first", "enters its names at the registrar"]);
+    tree.delegate(&keyed("example", &[&owner]));
+    let taken_back = tree.api("");
+    put(&taken_back, 7, Some(&squatter)).expect(403, &[]);
+    put(&taken_back, 1, Some(&owner)).expect(200, &["replaced"]);
+    assert_eq!(served(&tree), ["192.0.2.1"]);
+    tree.delegate(&plain("example"));
+    let later = tree.api("");
+    put(&later, 7, Some(&squatter)).expect(403, &[]);
+    put(&later, 2, Some(&owner)).expect(200, &[]);
+}
+
+#[test]
+fn a_domain_that_is_sold_is_the_buyers_with_the_first_label() {
+    let (seller, buyer) = (key(), key());
+    let tree = Tree::start(&keyed("example", &[&seller]));
+    put(&tree.api(""), 1, Some(&seller)).expect(200, &[]);
+    tree.delegate(&keyed("example", &[&buyer]));
+    let sold = tree.api("");
+    put(&sold, 2, Some(&seller)).expect(403, &[]);
+    assert_eq!(sold.call("DELETE", ZONE, &[&bearer(&seller)], b"").status, 403);
+    put(&sold, 2, Some(&buyer)).expect(200, &[]);
+}
+
+#[test]
+fn a_domain_that_moves_away_cannot_be_changed_and_is_its_owners_when_it_returns() {
+    let tree = Tree::start(&plain("example"));
+    let owner = given(&put(&tree.api(""), 1, None));
+    tree.delegate("example NS ns.example.org.\n");
+    let away = tree.api("");
+    for key in [None, Some(&owner)] {
+        put(&away, 2, key).expect(403, &["not delegated to our name servers"]);
+    }
+    tree.delegate(&plain("example"));
+    let back = tree.api("");
+    put(&back, 2, None).expect(401, &[]);
+    put(&back, 2, Some(&key())).expect(403, &[]);
+    put(&back, 2, Some(&owner)).expect(200, &["replaced"]);
+}
+
+#[test]
+fn a_withdrawn_zone_keeps_its_pin_while_the_parent_still_points_here() {
+    let tree = Tree::start(&plain("example"));
+    let api = tree.api("");
+    let owner = given(&put(&api, 1, None));
+    api.call("DELETE", ZONE, &[&bearer(&owner)], b"").expect(200, &[]);
+    put(&api, 2, None).expect(401, &[]);
+    put(&api, 2, Some(&key())).expect(403, &[]);
+    let tree = tree.stop_ours().restart();
+    put(&api, 2, Some(&key())).expect(403, &[]);
+    put(&api, 2, Some(&owner)).expect(200, &["published"]);
+    drop(tree);
+}
+
+#[test]
+fn look_alike_labels_are_no_keys() {
+    let owner = key();
+    let label = owner.label().to_string();
+    let [a, b] = OURS;
+    let mistyped = &label[..33];
+    let names = |first: &str, second: &str| format!("example NS {first}\nexample NS {second}\n");
+    for (what, delegation) in [
+        (
+            "below somebody else's name",
+            names(&format!("{label}.ns1.example.org."), &format!("{label}.ns2.example.org.")),
+        ),
+        ("too short", names(&format!("{mistyped}.{a}"), &format!("{mistyped}.{b}"))),
+        ("not directly in front", names(&format!("{label}.www.{a}"), &format!("{label}.www.{b}"))),
+        ("behind another label", names(&format!("www.{label}.{a}"), &format!("www.{label}.{b}"))),
+        (
+            "in front of a part of our name",
+            names(&format!("{label}.dns.example.net."), &format!("{label}.example.net.")),
+        ),
+    ] {
+        let tree = Tree::start(&delegation);
+        put(&tree.api(""), 1, Some(&owner)).expect(403, &["not delegated to our name servers"]);
+        assert_eq!(tree.ours.ask("example.com", RType::SOA).rcode, REFUSED, "{what}");
+    }
+    let tree = Tree::start(&names(&format!("{mistyped}.{a}"), &format!("{mistyped}.{b}")));
+    put(&tree.api(""), 1, Some(&owner)).expect(403, &[&format!("{mistyped}.{a} has no label of a key"), "32 letters"]);
+    // Beside the plain names such a label is no key either: the domain is pinned as others are.
+    let tree = Tree::start(&(plain("example") + &names(&format!("{label}.www.{a}"), &format!("{mistyped}.{b}"))));
+    let api = tree.api("");
+    given(&put(&api, 1, None));
+    put(&api, 2, Some(&owner)).expect(403, &[]);
+    // Letter case and the final dot are no difference.
+    let upper = label.to_uppercase();
+    let tree = Tree::start(&names(&format!("{upper}.{}", a.to_uppercase()), &format!("{upper}.{b}")));
+    put(&tree.api(""), 1, Some(&owner)).expect(200, &[]);
+}
+
+#[test]
+fn mistyped_keys_are_told_apart_from_wrong_ones() {
+    let owner = key();
+    let tree = Tree::start(&keyed("example", &[&owner]));
+    let api = tree.api("");
+    let send = |text: &str| api.call("PUT", ZONE, &[&format!("Authorization: Bearer {text}")], zone(1).as_bytes());
+    let text = owner.reveal();
+    let wrong = if text.as_bytes()[8] == b'a' { 'b' } else { 'a' };
+    let mistyped = format!("{}{wrong}{}", &text[..8], &text[9..]);
+    for (sent, words) in [
+        (mistyped.as_str(), "mistyped"),
+        (&text[..40], "40 characters and should have 41"),
+        (&text.replacen("nss1_", "nss1_0", 1), "typed for o"),
+        ("secret", "begins with nss1_"),
+    ] {
+        let refused = send(sent);
+        refused.expect(401, &[words, "nothing was changed"]);
+        assert!(!refused.text().contains(&text[10..]), "{}", refused.text());
+    }
+    let basic = api.call("PUT", ZONE, &["Authorization: Basic YTpi"], zone(1).as_bytes());
+    basic.expect(401, &["Authorization: Bearer"]);
+    send(&text.to_uppercase()).expect(200, &[]);
+}
+
+#[test]
+fn a_strict_server_takes_keyed_domains_only() {
+    let owner = key();
+    let tree = Tree::start(&(plain("example") + &keyed("keyed", &[&owner])));
+    let api = tree.api("ownership = \"keyed\"\n");
+    put(&api, 1, None).expect(403, &["name servers name a key", "POST /v1/keys"]);
+    let refused = put(&api, 1, Some(&owner));
+    refused.expect(403, &[&format!("  {}.{}", owner.label(), OURS[0])]);
+    put_to(&api, "/v1/zones/keyed.com", 1, Some(&owner)).expect(200, &[]);
+    put_to(&api, "/v1/zones/keyed.com", 2, None).expect(401, &[]);
+    assert_eq!(tree.ours.ask("example.com", RType::SOA).rcode, REFUSED);
+}
+
+#[test]
+fn an_open_server_asks_nobody_for_a_key_and_leaves_pins_alone() {
+    let tree = Tree::start(&plain("example"));
+    let owner = given(&put(&tree.api(""), 1, None));
+    let open = tree.api("ownership = \"open\"\n");
+    let reply = put(&open, 2, None);
+    reply.expect(200, &["mode of this server: open"]);
+    assert!(!reply.text().contains("nss1_"));
+    let closed = tree.api("");
+    put(&closed, 3, None).expect(401, &[]);
+    put(&closed, 3, Some(&owner)).expect(200, &[]);
+    assert_eq!(tree.ours.ask("example.com", RType::SOA).rcode, NOERROR);
+}
+
+#[test]
+fn a_parent_that_cannot_be_asked_is_no_reason_to_believe_or_to_refuse_a_key() {
+    let owner = key();
+    let tree = Tree::start(&keyed("example", &[&owner]));
+    put(&tree.api(""), 1, Some(&owner)).expect(200, &[]);
+    // Nobody listens there, so the answer is a refusal by the kernel, at once.
+    let deaf = Api::start(&format!(
+        "name_servers = {OURS:?}\ncontrol_socket = \"/nonexistent\"\n[parent]\nroot_hints = [\"127.255.255.254\"]\n\
+         dns_port = 1\nallow_private_addresses = true\n"
+    ));
+    for key in [Some(&owner), None] {
+        let refused = put(&deaf, 2, key);
+        refused.expect(503, &["could not find out", "nothing was changed"]);
+        assert!(refused.header("retry-after").is_some());
+    }
+}

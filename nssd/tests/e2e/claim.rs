@@ -1,0 +1,118 @@
+//! Who may change a zone: pins that change with the zone or not at all, and what the zone above says.
+
+use nssd::control::{Change, Cut, Enclosing, Pin, PinChange, Precondition, ProblemCode, PutOptions, ZoneStatus};
+
+use crate::harness::*;
+
+fn pin(octet: u8) -> Pin {
+    Pin::from([octet; 32])
+}
+
+/// Uploads a zone on condition that its pin is `expected`, and sets it.
+async fn put(
+    server: &TestServer,
+    text: &str,
+    expected: Option<Option<Pin>>,
+    set: Option<Pin>,
+) -> Result<ZoneStatus, nssd::control::ClientError> {
+    let options = PutOptions { pin: PinChange { expected, set }, ..PutOptions::default() };
+    server.client.put_zone(name("example.com").as_name(), text.to_owned().into(), &options).await
+}
+
+async fn pin_of(server: &TestServer) -> Option<Pin> {
+    server.client.claim(name("Example.com").as_name()).await.unwrap().pin
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_changes_with_its_zone_or_not_at_all() {
+    let server = TestServer::start("").await;
+    assert_eq!(pin_of(&server).await, None);
+    put(&server, &zone(1, "192.0.2.1"), Some(None), Some(pin(1))).await.unwrap();
+    assert_eq!(pin_of(&server).await, Some(pin(1)));
+    for (expected, set) in [(Some(None), Some(pin(2))), (Some(Some(pin(2))), None), (Some(Some(pin(3))), Some(pin(3)))]
+    {
+        let refused = problem(put(&server, &zone(2, "192.0.2.2"), expected, set).await);
+        assert_eq!((refused.code, refused.status), (ProblemCode::PinChanged, 409));
+    }
+    // A text that makes no zone changes no pin either.
+    problem(put(&server, "www A", Some(Some(pin(1))), Some(pin(2))).await);
+    assert_eq!(pin_of(&server).await, Some(pin(1)));
+    assert_eq!(server.client.zone_status(name("example.com").as_name()).await.unwrap().serial, 1);
+    put(&server, &zone(2, "192.0.2.2"), Some(Some(pin(1))), None).await.unwrap();
+    assert_eq!(pin_of(&server).await, Some(pin(1)));
+    // The text is the same, and the pin is not: that is a change, too.
+    let status = put(&server, &zone(2, "192.0.2.2"), None, Some(pin(4))).await.unwrap();
+    assert_eq!((status.change, pin_of(&server).await), (Change::Unchanged, Some(pin(4))));
+    let dry = PutOptions {
+        dry_run: true,
+        pin: PinChange { expected: Some(Some(pin(4))), set: Some(pin(5)) },
+        ..PutOptions::default()
+    };
+    server.client.put_zone(name("example.com").as_name(), zone(3, "192.0.2.3").into(), &dry).await.unwrap();
+    assert_eq!(pin_of(&server).await, Some(pin(4)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_zone_keeps_its_pin() {
+    let server = TestServer::start("").await;
+    let apex = name("example.com");
+    put(&server, &zone(1, "192.0.2.1"), Some(None), Some(pin(1))).await.unwrap();
+    let delete = async |expected| {
+        let change = PinChange { expected: Some(expected), set: None };
+        server.client.delete_zone(apex.as_name(), &Precondition::None, &change).await
+    };
+    assert_eq!(problem(delete(None).await).code, ProblemCode::PinChanged);
+    assert_eq!(problem(delete(Some(pin(2))).await).code, ProblemCode::PinChanged);
+    delete(Some(pin(1))).await.unwrap();
+    assert_eq!(pin_of(&server).await, Some(pin(1)));
+    assert_eq!(
+        problem(put(&server, &zone(2, "192.0.2.2"), Some(None), Some(pin(2))).await).code,
+        ProblemCode::PinChanged
+    );
+    put(&server, &zone(2, "192.0.2.2"), Some(Some(pin(1))), None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_pin_a_zone_at_once_one_wins() {
+    let server = TestServer::start("").await;
+    let upload = |n: u8| {
+        let (client, text) = (server.client.clone(), zone(n.into(), &format!("192.0.2.{n}")));
+        let pin = PinChange { expected: Some(None), set: Some(pin(n)) };
+        let options = PutOptions { pin, ..PutOptions::default() };
+        tokio::spawn(async move { client.put_zone(name("example.com").as_name(), text.into(), &options).await })
+    };
+    let running: Vec<_> = (1..=16).map(upload).collect();
+    let mut results = Vec::new();
+    for upload in running {
+        results.push(upload.await.unwrap());
+    }
+    let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert_eq!((won.len(), lost.len()), (1, 15));
+    assert!(lost.into_iter().all(|refused| problem(refused).code == ProblemCode::PinChanged));
+    // The text that is served and the pin are of one upload.
+    let serial = won[0].as_ref().unwrap().serial;
+    assert_eq!(pin_of(&server).await, Some(pin(serial as u8)));
+    assert_eq!(server.client.zone_status(name("example.com").as_name()).await.unwrap().serial, serial);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_zone_above_says_whether_it_delegates_a_name() {
+    let server = TestServer::start("").await;
+    let enclosing = async |text: &str| server.client.claim(name(text).as_name()).await.unwrap().enclosing;
+    assert_eq!(enclosing("example.com").await, None);
+    let text = zone(1, "192.0.2.1")
+        + "sub NS NS1.example.net.\nsub NS ns2.example.net.\nbelow.sub NS ns\nalias DNAME example.org.\n";
+    server.put("example.com", &text).await.unwrap();
+    let within = |cut: Option<&str>| {
+        let name_servers = vec!["ns1.example.net.".to_owned(), "ns2.example.net.".to_owned()];
+        let cut = cut.map(|owner| Cut { owner: owner.to_owned(), name_servers });
+        Some(Enclosing { zone: "example.com.".to_owned(), cut })
+    };
+    assert_eq!(enclosing("example.com").await, None, "the zone itself is not above itself");
+    for name in ["www.example.com", "nothing.example.com", "a.b.nothing.example.com", "x.alias.example.com"] {
+        assert_eq!(enclosing(name).await, within(None), "{name}");
+    }
+    for name in ["sub.example.com", "SUB.example.com", "deep.sub.example.com", "below.sub.example.com"] {
+        assert_eq!(enclosing(name).await, within(Some("sub.example.com.")), "{name}");
+    }
+}
