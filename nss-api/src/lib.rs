@@ -41,6 +41,8 @@ mod new_key;
 #[cfg(feature = "daemon")]
 mod ownership;
 #[cfg(feature = "daemon")]
+mod parents;
+#[cfg(feature = "daemon")]
 pub mod problem;
 #[cfg(feature = "daemon")]
 pub mod query;

@@ -26,7 +26,7 @@ use crate::new_key::keyed_name;
 use crate::problem::Problem;
 
 /// What the parent's NS set has of our name servers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entered {
     /// Keys whose labels stand directly in front of names of ours.
     pub(crate) labels: BTreeSet<Label>,
@@ -37,9 +37,14 @@ pub(crate) struct Entered {
 }
 
 impl Entered {
+    /// Nothing of `ours` is there.
+    pub(crate) fn none(ours: &[NameBuf]) -> Entered {
+        Entered { labels: BTreeSet::new(), odd: Vec::new(), names: ours.to_vec() }
+    }
+
     /// Looks for `ours` in a delegation.
     pub(crate) fn read(delegation: &Delegation, ours: &[NameBuf]) -> Entered {
-        let mut entered = Entered { names: ours.to_vec(), ..Entered::default() };
+        let mut entered = Entered::none(ours);
         for server in &delegation.name_servers {
             let name = server.name.as_name();
             let Some(at) = ours.iter().position(|our| name.is_at_or_below(our.as_name())) else { continue };

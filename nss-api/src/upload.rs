@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
 use hyper::body::Bytes;
-use nss_registrar_check::{AddressPolicy, Checker, Delegation, Outcome, Verdict};
+use nss_registrar_check::{Delegation, Verdict};
 use nss_wire::NameBuf;
 use nssd::control::{Change, Client as ZoneServer, Precondition, PutOptions, ZoneStatus};
 use tokio::sync::Semaphore;
@@ -21,6 +21,7 @@ use crate::domain::Domain;
 use crate::front::{Changed, Proof, What};
 use crate::key::Key;
 use crate::ownership::{self, Entered, Grant};
+use crate::parents::{Parents, Unasked};
 use crate::problem::Problem;
 use crate::query::Options;
 use crate::zone_server;
@@ -34,7 +35,7 @@ pub(crate) struct Gate {
     config: Config,
     zone_server: ZoneServer,
     /// `None` when the delegation is not checked.
-    checker: Option<Checker>,
+    parents: Option<Parents>,
     parses: Arc<Semaphore>,
 }
 
@@ -43,8 +44,8 @@ impl Gate {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let parses = config.limits.parses_max.map_or(cores, |n| n.get());
         Gate {
+            parents: config.delegation_check.then(|| Parents::new(&config, zone_server.clone())),
             zone_server,
-            checker: config.delegation_check.then(|| Checker::new(checker_config(&config))),
             parses: Arc::new(Semaphore::new(parses)),
             config,
         }
@@ -129,8 +130,7 @@ impl Gate {
 
     /// Asks the parent zone whether the domain is delegated to us, and whether the caller may change it.
     async fn check_owner(&self, domain: &Domain, key: Option<&Key>) -> Result<Grant, Problem> {
-        let Some(delegation) = self.check_delegation(domain).await? else { return Ok(Grant::Open) };
-        let entered = Entered::read(&delegation, &self.config.name_servers);
+        let Some((delegation, entered)) = self.check_delegation(domain).await? else { return Ok(Grant::Open) };
         let pin = match self.config.ownership {
             Ownership::Pinned if entered.labels.is_empty() => {
                 let claim = self.zone_server.claim(domain.name()).await;
@@ -176,35 +176,41 @@ impl Gate {
     }
 
     /// Asks the parent zone whether the domain is delegated to us; `None` where nobody is asked.
-    async fn check_delegation(&self, domain: &Domain) -> Result<Option<Delegation>, Problem> {
-        let Some(checker) = &self.checker else { return Ok(None) };
-        let timeouts = &self.config.timeouts;
-        let patience = milliseconds(timeouts.queue_ms) + milliseconds(timeouts.parent_check_ms);
-        let Ok(findings) = timeout(patience, checker.findings(domain.name())).await else {
-            return Err(unknown(domain, "too many checks are waiting").retry_after(milliseconds(timeouts.queue_ms)));
-        };
-        let entered = match &findings.outcome {
-            Outcome::Delegation(delegation) => Entered::read(delegation, &self.config.name_servers),
-            Outcome::NotDelegated(_) | Outcome::Unknown(_) => Entered::default(),
-        };
-        match findings.judge(&entered.required()) {
-            Verdict::Delegated { delegation, .. } => Ok(Some(delegation)),
-            Verdict::NotDelegated { ref reason, ref evidence } => {
+    async fn check_delegation(&self, domain: &Domain) -> Result<Option<(Delegation, Entered)>, Problem> {
+        let Some(parents) = &self.parents else { return Ok(None) };
+        let sight = parents.look(domain.name()).await.map_err(|unasked| self.unasked(domain, &unasked))?;
+        match sight.verdict() {
+            Verdict::Delegated { delegation, .. } => Ok(Some((delegation, sight.entered))),
+            Verdict::NotDelegated { ref reason, .. } => {
                 let ours: String = self.config.name_servers.iter().map(|name| format!("  {name}\n")).collect();
-                let odd: String =
-                    entered.odd.iter().map(|name| format!("{name} has no label of a key: {LABEL_FORM}\n")).collect();
+                let odd = odd_names(&sight.entered);
                 let detail = format!(
                     "{domain} is not delegated to our name servers; nothing was changed\nwhat its parent zone says: {reason}\n{odd}\
                      at the domain's registrar, enter these name servers, then send the zone again:\n{ours}\
                      who was asked:"
                 );
-                Err(Problem::new(StatusCode::FORBIDDEN, "not-delegated", detail).with_evidence(lines(evidence)))
+                Err(Problem::new(StatusCode::FORBIDDEN, "not-delegated", detail).with_evidence(sight.evidence()))
             }
-            Verdict::Unknown { ref reason, ref evidence } => {
-                Err(unknown(domain, &format!("{reason}\nwho was asked:")).with_evidence(lines(evidence)))
+            Verdict::Unknown { ref reason, .. } => {
+                Err(unknown(domain, &format!("{reason}\nwho was asked:")).with_evidence(sight.evidence()))
             }
         }
     }
+
+    fn unasked(&self, domain: &Domain, unasked: &Unasked) -> Problem {
+        match unasked {
+            Unasked::Busy => {
+                let wait = milliseconds(self.config.timeouts.queue_ms);
+                unknown(domain, "too many checks are waiting").retry_after(wait)
+            }
+            Unasked::ZoneServer(error) => zone_server::problem(error),
+        }
+    }
+}
+
+/// Names below ours that are no key's, with what is wrong with them.
+fn odd_names(entered: &Entered) -> String {
+    entered.odd.iter().map(|name| format!("{name} has no label of a key: {LABEL_FORM}\n")).collect()
 }
 
 /// What a label looks like, for who mistyped one.
@@ -306,25 +312,6 @@ fn bad_zone(domain: &Domain, refused: NotAZone, body_type: BodyType) -> Problem 
 fn unknown(domain: &Domain, reason: &str) -> Problem {
     let detail = format!("could not find out where {domain} is delegated to; nothing was changed\n{reason}");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "delegation-unknown", detail).retry_after(RETRY_PARENT)
-}
-
-fn lines(evidence: &impl ToString) -> Vec<String> {
-    evidence.to_string().lines().map(str::to_owned).collect()
-}
-
-fn checker_config(config: &Config) -> nss_registrar_check::Config {
-    let mut checks = nss_registrar_check::Config::default();
-    if !config.parent.root_hints.is_empty() {
-        checks.root_hints.clone_from(&config.parent.root_hints);
-    }
-    checks.port = config.parent.dns_port;
-    if config.parent.allow_private_addresses {
-        checks.addresses = AddressPolicy::AnyUnicast;
-    }
-    checks.servers_min = config.parent.servers_min.get();
-    checks.limits.time_max = milliseconds(config.timeouts.parent_check_ms);
-    checks.cache.walks_max = config.limits.parent_checks_max.get();
-    checks
 }
 
 #[cfg(test)]

@@ -380,3 +380,126 @@ fn a_parent_that_cannot_be_asked_is_no_reason_to_believe_or_to_refuse_a_key() {
         assert!(refused.header("retry-after").is_some());
     }
 }
+
+#[test]
+fn a_subdomain_of_a_hosted_zone_is_somebody_elses_only_when_that_zone_delegates_it() {
+    let (owner, tenant) = (key(), key());
+    let tree = Tree::start(&keyed("example", &[&owner]));
+    let target = "/v1/zones/sub.example.com";
+    let parent = |api: &Api, serial: u32, records: &str| {
+        api.call("PUT", ZONE, &[&bearer(&owner)], (zone(serial) + records).as_bytes()).expect(200, &[]);
+    };
+    let api = tree.api("");
+    parent(&api, 1, "sub TXT \"here\"\n");
+    // Shadowing: a stranger would answer for a part of the owner's zone.
+    for domain in ["sub.example.com", "www.example.com", "new.example.com", "a.b.example.com"] {
+        let refused = put_to(&api, &format!("/v1/zones/{domain}"), 1, Some(&tenant));
+        refused.expect(403, &["not delegated to our name servers", "example.com."]);
+    }
+    assert_eq!(tree.ours.ask("sub.example.com", RType::TXT).data.len(), 1);
+    // The owner's own cut makes it the tenant's, whom nobody but the tenant's key then opens.
+    parent(&api, 2, &keyed("sub", &[&tenant]));
+    let cut = tree.api("");
+    put_to(&cut, target, 1, Some(&owner)).expect(403, &["not the key of"]);
+    put_to(&cut, target, 1, None).expect(401, &[]);
+    put_to(&cut, target, 1, Some(&tenant)).expect(200, &["published"]);
+    assert_eq!(tree.ours.ask("www.sub.example.com", RType::A).data, ["192.0.2.1"]);
+}
+
+#[test]
+fn a_parent_and_its_child_are_both_hosted_here_and_both_change() {
+    let (owner, tenant) = (key(), key());
+    let tree = Tree::start(&keyed("example", &[&owner]));
+    let api = tree.api("");
+    let parent = |api: &Api, serial: u32, records: &str| {
+        api.call("PUT", ZONE, &[&bearer(&owner)], (zone(serial) + records).as_bytes()).expect(200, &[]);
+    };
+    let target = "/v1/zones/sub.example.com";
+    parent(&api, 1, &keyed("sub", &[&tenant]));
+    put_to(&api, target, 1, Some(&tenant)).expect(200, &["published"]);
+    // From now on our servers answer for the child from the child, and the cut is no longer to be seen from outside.
+    let both = tree.api("");
+    put_to(&both, target, 2, Some(&tenant)).expect(200, &["replaced"]);
+    put_to(&both, target, 3, Some(&owner)).expect(403, &["not the key of"]);
+    put_to(&both, target, 3, None).expect(401, &[]);
+    parent(&both, 2, &keyed("sub", &[&tenant]));
+    // A zone within a zone within a zone.
+    let deep = key();
+    let middle = zone(3) + &keyed("deep", &[&deep]);
+    both.call("PUT", target, &[&bearer(&tenant)], middle.as_bytes()).expect(200, &[]);
+    for serial in 1..3 {
+        put_to(&tree.api(""), "/v1/zones/deep.sub.example.com", serial, Some(&deep)).expect(200, &[]);
+    }
+    // The owner of the parent takes the name back: with another key first, then altogether.
+    parent(&both, 3, &keyed("sub", &[&owner]));
+    let other = tree.api("");
+    put_to(&other, target, 4, Some(&tenant)).expect(403, &["not the key of"]);
+    put_to(&other, target, 4, Some(&owner)).expect(200, &[]);
+    parent(&other, 4, "other.sub TXT \"ours again\"\n");
+    let refused = put_to(&tree.api(""), target, 5, Some(&owner));
+    refused.expect(403, &["not delegated to our name servers", "served here, as its own parent says"]);
+    parent(&other, 5, "");
+    put_to(&tree.api(""), target, 5, Some(&owner)).expect(403, &["there is no such name in example.com."]);
+}
+
+#[test]
+fn a_stored_parent_that_moved_away_speaks_for_nobody() {
+    let (owner, tenant) = (key(), key());
+    let tree = Tree::start(&keyed("example", &[&owner]));
+    let api = tree.api("");
+    let parent = zone(1) + &keyed("sub", &[&tenant]);
+    api.call("PUT", ZONE, &[&bearer(&owner)], parent.as_bytes()).expect(200, &[]);
+    let target = "/v1/zones/sub.example.com";
+    put_to(&api, target, 1, Some(&tenant)).expect(200, &[]);
+    // Its servers are somebody else's now, who happen to sit at our addresses: what we have stored is not theirs.
+    let [a, b] = tree.our_addresses();
+    tree.delegate(&format!("example NS a.example\nexample NS b.example\na.example A {a}\nb.example A {b}\n"));
+    put_to(&tree.api(""), target, 2, Some(&tenant)).expect(503, &["hides the delegation", "nothing was changed"]);
+    tree.delegate("example NS ns.example.org.\n");
+    let refused = put_to(&tree.api(""), target, 2, Some(&tenant));
+    assert!(matches!(refused.status, 403 | 503), "{}", refused.text());
+    assert_eq!(tree.ours.ask("www.sub.example.com", RType::A).data, ["192.0.2.1"]);
+}
+
+#[test]
+fn a_wildcard_with_ns_records_delegates_nothing() {
+    let owner = key();
+    let tree = Tree::start(&keyed("example", &[&owner]));
+    let api = tree.api("");
+    let parent = zone(1) + &plain("*.open");
+    api.call("PUT", ZONE, &[&bearer(&owner)], parent.as_bytes()).expect(200, &[]);
+    let refused = put_to(&tree.api(""), "/v1/zones/any.open.example.com", 1, Some(&key()));
+    assert_eq!(refused.status, 403, "{}", refused.text());
+}
+
+#[test]
+fn a_delegation_that_only_some_of_the_parents_servers_have_is_waited_for() {
+    let owner = key();
+    for (at_a, at_b) in [
+        (keyed("example", &[&owner]), "example NS ns.example.org.\n".to_owned()),
+        (keyed("example", &[&owner]), String::new()),
+        (keyed("example", &[&owner]), keyed("example", &[&key()])),
+    ] {
+        let tree = Tree::start_split(&at_a, &at_b);
+        let refused = put(&tree.api(""), 1, Some(&owner));
+        refused.expect(503, &["disagree", "a change may be on its way", "nothing was changed"]);
+        assert!(refused.header("retry-after").is_some());
+    }
+}
+
+#[test]
+fn names_that_nobody_may_host_are_refused_whatever_key_comes_with_them() {
+    let tree = Tree::start("");
+    let api = tree.api("");
+    for (domain, word) in [
+        ("co.uk", "public suffix"),
+        ("com", "two labels"),
+        ("shop.test", "RFC 6761"),
+        ("1.10.in-addr.arpa", "RFC 6761"),
+        ("dns.example.net", "operator"),
+        ("example.net", "operator"),
+        ("k-x.ns1.dns.example.net", "operator"),
+    ] {
+        put_to(&api, &format!("/v1/zones/{domain}"), 1, Some(&key())).expect(400, &[word]);
+    }
+}

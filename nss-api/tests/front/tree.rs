@@ -15,10 +15,12 @@ use crate::support::{Api, PATIENCE};
 /// Our name servers, as every zone here has to name them.
 pub(crate) const OURS: [&str; 2] = ["ns1.dns.example.net.", "ns2.dns.example.net."];
 
-/// The name servers of the root, of `com.`, and ours.
+/// The name servers of the root, of `com.` and `net.`, and ours, which also serve `example.net.` with their own names.
 pub(crate) struct Tree {
     pub(crate) root: NameServer,
     pub(crate) com: NameServer,
+    /// The second server of `com.`, where it is a daemon of its own.
+    com_b: Option<NameServer>,
     pub(crate) ours: NameServer,
     pub(crate) runtime: Runtime,
 }
@@ -31,6 +33,15 @@ impl Tree {
 
     /// As [`Tree::start`], and `files` are zones from the operator's files on our own server: name and text.
     pub(crate) fn start_with(delegations: &str, files: &[(&str, &str)]) -> Tree {
+        Tree::start_all(delegations, None, files)
+    }
+
+    /// A tree in which the two servers of `com.` hold different delegations.
+    pub(crate) fn start_split(at_a: &str, at_b: &str) -> Tree {
+        Tree::start_all(at_a, Some(at_b), &[])
+    }
+
+    fn start_all(delegations: &str, at_b: Option<&str>, files: &[(&str, &str)]) -> Tree {
         static TREES: AtomicU8 = AtomicU8::new(1);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         // Addresses of this process and this tree alone; another program may still have the port, so it is tried again.
@@ -39,22 +50,44 @@ impl Tree {
         let address = |host: u8| IpAddr::V4(Ipv4Addr::new(127, process, tree, host));
         let root = format!(
             "$TTL 60\n. SOA a.root. hostmaster.root. 1 1800 900 604800 60\n. NS a.root.\n. NS b.root.\n\
-             a.root. A {}\nb.root. A {}\ncom. NS a.com.\ncom. NS b.com.\na.com. A {}\nb.com. A {}\n",
+             a.root. A {}\nb.root. A {}\ncom. NS a.com.\ncom. NS b.com.\na.com. A {c}\nb.com. A {d}\n\
+             net. NS a.net.\nnet. NS b.net.\na.net. A {c}\nb.net. A {d}\n",
             address(1),
             address(2),
-            address(3),
-            address(4)
+            c = address(3),
+            d = address(4)
         );
+        let servers = format!(
+            "example NS ns1.dns.example\nexample NS ns2.dns.example\nns1.dns.example A {}\nns2.dns.example A {}\n",
+            address(5),
+            address(6)
+        );
+        let net = parent_zone(address(3), address(4), &servers);
+        let example_net = format!(
+            "$TTL 60\n@ SOA ns1.dns hostmaster 1 1800 900 604800 60\n@ NS ns1.dns\n@ NS ns2.dns\n\
+             ns1.dns A {a}\n*.ns1.dns A {a}\nns2.dns A {b}\n*.ns2.dns A {b}\n",
+            a = address(5),
+            b = address(6)
+        );
+        let mut files = files.to_vec();
+        files.push(("example.net", &example_net));
         for _ in 0..50 {
             let port = UdpSocket::bind((address(1), 0)).unwrap().local_addr().unwrap().port();
             let listen = |hosts: &[u8]| hosts.iter().map(|&host| (address(host), port).into()).collect::<Vec<_>>();
             let start = |hosts: &[u8], zones: &[(&str, &str)]| NameServer::start(&runtime, &listen(hosts), zones);
             let Some(root) = start(&[1, 2], &[(".", &root)]) else { continue };
-            let Some(com) = start(&[3, 4], &[("com", &com_zone(address(3), address(4), delegations))]) else {
-                continue;
+            let com = |delegations: &str| parent_zone(address(3), address(4), delegations);
+            let (com, com_b) = match at_b {
+                None => (start(&[3, 4], &[("com", &com(delegations)), ("net", &net)]), None),
+                Some(at_b) => {
+                    let b = start(&[4], &[("com", &com(at_b)), ("net", &net)]);
+                    let Some(b) = b else { continue };
+                    (start(&[3], &[("com", &com(delegations)), ("net", &net)]), Some(b))
+                }
             };
-            let Some(ours) = start(&[5], files) else { continue };
-            return Tree { root, com, ours, runtime };
+            let Some(com) = com else { continue };
+            let Some(ours) = start(&[5, 6], &files) else { continue };
+            return Tree { root, com, com_b, ours, runtime };
         }
         panic!("no free port");
     }
@@ -71,20 +104,26 @@ impl Tree {
         ))
     }
 
+    /// The addresses of ns1 and ns2.
+    pub(crate) fn our_addresses(&self) -> [IpAddr; 2] {
+        [self.ours.listen[0].ip(), self.ours.listen[1].ip()]
+    }
+
     /// Changes what `com.` delegates.
     pub(crate) fn delegate(&self, delegations: &str) {
+        assert!(self.com_b.is_none(), "the two servers of com. are told different things at the start only");
         let [a, b] = [self.com.listen[0].ip(), self.com.listen[1].ip()];
-        std::fs::write(self.com.zone_file("com"), com_zone(a, b, delegations)).unwrap();
+        std::fs::write(self.com.zone_file("com"), parent_zone(a, b, delegations)).unwrap();
         let report = self.runtime.block_on(self.com.server.reload());
         assert_eq!(report.replaced.len(), 1, "{report:?}");
     }
 
     /// Stops our server, as a crash would.
     pub(crate) fn stop_ours(self) -> StoppedTree {
-        let Tree { root, com, ours, runtime } = self;
+        let Tree { root, com, com_b, ours, runtime } = self;
         let NameServer { server, listen, directory } = ours;
         runtime.block_on(server.stop());
-        StoppedTree { root, com, listen, directory, runtime }
+        StoppedTree { root, com, com_b, listen, directory, runtime }
     }
 }
 
@@ -92,6 +131,7 @@ impl Tree {
 pub(crate) struct StoppedTree {
     root: NameServer,
     com: NameServer,
+    com_b: Option<NameServer>,
     listen: Vec<SocketAddr>,
     directory: TempDir,
     runtime: Runtime,
@@ -100,13 +140,14 @@ pub(crate) struct StoppedTree {
 impl StoppedTree {
     /// Starts our server again, on what it has stored.
     pub(crate) fn restart(self) -> Tree {
-        let StoppedTree { root, com, listen, directory, runtime } = self;
+        let StoppedTree { root, com, com_b, listen, directory, runtime } = self;
         let ours = NameServer::start_in(&runtime, &listen, directory).expect("the address was free a moment ago");
-        Tree { root, com, ours, runtime }
+        Tree { root, com, com_b, ours, runtime }
     }
 }
 
-fn com_zone(a: IpAddr, b: IpAddr, delegations: &str) -> String {
+/// A top-level domain with its two servers.
+fn parent_zone(a: IpAddr, b: IpAddr, delegations: &str) -> String {
     format!("$TTL 60\n@ SOA a hostmaster 1 1800 900 604800 60\n@ NS a\n@ NS b\na A {a}\nb A {b}\n{delegations}\n")
 }
 
