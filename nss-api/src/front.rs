@@ -116,6 +116,18 @@ impl Front {
                 query::parse_nothing(query).map_err(refused)?;
                 self.health().await
             }
+            Call::Delegation => {
+                let domain = query::parse_domain(query).map_err(refused)?;
+                let key = self.gate.presented_key(&head.headers).map_err(end_if_unread)?;
+                let standing = self.gate.standing(&domain, key.as_ref()).await.map_err(end_if_unread)?;
+                Ok(in_form(form, || standing.text(), &standing))
+            }
+            Call::Status(segment) => {
+                let domain = query::parse_segment(segment).map_err(refused)?;
+                query::parse_nothing(query).map_err(refused)?;
+                let hosted = self.gate.hosted(&domain).await.map_err(end_if_unread)?;
+                Ok(in_form(form, || hosted.text(), &hosted))
+            }
             Call::NewKey => {
                 query::parse_nothing(query).map_err(refused)?;
                 self.new_key(form).map_err(end_if_unread)
@@ -159,10 +171,7 @@ impl Front {
     fn new_key(&self, form: Form) -> Result<Response<Bytes>, Problem> {
         let key = Key::generate().map_err(|error| no_randomness(&error))?;
         let made = NewKey::new(&key, self.gate.name_servers());
-        let mut response = match form {
-            Form::Text => text_response(TEXT, made.text()),
-            Form::Json => text_response(JSON, to_json(&made)),
-        };
+        let mut response = in_form(form, || made.text(), &made);
         response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
         Ok(response)
     }
@@ -429,6 +438,14 @@ fn text_response(media_type: &'static str, text: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
+}
+
+/// An answer as text or as JSON.
+fn in_form<T: Serialize>(form: Form, text: impl FnOnce() -> String, value: &T) -> Response<Bytes> {
+    match form {
+        Form::Text => text_response(TEXT, text()),
+        Form::Json => text_response(JSON, to_json(value)),
+    }
 }
 
 fn insert_etag(response: &mut Response<Bytes>, etag: &str) {

@@ -53,6 +53,8 @@ mod routes;
 #[cfg(feature = "daemon")]
 pub mod server;
 #[cfg(feature = "daemon")]
+mod standing;
+#[cfg(feature = "daemon")]
 mod stream;
 #[cfg(feature = "daemon")]
 mod upload;

@@ -38,6 +38,16 @@ pub fn parse_query(query: &str) -> Result<UploadQuery, QueryError> {
     Ok(UploadQuery { domain: Domain::parse(&domain)?, options: Options { dry_run: parameters.dry_run } })
 }
 
+/// Reads the query of a call that is about a domain and knows no other parameter, without its `?`.
+///
+/// # Errors
+///
+/// A missing, doubled, unknown or malformed parameter, and a domain that may not be hosted.
+pub fn parse_domain(query: &str) -> Result<Domain, QueryError> {
+    let domain = Parameters::read(query, &[Key::Domain])?.domain.ok_or(QueryError::DomainMissing)?;
+    Ok(Domain::parse(&domain)?)
+}
+
 /// Reads the query of a call whose domain stands in the path, without its `?`.
 ///
 /// # Errors
@@ -111,7 +121,7 @@ impl fmt::Display for QueryError {
             QueryError::Doubled(key) => write!(f, "the parameter {key} is given more than once"),
             QueryError::Switch(key) => write!(f, "{key} is either true or false"),
             QueryError::DomainMissing => {
-                f.write_str("the domain parameter is missing; add it as in POST /v1/zone?domain=example.com")
+                f.write_str("the domain parameter is missing; add it as in ?domain=example.com")
             }
             QueryError::Domain(error) => error.fmt(f),
         }
@@ -261,6 +271,9 @@ mod tests {
         refused("domain=a+b.com", &QueryError::Domain(DomainError::Character(' ')));
         refused(&format!("domain={}", "a".repeat(QUERY_SIZE_MAX)), &QueryError::TooLong);
         assert_eq!(parse_options("domain=example.com"), Err(QueryError::Unknown("domain".into())));
+        assert_eq!(parse_domain("domain=EXAMPLE.com").unwrap().as_str(), "example.com");
+        assert_eq!(parse_domain(""), Err(QueryError::DomainMissing));
+        assert_eq!(parse_domain("domain=example.com&dry_run=true"), Err(QueryError::Unknown("dry_run".into())));
         assert_eq!(parse_nothing("x"), Err(QueryError::Unknown("x".into())));
         assert_eq!(parse_segment("a+b.com"), Err(QueryError::Domain(DomainError::NotAName)));
     }

@@ -6,6 +6,8 @@
 //! | `PUT /v1/zones/D` | the same, the domain in the path | the same |
 //! | `GET /v1/zones/D` | the text as uploaded | 200 304 400 404 429 503 |
 //! | `DELETE /v1/zones/D` | withdraws the zone | 200 400 401 403 404 409 412 429 503 |
+//! | `GET /v1/zones/D/status` | how a hosted zone stands with its parent, and who may change it | 200 400 404 429 503 |
+//! | `GET /v1/delegation?domain=D` | what the parent says about any domain, and what to enter at the registrar | 200 400 429 503 |
 //! | `POST /v1/keys` | makes a zone key and says what to enter at the registrar for it | 200 429 |
 //! | `GET /healthz` | whether the name server behind answers | 200 503 |
 //! | `GET /` | these lines | 200 |
@@ -43,8 +45,12 @@ pub(crate) enum Place<'p> {
     Zone,
     /// `/v1/keys`
     Keys,
+    /// `/v1/delegation`
+    Delegation,
     /// `/v1/zones/{domain}`, the segment still escaped.
     ZoneOf(&'p str),
+    /// `/v1/zones/{domain}/status`, the segment still escaped.
+    StatusOf(&'p str),
 }
 
 /// One call.
@@ -53,6 +59,9 @@ pub(crate) enum Call<'p> {
     Help,
     Health,
     NewKey,
+    /// The domain stands in the query.
+    Delegation,
+    Status(&'p str),
     /// The domain stands in the query.
     Upload,
     UploadTo(&'p str),
@@ -81,16 +90,21 @@ impl<'p> Place<'p> {
             "/healthz" => Some(Place::Health),
             "/v1/zone" => Some(Place::Zone),
             "/v1/keys" => Some(Place::Keys),
+            "/v1/delegation" => Some(Place::Delegation),
             _ => {
-                let segment = path.strip_prefix("/v1/zones/")?;
-                (!segment.is_empty() && !segment.contains('/')).then_some(Place::ZoneOf(segment))
+                let rest = path.strip_prefix("/v1/zones/")?;
+                let (segment, place) = match rest.strip_suffix("/status") {
+                    Some(segment) => (segment, Place::StatusOf(segment)),
+                    None => (rest, Place::ZoneOf(rest)),
+                };
+                (!segment.is_empty() && !segment.contains('/')).then_some(place)
             }
         }
     }
 
     fn methods(self) -> &'static str {
         match self {
-            Place::Root | Place::Health => "GET, HEAD, OPTIONS",
+            Place::Root | Place::Health | Place::Delegation | Place::StatusOf(_) => "GET, HEAD, OPTIONS",
             Place::Zone | Place::Keys => "POST, OPTIONS",
             Place::ZoneOf(_) => "GET, HEAD, PUT, DELETE, OPTIONS",
         }
@@ -108,12 +122,18 @@ impl<'p> Call<'p> {
             Place::Health if is_get => Ok(Call::Health),
             Place::Zone if *method == Method::POST => Ok(Call::Upload),
             Place::Keys if *method == Method::POST => Ok(Call::NewKey),
+            Place::Delegation if is_get => Ok(Call::Delegation),
+            Place::StatusOf(domain) if is_get => Ok(Call::Status(domain)),
             Place::ZoneOf(domain) if is_get => Ok(Call::Download(domain)),
             Place::ZoneOf(domain) if *method == Method::PUT => Ok(Call::UploadTo(domain)),
             Place::ZoneOf(domain) if *method == Method::DELETE => Ok(Call::Delete(domain)),
-            Place::Root | Place::Health | Place::Zone | Place::Keys | Place::ZoneOf(_) => {
-                Err(NoCall::Method(place.methods()))
-            }
+            Place::Root
+            | Place::Health
+            | Place::Zone
+            | Place::Keys
+            | Place::Delegation
+            | Place::ZoneOf(_)
+            | Place::StatusOf(_) => Err(NoCall::Method(place.methods())),
         }
     }
 }
@@ -137,6 +157,8 @@ POST   /v1/zone?domain=example.com   check and publish a zone file
 PUT    /v1/zones/example.com         the same
 GET    /v1/zones/example.com         the zone file as it was uploaded
 DELETE /v1/zones/example.com         withdraw the zone
+GET    /v1/zones/example.com/status  how the zone stands, and who may change it
+GET    /v1/delegation?domain=example.com   what the parent zone says, and what to enter at the registrar
 POST   /v1/keys                      make a key for your domain
 
 With ?dry_run=true everything is checked and nothing is changed.
@@ -161,6 +183,8 @@ mod tests {
         assert_eq!(find("HEAD", "/v1/zones/%65"), Ok(Call::Download("%65")));
         assert_eq!(find("DELETE", "/v1/zones/example.com"), Ok(Call::Delete("example.com")));
         assert_eq!(find("POST", "/v1/keys"), Ok(Call::NewKey));
+        assert_eq!(find("GET", "/v1/delegation"), Ok(Call::Delegation));
+        assert_eq!(find("GET", "/v1/zones/example.com/status"), Ok(Call::Status("example.com")));
         assert_eq!(find("GET", "/healthz"), Ok(Call::Health));
         assert_eq!(find("GET", "/"), Ok(Call::Help));
     }
@@ -168,6 +192,8 @@ mod tests {
     #[test]
     fn other_methods_are_told_the_right_ones() {
         assert_eq!(find("GET", "/v1/zone"), Err(NoCall::Method("POST, OPTIONS")));
+        assert_eq!(find("PUT", "/v1/zones/a.b/status"), Err(NoCall::Method("GET, HEAD, OPTIONS")));
+        assert_eq!(find("POST", "/v1/delegation"), Err(NoCall::Method("GET, HEAD, OPTIONS")));
         assert_eq!(find("GET", "/v1/keys"), Err(NoCall::Method("POST, OPTIONS")));
         assert_eq!(find("PATCH", "/v1/zones/a.b"), Err(NoCall::Method("GET, HEAD, PUT, DELETE, OPTIONS")));
         assert_eq!(find("BREW", "/"), Err(NoCall::Method("GET, HEAD, OPTIONS")));
@@ -178,9 +204,21 @@ mod tests {
     #[test]
     fn nothing_stands_at_other_paths() {
         let long = format!("/v1/zones/{}", "a".repeat(PATH_SIZE_MAX));
-        for path in
-            ["", "/v1", "/v1/", "/v1/zone/", "/v1/zones", "/v1/zones/", "/v1/zones/a/b", "/V1/zone", "//", &long]
-        {
+        for path in [
+            "",
+            "/v1",
+            "/v1/",
+            "/v1/zone/",
+            "/v1/zones",
+            "/v1/zones/",
+            "/v1/zones/a/b",
+            "/V1/zone",
+            "//",
+            "/v1/zones//status",
+            "/v1/zones/a/b/status",
+            "/v1/delegation/",
+            &long,
+        ] {
             assert_eq!(find("GET", path), Err(NoCall::Path), "{path}");
         }
     }

@@ -24,6 +24,7 @@ use crate::ownership::{self, Entered, Grant};
 use crate::parents::{Parents, Unasked};
 use crate::problem::Problem;
 use crate::query::Options;
+use crate::standing::{HostedZone, Standing};
 use crate::zone_server;
 use crate::zone_text::{self, NotAZone};
 
@@ -118,6 +119,28 @@ impl Gate {
         let pin = grant.pin_change(key.map(|key| key.pin(domain.name())));
         let status = self.zone_server.delete_zone(domain.name(), precondition, &pin).await;
         Ok(changed(domain, options, status.map_err(|error| zone_server::problem(&error))?, grant))
+    }
+
+    /// What the parent says about a domain, and who may change its zone.
+    pub(crate) async fn standing(&self, domain: &Domain, key: Option<&Key>) -> Result<Standing, Problem> {
+        let sight = match &self.parents {
+            Some(parents) => Some(parents.look(domain.name()).await.map_err(|unasked| self.unasked(domain, &unasked))?),
+            None => None,
+        };
+        let claim = self.zone_server.claim(domain.name()).await;
+        let is_pinned = claim.map_err(|error| zone_server::problem(&error))?.pin.is_some();
+        let (rule, label) = (self.config.ownership, key.map(Key::label));
+        Ok(Standing::new(domain, rule, sight.as_ref(), is_pinned, label, &self.config.name_servers))
+    }
+
+    /// A zone that was uploaded here, and how it stands.
+    pub(crate) async fn hosted(&self, domain: &Domain) -> Result<HostedZone, Problem> {
+        let status = self.zone_server.zone_status(domain.name()).await;
+        let status = status.map_err(|error| zone_server::problem(&error))?;
+        if status.etag.is_none() {
+            return Err(zone_server::not_found(domain));
+        }
+        Ok(HostedZone::new(status, self.standing(domain, None).await?))
     }
 
     /// The key that came with a request; where nobody needs one, nobody looks at it.

@@ -503,3 +503,71 @@ fn names_that_nobody_may_host_are_refused_whatever_key_comes_with_them() {
         put_to(&api, &format!("/v1/zones/{domain}"), 1, Some(&key())).expect(400, &[word]);
     }
 }
+
+#[test]
+fn what_the_parent_says_is_told_before_anything_is_uploaded() {
+    let owner = key();
+    let (a, label) = (OURS[0], owner.label().to_string());
+    let half = format!("half NS {a}\nhalf NS k-short.{}\n", OURS[1]);
+    let tree = Tree::start(&(plain("example") + &keyed("keyed", &[&owner]) + "other NS ns.example.org.\n" + &half));
+    let api = tree.api("");
+    let ask =
+        |domain: &str, headers: &[&str]| api.call("GET", &format!("/v1/delegation?domain={domain}"), headers, b"");
+    ask("example.com", &[]).expect(
+        200,
+        &[
+            "example.com is delegated to our name servers\n",
+            "until the first upload pins a key",
+            "who was asked:\n  from the root hints\n",
+        ],
+    );
+    ask("keyed.com", &[]).expect(200, &["who has the key with this label\n", &format!("  {label}\n")]);
+    let other = ask("other.com", &[]);
+    other.expect(
+        200,
+        &["other.com is not delegated", "com. delegates other.com. to ns.example.org.", "nobody", "registrar"],
+    );
+    other.expect(200, &[&format!("missing there:\n  {a}\n"), &format!("registrar:\n  {a}\n")]);
+    // Whoever presents a key is told the names with its label.
+    ask("other.com", &[&bearer(&owner)]).expect(200, &[&format!("registrar:\n  {label}.{a}\n")]);
+    ask("half.com", &[])
+        .expect(200, &[&format!("missing there:\n  {}\n", OURS[1]), "no key has such a label", "  k-short."]);
+    ask("nothing.com", &[]).expect(200, &["there is no such name in com."]);
+    let json = ask("keyed.com", &["Accept: application/json"]).json();
+    assert_eq!((&json["state"], &json["owner"]), (&"delegated".into(), &"label".into()));
+    assert_eq!((&json["labels"], &json["missing"]), (&serde_json::json!([label]), &serde_json::json!([])));
+    assert!(json["evidence"].as_array().unwrap().len() > 2);
+    let json = ask("other.com", &["Accept: application/json"]).json();
+    assert_eq!(
+        (&json["state"], &json["owner"], &json["missing"]),
+        (&"not_delegated".into(), &"nobody".into(), &serde_json::json!(OURS))
+    );
+    ask("co.uk", &[]).expect(400, &["public suffix"]);
+    api.call("GET", "/v1/delegation", &[], b"").expect(400, &["domain parameter is missing"]);
+    let strict = tree.api("ownership = \"keyed\"\n");
+    strict.call("GET", "/v1/delegation?domain=example.com", &[], b"").expect(200, &["nobody, as things stand"]);
+}
+
+#[test]
+fn how_a_zone_stands_is_told_with_its_evidence() {
+    let tree = Tree::start(&plain("example"));
+    let api = tree.api("");
+    let target = "/v1/zones/example.com/status";
+    api.call("GET", target, &[], b"").expect(404, &["not hosted here"]);
+    let owner = given(&put(&api, 1, None));
+    let status = api.call("GET", target, &[], b"");
+    status.expect(
+        200,
+        &["example.com: active, serial 1, 4 records\n", "the key that its first upload pinned", "who was asked"],
+    );
+    assert!(!status.text().contains(owner.reveal()) && !status.text().contains(owner.label().as_str()));
+    tree.delegate("example NS ns.example.org.\n");
+    let json = tree.api("").call("GET", target, &["Accept: application/json"], b"").json();
+    assert_eq!((&json["state"], &json["check"]["owner"]), (&"adrift".into(), &"nobody".into()));
+    assert!(json["uploaded_at"].as_u64() > Some(0) && json["etag"].is_string() && json["next_check"].is_string());
+    assert!(json["check"]["parent_says"].as_str().unwrap().contains("com. delegates example.com. to ns.example.org."));
+    let file = Tree::start_with(&plain("example"), &[("example.com", &zone(1))]);
+    file.api("").call("GET", target, &[], b"").expect(404, &[]);
+    let open = tree.api("ownership = \"open\"\ndelegation_check = false\n");
+    open.call("GET", target, &[], b"").expect(200, &["active", "anybody"]);
+}

@@ -1,0 +1,252 @@
+//! How a domain stands with its parent and with us, as its owner and programs read it.
+
+use std::fmt::Write;
+
+use nss_registrar_check::{NotDelegated, Verdict};
+use nss_wire::NameBuf;
+use nssd::control::ZoneStatus;
+use serde::Serialize;
+
+use crate::config::Ownership;
+use crate::domain::Domain;
+use crate::key::Label;
+use crate::new_key::keyed_name;
+use crate::parents::Sight;
+
+/// What the parent says about a domain, and what to enter at the registrar.
+#[derive(Debug, Serialize)]
+pub(crate) struct Standing {
+    domain: String,
+    state: State,
+    /// One sentence: what the parent zone says, or why that could not be found out.
+    parent_says: String,
+    /// Who may change the zone.
+    owner: Owner,
+    /// The labels of keys in the parent's NS set.
+    labels: Vec<String>,
+    /// Name servers of ours that the parent does not name.
+    missing: Vec<String>,
+    /// Names below ours that are no key's, and so count for nothing.
+    not_a_key: Vec<String>,
+    /// What to enter at the registrar.
+    enter: Vec<String>,
+    /// Who was asked and what they said.
+    evidence: Vec<String>,
+}
+
+/// Whether a domain is delegated to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    Delegated,
+    NotDelegated,
+    /// It could not be found out.
+    Unknown,
+    /// This server asks no parents.
+    Unchecked,
+}
+
+/// Who may change the zone of a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Owner {
+    /// Who has the key of a label at the parent.
+    Label,
+    /// Who has the key that is pinned.
+    Pin,
+    /// Who uploads first.
+    First,
+    /// Anybody.
+    Anybody,
+    /// Nobody, until the parent says otherwise.
+    Nobody,
+}
+
+impl Standing {
+    /// What `sight` means by the rule of this server; `label` is that of the key that the asker presented.
+    pub(crate) fn new(
+        domain: &Domain,
+        rule: Ownership,
+        sight: Option<&Sight>,
+        is_pinned: bool,
+        label: Option<Label>,
+        ours: &[NameBuf],
+    ) -> Standing {
+        let enter = |name: &NameBuf| label.map_or_else(|| name.to_string(), |label| keyed_name(label, name));
+        let mut standing = Standing {
+            domain: domain.to_string(),
+            state: State::Unchecked,
+            parent_says: "this server does not ask the parent zone".into(),
+            owner: Owner::Anybody,
+            labels: Vec::new(),
+            missing: Vec::new(),
+            not_a_key: Vec::new(),
+            enter: ours.iter().map(enter).collect(),
+            evidence: Vec::new(),
+        };
+        let Some(sight) = sight else { return standing };
+        let verdict = sight.verdict();
+        standing.parent_says = verdict.to_string();
+        standing.labels = sight.entered.labels.iter().map(Label::to_string).collect();
+        standing.not_a_key = sight.entered.odd.iter().map(NameBuf::to_string).collect();
+        standing.evidence = sight.evidence();
+        standing.state = match &verdict {
+            Verdict::Delegated { .. } => State::Delegated,
+            Verdict::NotDelegated { .. } => State::NotDelegated,
+            Verdict::Unknown { .. } => State::Unknown,
+        };
+        standing.missing = match verdict {
+            Verdict::NotDelegated { reason: NotDelegated::Elsewhere { missing, .. }, .. } => {
+                missing.iter().map(NameBuf::to_string).collect()
+            }
+            Verdict::NotDelegated { .. } => ours.iter().map(NameBuf::to_string).collect(),
+            Verdict::Delegated { .. } | Verdict::Unknown { .. } => Vec::new(),
+        };
+        standing.owner = match (standing.state, rule) {
+            (State::NotDelegated | State::Unknown, _) => Owner::Nobody,
+            (State::Delegated | State::Unchecked, Ownership::Open) => Owner::Anybody,
+            (State::Delegated | State::Unchecked, _) if !standing.labels.is_empty() => Owner::Label,
+            (State::Delegated | State::Unchecked, Ownership::Keyed) => Owner::Nobody,
+            (State::Delegated | State::Unchecked, Ownership::Pinned) if is_pinned => Owner::Pin,
+            (State::Delegated | State::Unchecked, Ownership::Pinned) => Owner::First,
+        };
+        standing
+    }
+
+    /// For a terminal.
+    pub(crate) fn text(&self) -> String {
+        let Standing { domain, parent_says, .. } = self;
+        let mut text = match self.state {
+            State::Delegated => format!("{domain} is delegated to our name servers\n"),
+            State::NotDelegated => format!("{domain} is not delegated to our name servers\n"),
+            State::Unknown => format!("whether {domain} is delegated to our name servers is not known\n"),
+            State::Unchecked => format!("whether {domain} is delegated to our name servers does not matter here\n"),
+        };
+        let _ = writeln!(text, "what its parent zone says: {parent_says}");
+        write_names(&mut text, "missing there:", &self.missing);
+        write_names(
+            &mut text,
+            "no key has such a label (k- and 32 letters or digits, directly in front):",
+            &self.not_a_key,
+        );
+        text.push_str(self.owner.sentence());
+        write_names(&mut text, "", &self.labels);
+        if self.owner == Owner::Nobody || self.state == State::Unchecked {
+            write_names(&mut text, "to be entered at the domain's registrar:", &self.enter);
+        }
+        if self.owner == Owner::First {
+            text.push_str(
+                "enter names with the label of a key of yours at the registrar (POST /v1/keys), and nobody else can\n",
+            );
+        }
+        write_names(&mut text, "who was asked:", &self.evidence);
+        text
+    }
+}
+
+impl Owner {
+    fn sentence(self) -> &'static str {
+        match self {
+            Owner::Label => "who may change the zone: who has the key with this label\n",
+            Owner::Pin => "who may change the zone: who has the key that its first upload pinned\n",
+            Owner::First => "who may change the zone: anybody, until the first upload pins a key\n",
+            Owner::Anybody => "who may change the zone: anybody\n",
+            Owner::Nobody => "who may change the zone: nobody, as things stand\n",
+        }
+    }
+}
+
+/// A hosted zone and how it stands.
+#[derive(Debug, Serialize)]
+pub(crate) struct HostedZone {
+    /// `active` while it is delegated to us, `adrift` when it is not, `unknown` when that could not be found out.
+    state: &'static str,
+    serial: u32,
+    records: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+    /// Seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uploaded_at: Option<u64>,
+    /// The check that was made for this answer, or shortly before it.
+    check: Standing,
+    next_check: &'static str,
+}
+
+impl HostedZone {
+    pub(crate) fn new(status: ZoneStatus, check: Standing) -> HostedZone {
+        HostedZone {
+            state: match check.state {
+                State::Delegated | State::Unchecked => "active",
+                State::NotDelegated => "adrift",
+                State::Unknown => "unknown",
+            },
+            serial: status.serial,
+            records: status.records,
+            etag: status.etag,
+            uploaded_at: status.uploaded_at,
+            check,
+            next_check: NEXT_CHECK,
+        }
+    }
+
+    /// For a terminal.
+    pub(crate) fn text(&self) -> String {
+        let HostedZone { state, serial, records, .. } = self;
+        let mut text = format!("{}: {state}, serial {serial}, {records} records\n", self.check.domain);
+        if let Some(seconds) = self.uploaded_at {
+            let _ = writeln!(text, "uploaded {}", utc(seconds));
+        }
+        let _ = write!(text, "next check: {NEXT_CHECK}\n\n{}", self.check.text());
+        text
+    }
+}
+
+/// A time as RFC 3339 writes it.
+fn utc(seconds_since_1970: u64) -> String {
+    let (days, second) = (seconds_since_1970 / 86_400, seconds_since_1970 % 86_400);
+    // Years that begin in March have their leap day at the end; 400 of them have 146,097 days, 719,468 since the year 0.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, year) = if month < 10 { (month + 3, year) } else { (month - 9, year + 1) };
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", era * 400 + year)
+}
+
+/// Nothing is checked by itself.
+const NEXT_CHECK: &str = "with the next upload, or when somebody asks";
+
+fn write_names(text: &mut String, title: &str, names: &[String]) {
+    if names.is_empty() {
+        return;
+    }
+    if !title.is_empty() {
+        let _ = writeln!(text, "{title}");
+    }
+    for name in names {
+        let _ = writeln!(text, "  {name}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_people_read_them() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_767_225_599, "2025-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(utc(seconds), text);
+        }
+    }
+}
