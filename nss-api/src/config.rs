@@ -34,6 +34,8 @@ pub struct Config {
     pub requests_per_second_total: NonZeroU32,
     /// How the parent zone is found and asked.
     pub parent: Parent,
+    /// How many uploads and withdrawals there may be.
+    pub quotas: Quotas,
     /// Sizes and counts.
     pub limits: Limits,
     /// How long things may take.
@@ -70,6 +72,23 @@ pub struct Parent {
     pub allow_private_addresses: bool,
     /// How many of the parent's servers have to say the same.
     pub servers_min: NonZeroUsize,
+    /// Queries a second to any one name server.
+    pub queries_per_second: NonZeroU32,
+}
+
+/// How many uploads and withdrawals there may be; all of a quota may come at once, and it comes back evenly.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Quotas {
+    /// Of one domain in a minute, by who has its key; dry runs are not counted.
+    pub uploads_per_domain_per_minute: NonZeroU32,
+    /// Of one domain in a day, likewise.
+    pub uploads_per_domain_per_day: NonZeroU32,
+    /// From one /24 of IPv4 or /56 of IPv6 in a minute, refused ones and dry runs included.
+    pub uploads_per_network_per_minute: NonZeroU32,
+    /// From everybody in a second, likewise.
+    pub uploads_per_second: NonZeroU32,
 }
 
 /// Sizes and counts.
@@ -251,6 +270,7 @@ impl Default for Config {
             requests_per_second: const { NonZeroU32::new(100).unwrap() },
             requests_per_second_total: const { NonZeroU32::new(1000).unwrap() },
             parent: Parent::default(),
+            quotas: Quotas::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             log: Log::default(),
@@ -266,6 +286,23 @@ impl Default for Parent {
             allow_private_addresses: false,
             // One that lies, or is out of date, must not decide alone.
             servers_min: const { NonZeroUsize::new(2).unwrap() },
+            // The largest top-level domains have 26 addresses, the smallest four: some 50 new domains a second there.
+            queries_per_second: const { NonZeroU32::new(100).unwrap() },
+        }
+    }
+}
+
+impl Default for Quotas {
+    fn default() -> Quotas {
+        Quotas {
+            // Somebody who tries things out by hand, or a certificate that needs two records.
+            uploads_per_domain_per_minute: const { NonZeroU32::new(10).unwrap() },
+            // One in five minutes, as a script for changing addresses has it.
+            uploads_per_domain_per_day: const { NonZeroU32::new(300).unwrap() },
+            // An agency that moves its customers here, one domain a second.
+            uploads_per_network_per_minute: const { NonZeroU32::new(60).unwrap() },
+            // A fraction of what two cores parse and store, so that answering is never short of them.
+            uploads_per_second: const { NonZeroU32::new(100).unwrap() },
         }
     }
 }
@@ -402,6 +439,8 @@ mod tests {
             format!("{:?}", Limits { parses_max: config.limits.parses_max, ..defaults.limits })
         );
         assert_eq!(format!("{:?}", config.timeouts), format!("{:?}", defaults.timeouts));
+        assert_eq!(format!("{:?}", config.quotas), format!("{:?}", defaults.quotas));
+        assert_eq!(format!("{:?}", config.parent), format!("{:?}", defaults.parent));
     }
 
     #[test]

@@ -104,6 +104,11 @@ impl Front {
         check_host(&head).map_err(end_if_unread)?;
         body::check_coding(&head.headers).map_err(Problem::end_connection)?;
         let call = Call::find(&head.method, head.uri.path()).map_err(not_a_call);
+        let is_change = matches!(call, Ok(Call::Upload | Call::UploadTo(_) | Call::Delete(_)));
+        if is_change {
+            // Before the body is read, and before anybody is asked.
+            self.gate.admit_client(caller.address).map_err(end_if_unread)?;
+        }
         let query = head.uri.query().unwrap_or_default();
         let refused = |error: QueryError| end_if_unread(bad_query(&error));
         match call.map_err(end_if_unread)? {
@@ -132,9 +137,7 @@ impl Front {
                 query::parse_nothing(query).map_err(refused)?;
                 self.new_key(form).map_err(end_if_unread)
             }
-            Call::Upload | Call::UploadTo(_) | Call::Delete(_) if is_cross_site(&head.headers) => {
-                Err(end_if_unread(cross_site()))
-            }
+            _ if is_change && is_cross_site(&head.headers) => Err(end_if_unread(cross_site())),
             Call::Upload => {
                 let query = query::parse_query(query).map_err(refused)?;
                 self.upload(&query.domain, query.options, &head.headers, body, caller, form).await

@@ -47,6 +47,8 @@ pub mod problem;
 #[cfg(feature = "daemon")]
 pub mod query;
 #[cfg(feature = "daemon")]
+pub mod quota;
+#[cfg(feature = "daemon")]
 pub mod rate;
 #[cfg(feature = "daemon")]
 mod routes;

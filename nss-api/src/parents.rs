@@ -149,6 +149,7 @@ fn checker_config(config: &Config) -> nss_registrar_check::Config {
     if config.parent.allow_private_addresses {
         checks.addresses = AddressPolicy::AnyUnicast;
     }
+    checks.query_interval = Duration::from_secs(1) / config.parent.queries_per_second.get();
     checks.servers_min = config.parent.servers_min.get();
     checks.limits.time_max = milliseconds(config.timeouts.parent_check_ms);
     checks.cache.walks_max = config.limits.parent_checks_max.get();

@@ -3,8 +3,9 @@
 //! Cheap checks come before dear ones, and what the uploader can mend alone before what needs the registrar: a broken
 //! file never costs the parent's servers a query.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
@@ -24,6 +25,7 @@ use crate::ownership::{self, Entered, Grant};
 use crate::parents::{Parents, Unasked};
 use crate::problem::Problem;
 use crate::query::Options;
+use crate::quota::{Exceeded, Quotas};
 use crate::standing::{HostedZone, Standing};
 use crate::zone_server;
 use crate::zone_text::{self, NotAZone};
@@ -38,6 +40,9 @@ pub(crate) struct Gate {
     /// `None` when the delegation is not checked.
     parents: Option<Parents>,
     parses: Arc<Semaphore>,
+    quotas: Quotas,
+    /// Where the times of the quotas are counted from.
+    started: Instant,
 }
 
 impl Gate {
@@ -48,6 +53,8 @@ impl Gate {
             parents: config.delegation_check.then(|| Parents::new(&config, zone_server.clone())),
             zone_server,
             parses: Arc::new(Semaphore::new(parses)),
+            quotas: Quotas::new(&config.quotas),
+            started: Instant::now(),
             config,
         }
     }
@@ -85,6 +92,9 @@ impl Gate {
     ) -> Result<Changed, Problem> {
         self.check_text(domain, text.clone(), body_type).await?;
         let grant = self.check_owner(domain, key.as_ref()).await?;
+        if !options.dry_run {
+            self.admit_domain(domain)?;
+        }
         let fresh = match (grant, &key) {
             (Grant::First, None) if !options.dry_run => Some(Key::generate().map_err(|error| no_randomness(&error))?),
             (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First, _) => None,
@@ -116,9 +126,21 @@ impl Gate {
         if options.dry_run {
             return Ok(changed(domain, options, status, grant));
         }
+        self.admit_domain(domain)?;
         let pin = grant.pin_change(key.map(|key| key.pin(domain.name())));
         let status = self.zone_server.delete_zone(domain.name(), precondition, &pin).await;
         Ok(changed(domain, options, status.map_err(|error| zone_server::problem(&error))?, grant))
+    }
+
+    /// Counts a request for a change, before anything else is done for it.
+    pub(crate) fn admit_client(&self, client: IpAddr) -> Result<(), Problem> {
+        self.quotas.admit_client(client, self.started.elapsed()).map_err(|exceeded| too_many_uploads(exceeded, None))
+    }
+
+    /// Counts a change that the domain's owner asks for.
+    fn admit_domain(&self, domain: &Domain) -> Result<(), Problem> {
+        let admitted = self.quotas.admit_domain(domain.as_str(), self.started.elapsed());
+        admitted.map_err(|exceeded| too_many_uploads(exceeded, Some(domain)))
     }
 
     /// What the parent says about a domain, and who may change its zone.
@@ -243,6 +265,17 @@ const LABEL_FORM: &str = "one is k- and 32 letters or digits, directly in front 
 pub(crate) fn no_randomness(error: &str) -> Problem {
     tracing::error!(error, "cannot make a key");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-randomness", "no key can be made now; tell the operator")
+}
+
+fn too_many_uploads((exceeded, wait): (Exceeded, Duration), domain: Option<&Domain>) -> Problem {
+    let whose = match (exceeded, domain) {
+        (Exceeded::Domain, Some(domain)) => format!("{domain} was changed too often"),
+        (Exceeded::Domain, None) => "the domain was changed too often".to_owned(),
+        (Exceeded::Network, _) => "too many uploads from your network".to_owned(),
+        (Exceeded::Total, _) => "too many uploads at this moment".to_owned(),
+    };
+    let detail = format!("{whose}; nothing was changed, try again in {} s", wait.as_secs() + 1);
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-uploads", detail).retry_after(wait)
 }
 
 /// Reads `If-Match` and `If-None-Match` as far as they make sense for a change (RFC 9110 §13.1).

@@ -16,6 +16,7 @@ use tokio::time;
 use crate::cache::Cache;
 use crate::config::{Config, UDP_PAYLOAD_SIZE};
 use crate::evidence::Evidence;
+use crate::pace::Pace;
 use crate::question::{Query, Token, Transport};
 use crate::verdict::{Findings, Ours, Outcome, Unknown, Verdict};
 use crate::walk::{Heard, KnownZone, Walk};
@@ -30,6 +31,9 @@ pub struct Checker {
     walks: Semaphore,
     names: Mutex<Cache<NameBuf, Arc<OnceCell<Arc<Findings>>>>>,
     zones: Mutex<Cache<NameBuf, KnownZone>>,
+    pace: Pace,
+    /// Where the times of the pace are counted from.
+    started: Instant,
 }
 
 impl Checker {
@@ -39,6 +43,8 @@ impl Checker {
             walks: Semaphore::new(config.cache.walks_max.clamp(1, Semaphore::MAX_PERMITS)),
             names: Mutex::new(Cache::new(config.cache.names_max)),
             zones: Mutex::new(Cache::new(config.cache.zones_max)),
+            pace: Pace::new(config.query_interval),
+            started: Instant::now(),
             config: Arc::new(config),
         }
     }
@@ -100,7 +106,7 @@ impl Checker {
         let began_at = known.as_ref().map(|known| known.zone.clone());
         let seed = rand::rng().random();
         let mut walk = Walk::from_zone(Arc::clone(&self.config), domain.as_name(), known, seed);
-        let findings = drive(&mut walk, self.config.limits.response_size_max).await;
+        let findings = self.drive(&mut walk).await;
         let now = Instant::now();
         let mut zones = lock(&self.zones);
         match (&findings.outcome, began_at) {
@@ -133,41 +139,45 @@ impl Checker {
     }
 }
 
-/// Lends the walk sockets and a clock until it ends.
-async fn drive(walk: &mut Walk, response_size_max: usize) -> Findings {
-    let started = Instant::now();
-    let (sender, mut receiver) = mpsc::channel(EVENTS_MAX);
-    // Both end with this function: what is still on its way then is given up.
-    let mut exchanges = JoinSet::new();
-    let mut open: Vec<(Token, AbortHandle)> = Vec::new();
-    loop {
-        while let Some(query) = walk.next_query(started.elapsed()) {
-            let token = query.token;
-            let exchange = exchange(query, response_size_max, sender.clone());
-            open.push((token, exchanges.spawn(exchange)));
-        }
-        if let Some(findings) = walk.findings() {
-            return findings.clone();
-        }
-        let deadline = walk.deadline().unwrap_or_default().saturating_sub(started.elapsed());
-        let settled = match time::timeout(deadline, receiver.recv()).await {
-            Ok(Some(Event { token, from, what: Ok(packet) })) => {
-                (walk.answer(token, from, &packet, started.elapsed()) == Heard::Settled).then_some(token)
+impl Checker {
+    /// Lends the walk sockets and a clock until it ends.
+    async fn drive(&self, walk: &mut Walk) -> Findings {
+        let response_size_max = self.config.limits.response_size_max;
+        let started = Instant::now();
+        let (sender, mut receiver) = mpsc::channel(EVENTS_MAX);
+        // Both end with this function: what is still on its way then is given up.
+        let mut exchanges = JoinSet::new();
+        let mut open: Vec<(Token, AbortHandle)> = Vec::new();
+        loop {
+            while let Some(query) = walk.next_query(started.elapsed()) {
+                let token = query.token;
+                let turn = self.pace.turn(query.server.ip(), self.started.elapsed(), query.timeout / 2);
+                let exchange = exchange(query, turn, response_size_max, sender.clone());
+                open.push((token, exchanges.spawn(exchange)));
             }
-            Ok(Some(Event { token, what: Err(error), .. })) => {
-                walk.failed(token, error, started.elapsed());
-                Some(token)
+            if let Some(findings) = walk.findings() {
+                return findings.clone();
             }
-            Ok(None) | Err(_) => {
-                walk.expire(started.elapsed());
-                None
+            let deadline = walk.deadline().unwrap_or_default().saturating_sub(started.elapsed());
+            let settled = match time::timeout(deadline, receiver.recv()).await {
+                Ok(Some(Event { token, from, what: Ok(packet) })) => {
+                    (walk.answer(token, from, &packet, started.elapsed()) == Heard::Settled).then_some(token)
+                }
+                Ok(Some(Event { token, what: Err(error), .. })) => {
+                    walk.failed(token, error, started.elapsed());
+                    Some(token)
+                }
+                Ok(None) | Err(_) => {
+                    walk.expire(started.elapsed());
+                    None
+                }
+            };
+            if let Some(at) = settled.and_then(|token| open.iter().position(|(other, _)| *other == token)) {
+                open.swap_remove(at).1.abort();
             }
-        };
-        if let Some(at) = settled.and_then(|token| open.iter().position(|(other, _)| *other == token)) {
-            open.swap_remove(at).1.abort();
+            while exchanges.try_join_next().is_some() {}
+            open.retain(|(_, task)| !task.is_finished());
         }
-        while exchanges.try_join_next().is_some() {}
-        open.retain(|(_, task)| !task.is_finished());
     }
 }
 
@@ -178,10 +188,15 @@ struct Event {
     what: Result<Vec<u8>, io::ErrorKind>,
 }
 
-/// Sends one query and reports what comes back until it is aborted or its time is over.
-async fn exchange(query: Query, response_size_max: usize, events: mpsc::Sender<Event>) {
+/// Waits for the turn of one query, sends it, and reports what comes back until it is aborted or its time is over.
+async fn exchange(query: Query, turn: Option<Duration>, response_size_max: usize, events: mpsc::Sender<Event>) {
     let report = |what| Event { token: query.token, from: query.server, what };
     let outcome = time::timeout(query.timeout + GRACE, async {
+        match turn {
+            None => return Err(io::ErrorKind::ResourceBusy.into()),
+            Some(Duration::ZERO) => {}
+            Some(wait) => time::sleep(wait).await,
+        }
         match query.transport {
             Transport::Udp => {
                 let socket = send_udp(&query).await?;

@@ -23,6 +23,11 @@ pub struct Config {
     pub trust: Trust,
     /// What to make of a parent whose servers all serve the child zone as well.
     pub hidden: HiddenDelegation,
+    /// The least time between two queries of one checker to any one address, 10 ms by default; some may come at once
+    /// after a pause. Zero for no bound.
+    ///
+    /// A query whose turn would come too late is not sent, and other servers are asked instead.
+    pub query_interval: Duration,
     /// The bounds of one walk.
     pub limits: Limits,
     /// How long answers are kept and how many checks run at once.
@@ -38,6 +43,7 @@ impl Default for Config {
             servers_min: 2,
             trust: Trust::default(),
             hidden: HiddenDelegation::default(),
+            query_interval: Duration::from_millis(10),
             limits: Limits::default(),
             cache: CacheConfig::default(),
         }

@@ -174,6 +174,9 @@ impl fmt::Display for Said {
             Said::Garbled(what) => write!(f, "unusable reply: {what}"),
             Said::Strays => f.write_str("too many packets that are not the answer; asked again over TCP"),
             Said::Timeout => f.write_str("no answer"),
+            Said::Unreachable(io::ErrorKind::ResourceBusy) => {
+                f.write_str("not asked: it was asked too often at this moment")
+            }
             Said::Unreachable(kind) => write!(f, "unreachable: {kind}"),
             Said::NotPermitted => f.write_str("not asked: the address is not a permitted one"),
         }

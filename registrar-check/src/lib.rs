@@ -73,6 +73,7 @@ mod descent;
 mod evidence;
 mod hints;
 mod opinion;
+mod pace;
 mod question;
 mod reply;
 mod verdict;

@@ -141,6 +141,13 @@ requests_per_second_total = 10000
 root_hints = [\"{ROOT}\"]
 dns_port = {}
 allow_private_addresses = true
+queries_per_second = 100000
+
+[quotas]
+uploads_per_domain_per_minute = 100000
+uploads_per_domain_per_day = 1000000
+uploads_per_network_per_minute = 1000000
+uploads_per_second = 100000
 ",
             self.http,
             hosting.display(),

@@ -571,3 +571,42 @@ fn how_a_zone_stands_is_told_with_its_evidence() {
     let open = tree.api("ownership = \"open\"\ndelegation_check = false\n");
     open.call("GET", target, &[], b"").expect(200, &["active", "anybody"]);
 }
+
+#[test]
+fn a_domain_is_changed_so_often_and_strangers_cannot_use_that_up() {
+    let owner = key();
+    let tree = Tree::start(&(keyed("example", &[&owner]) + &keyed("other", &[&owner])));
+    let quotas = "[quotas]\nuploads_per_domain_per_minute = 1000\nuploads_per_domain_per_day = 3\nuploads_per_network_per_minute = 1000\n";
+    let api = tree.api(quotas);
+    for _ in 0..10 {
+        put(&api, 1, Some(&key())).expect(403, &[]);
+        put(&api, 1, None).expect(401, &[]);
+        put_to(&api, "/v1/zones/example.com?dry_run=true", 1, Some(&owner)).expect(200, &[]);
+    }
+    for serial in 1..4 {
+        put(&api, serial, Some(&owner)).expect(200, &[]);
+    }
+    let refused = put(&api, 4, Some(&owner));
+    refused.expect(429, &["example.com was changed too often", "nothing was changed"]);
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(api.call("DELETE", ZONE, &[&bearer(&owner)], b"").status, 429);
+    put_to(&api, "/v1/zones/other.com", 1, Some(&owner)).expect(200, &[]);
+    assert_eq!(served(&tree), ["192.0.2.3"]);
+}
+
+#[test]
+fn a_network_uploads_so_often_whatever_it_uploads() {
+    let owner = key();
+    let tree = Tree::start(&keyed("example", &[&owner]));
+    let api = tree.api("[quotas]\nuploads_per_network_per_minute = 1\n");
+    api.call("PUT", "/v1/zones/co.uk", &[], b"").expect(400, &[]);
+    for headers in [&[][..], &["X-Forwarded-For: 198.51.100.1", "Forwarded: for=198.51.100.1"]] {
+        let refused = api.call("PUT", ZONE, headers, zone(2).as_bytes());
+        refused.expect(429, &["from your network"]);
+        assert!(refused.header("retry-after").is_some());
+    }
+    assert_eq!(put(&api, 1, Some(&owner)).status, 429);
+    // Reading and asking are no uploads.
+    api.call("GET", ZONE, &[], b"").expect(404, &[]);
+    api.call("GET", "/v1/delegation?domain=example.com", &[], b"").expect(200, &[]);
+}

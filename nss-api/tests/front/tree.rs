@@ -94,9 +94,17 @@ impl Tree {
 
     /// A front that asks this tree and publishes on its server of ours.
     pub(crate) fn api(&self, more: &str) -> Api {
+        // Tests change more in a second than people in a day; those of the quotas set them.
+        let quotas = match more.contains("[quotas]") {
+            true => "",
+            false => {
+                "[quotas]\nuploads_per_domain_per_minute = 10000\nuploads_per_network_per_minute = 10000\n\
+                 uploads_per_second = 10000\n"
+            }
+        };
         let hints: Vec<String> = self.root.listen.iter().map(|address| format!("\"{}\"", address.ip())).collect();
         Api::start(&format!(
-            "name_servers = {OURS:?}\ncontrol_socket = {:?}\n{more}\n[parent]\nroot_hints = [{}]\ndns_port = {}\n\
+            "name_servers = {OURS:?}\ncontrol_socket = {:?}\n{more}\n{quotas}[parent]\nroot_hints = [{}]\ndns_port = {}\n\
              allow_private_addresses = true\n",
             self.ours.directory.path().join("control.sock"),
             hints.join(", "),

@@ -198,3 +198,36 @@ async fn checks_beyond_the_maximum_wait_for_their_turn_and_not_for_ever() {
     assert_eq!(outcomes[0], Outcome::Unknown(Unknown::Time));
     assert_eq!(outcomes[2], Outcome::Unknown(Unknown::Busy));
 }
+
+#[tokio::test]
+async fn no_server_is_asked_more_often_than_it_should_be() {
+    let net = Net::start(tree(&["127.1.7.1"], &["127.1.7.2", "127.1.7.3"])).await;
+    let config = Config { query_interval: Duration::from_secs(3600), ..net.config(&["127.1.7.1"]) };
+    let checker = Checker::new(config);
+    let ours = Ours::all(&[name("ns.example.net")]);
+    assert!(is_delegated(&checker.check(name("example.com").as_name(), &ours).await));
+    assert_eq!(net.asked(), 3);
+    // What is known is known; another name would need its servers again within the hour.
+    assert!(is_delegated(&checker.check(name("example.com").as_name(), &ours).await));
+    let verdict = checker.check(name("other.com").as_name(), &ours).await;
+    assert!(matches!(verdict, Verdict::Unknown { .. }), "never a no: {verdict}");
+    assert!(verdict.evidence().to_string().contains("not asked: it was asked too often"), "{}", verdict.evidence());
+    assert_eq!(net.asked(), 3);
+}
+
+#[tokio::test]
+async fn many_checks_at_once_wait_for_their_turn_at_the_parents_servers() {
+    let net = Net::start(tree(&["127.1.8.1"], &["127.1.8.2", "127.1.8.3"])).await;
+    let config = Config { query_interval: Duration::from_millis(2), ..net.config(&["127.1.8.1"]) };
+    let checker = Arc::new(Checker::new(config));
+    let checks: Vec<_> = (0..100)
+        .map(|n| {
+            let checker = Arc::clone(&checker);
+            tokio::spawn(async move { checker.findings(name(&format!("d{n}.com")).as_name()).await })
+        })
+        .collect();
+    for check in checks {
+        let findings = check.await.unwrap();
+        assert!(matches!(findings.outcome, Outcome::NotDelegated(_)), "{:?}\n{}", findings.outcome, findings.evidence);
+    }
+}
