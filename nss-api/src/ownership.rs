@@ -47,7 +47,9 @@ impl Entered {
         let mut entered = Entered::none(ours);
         for server in &delegation.name_servers {
             let name = server.name.as_name();
-            let Some(at) = ours.iter().position(|our| name.is_at_or_below(our.as_name())) else { continue };
+            // One of our names may stand below another one: the nearest is meant.
+            let above = (0..ours.len()).filter(|&at| name.is_at_or_below(ours[at].as_name()));
+            let Some(at) = above.max_by_key(|&at| ours[at].as_name().label_count()) else { continue };
             match label_before(name, ours[at].as_name()) {
                 _ if name == ours[at].as_name() => {}
                 Some(label) => {
@@ -302,6 +304,17 @@ mod tests {
         }
         assert_eq!(entered(&keyed("k-mistyped")).odd.len(), 2);
         assert!(entered(&[format!("{text}.ns1.dns.example.org")]).odd.is_empty(), "not ours");
+    }
+
+    #[test]
+    fn one_of_our_names_may_stand_below_another_one() {
+        let label = Key::generate().unwrap().label();
+        let ours = names(&["dns.example.net", "b.dns.example.net"]);
+        let to = [format!("{label}.dns.example.net"), format!("{label}.b.dns.example.net")];
+        let found = Entered::read(&delegation(&to), &ours);
+        assert_eq!((found.labels, found.odd), (BTreeSet::from([label]), Vec::new()));
+        let plain = Entered::read(&delegation(&["dns.example.net".into(), "b.dns.example.net".into()]), &ours);
+        assert_eq!(plain, Entered::none(&ours));
     }
 
     #[test]
