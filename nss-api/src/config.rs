@@ -36,6 +36,8 @@ pub struct Config {
     pub parent: Parent,
     /// How many uploads and withdrawals there may be.
     pub quotas: Quotas,
+    /// What becomes of zones that are no longer delegated here.
+    pub lifecycle: Lifecycle,
     /// Sizes and counts.
     pub limits: Limits,
     /// How long things may take.
@@ -89,6 +91,23 @@ pub struct Quotas {
     pub uploads_per_network_per_minute: NonZeroU32,
     /// From everybody in a second, likewise.
     pub uploads_per_second: NonZeroU32,
+}
+
+/// What becomes of zones that are no longer delegated here.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Lifecycle {
+    /// Whether hosted zones are checked at their parents again and again; not where `ownership` is open.
+    pub rechecks: bool,
+    /// Seconds from one look at which zones are due to the next.
+    pub round_s: NonZeroU32,
+    /// From one check of a zone to the next, a tenth more or less.
+    pub recheck_hours: NonZeroU32,
+    /// Served although the parent delegates it elsewhere.
+    pub adrift_days: NonZeroU32,
+    /// Not served after that, but kept.
+    pub parked_days: NonZeroU32,
 }
 
 /// Sizes and counts.
@@ -271,6 +290,7 @@ impl Default for Config {
             requests_per_second_total: const { NonZeroU32::new(1000).unwrap() },
             parent: Parent::default(),
             quotas: Quotas::default(),
+            lifecycle: Lifecycle::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             log: Log::default(),
@@ -303,6 +323,19 @@ impl Default for Quotas {
             uploads_per_network_per_minute: const { NonZeroU32::new(60).unwrap() },
             // A fraction of what two cores parse and store, so that answering is never short of them.
             uploads_per_second: const { NonZeroU32::new(100).unwrap() },
+        }
+    }
+}
+
+impl Default for Lifecycle {
+    fn default() -> Lifecycle {
+        Lifecycle {
+            rechecks: true,
+            round_s: const { NonZeroU32::new(60).unwrap() },
+            recheck_hours: const { NonZeroU32::new(24).unwrap() },
+            // Caches keep a delegation for up to a week (RFC 2308 §5 has a like number), and owners make mistakes.
+            adrift_days: const { NonZeroU32::new(7).unwrap() },
+            parked_days: const { NonZeroU32::new(30).unwrap() },
         }
     }
 }
@@ -440,6 +473,7 @@ mod tests {
         );
         assert_eq!(format!("{:?}", config.timeouts), format!("{:?}", defaults.timeouts));
         assert_eq!(format!("{:?}", config.quotas), format!("{:?}", defaults.quotas));
+        assert_eq!(format!("{:?}", config.lifecycle), format!("{:?}", defaults.lifecycle));
         assert_eq!(format!("{:?}", config.parent), format!("{:?}", defaults.parent));
     }
 

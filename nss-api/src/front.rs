@@ -25,6 +25,7 @@ use crate::new_key::NewKey;
 use crate::problem::{JSON, Problem, TEXT, to_json};
 use crate::query::{self, Options, QueryError};
 use crate::rate::{Client, RateLimits};
+use crate::rounds::Rounds;
 use crate::routes::{Call, HELP, NoCall};
 use crate::upload::{Gate, no_randomness, preconditions};
 use crate::zone_server;
@@ -79,6 +80,11 @@ impl Front {
             mode: mode(&config).map(HeaderValue::from_static),
             gate: Gate::new(config, zone_server),
         }
+    }
+
+    /// The rounds that this server makes, if it makes any.
+    pub(crate) fn rounds(&self) -> Option<Rounds> {
+        self.gate.rounds()
     }
 
     /// Answers one request, whatever happens.

@@ -37,6 +37,8 @@ mod front;
 #[cfg(feature = "daemon")]
 pub mod key;
 #[cfg(feature = "daemon")]
+mod lifecycle;
+#[cfg(feature = "daemon")]
 mod new_key;
 #[cfg(feature = "daemon")]
 mod ownership;
@@ -50,6 +52,8 @@ pub mod query;
 pub mod quota;
 #[cfg(feature = "daemon")]
 pub mod rate;
+#[cfg(feature = "daemon")]
+pub mod rounds;
 #[cfg(feature = "daemon")]
 mod routes;
 #[cfg(feature = "daemon")]

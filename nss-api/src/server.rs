@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::config::{Config, Ownership, milliseconds};
 use crate::connection::{self, ConnectionTimeouts, Connections, turn_away};
 use crate::front::{Caller, Front};
+use crate::rounds::{RoundReport, Rounds};
 
 /// Connections that the kernel keeps waiting for us; what Linux allows at most unless told otherwise is 4096.
 const BACKLOG: i32 = 1024;
@@ -61,8 +62,12 @@ impl Server {
             write: milliseconds(config.timeouts.write_ms),
         };
         let stop_timeout = milliseconds(config.timeouts.stop_ms);
+        let round_pause = Duration::from_secs(config.lifecycle.round_s.get().into());
         let front = Arc::new(Front::new(config));
         let (stop, stopped) = watch::channel(false);
+        if let Some(rounds) = front.rounds() {
+            tokio::spawn(make_rounds(Arc::new(rounds), round_pause, stopped.clone()));
+        }
         let (serving, served) = mpsc::channel(1);
         for listener in listeners {
             let acceptor = Acceptor {
@@ -122,6 +127,28 @@ impl std::error::Error for StartError {
             StartError::Config(_) => None,
             StartError::Bind { error, .. } => Some(error),
         }
+    }
+}
+
+/// Makes rounds until the server stops; a round that is being made then is given up, and is due again after the start.
+async fn make_rounds(rounds: Arc<Rounds>, pause: Duration, mut stopped: watch::Receiver<bool>) {
+    let all = async {
+        // Of several servers that are started together none is always the first.
+        let mut wait = pause.mul_f64(rand::random());
+        loop {
+            tokio::time::sleep(wait).await;
+            wait = pause;
+            let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else { continue };
+            match rounds.round(now.as_secs()).await {
+                Ok(RoundReport { checked: 0, failed: 0 }) => {}
+                Ok(RoundReport { checked, failed }) => tracing::info!(checked, failed, "made a round"),
+                Err(error) => tracing::warn!(%error, "cannot ask which zones are due for a check"),
+            }
+        }
+    };
+    tokio::select! {
+        () = all => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use nss_registrar_check::{NotDelegated, Verdict};
 use nss_wire::NameBuf;
-use nssd::control::ZoneStatus;
+use nssd::control::{Check, ZoneStatus};
 use serde::Serialize;
 
 use crate::config::Ownership;
@@ -159,10 +159,13 @@ impl Owner {
 /// A hosted zone and how it stands.
 #[derive(Debug, Serialize)]
 pub(crate) struct HostedZone {
-    /// `active` while it is delegated to us, `adrift` when it is not, `unknown` when that could not be found out.
+    /// `active` while it is delegated to us, `adrift` when it is not, `unknown` when that could not be found out,
+    /// `parked` when it is not served any more for having been adrift too long.
     state: &'static str,
-    serial: u32,
-    records: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
     /// Seconds since 1970.
@@ -170,34 +173,64 @@ pub(crate) struct HostedZone {
     uploaded_at: Option<u64>,
     /// The check that was made for this answer, or shortly before it.
     check: Standing,
-    next_check: &'static str,
+    /// The last check that was made by itself since the upload, with its evidence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_check: Option<Check>,
+    /// Seconds since 1970; absent where nothing is checked by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_check_at: Option<u64>,
 }
 
 impl HostedZone {
-    pub(crate) fn new(status: ZoneStatus, check: Standing) -> HostedZone {
+    /// `status` is that of a zone that is served, `recheck_hours` the pause between the checks that are made by themselves.
+    pub(crate) fn new(
+        status: Option<ZoneStatus>,
+        last_check: Option<Check>,
+        check: Standing,
+        recheck_hours: Option<u32>,
+    ) -> HostedZone {
+        let uploaded_at = status.as_ref().and_then(|status| status.uploaded_at);
+        let next_check_at = recheck_hours.and_then(|hours| match &last_check {
+            Some(last) => Some(last.next_check_at),
+            None => Some(uploaded_at? + u64::from(hours) * 3600),
+        });
         HostedZone {
-            state: match check.state {
-                State::Delegated | State::Unchecked => "active",
-                State::NotDelegated => "adrift",
-                State::Unknown => "unknown",
+            state: match (check.state, &status) {
+                (_, None) => "parked",
+                (State::Delegated | State::Unchecked, Some(_)) => "active",
+                (State::NotDelegated, Some(_)) => "adrift",
+                (State::Unknown, Some(_)) => "unknown",
             },
-            serial: status.serial,
-            records: status.records,
-            etag: status.etag,
-            uploaded_at: status.uploaded_at,
+            serial: status.as_ref().map(|status| status.serial),
+            records: status.as_ref().map(|status| status.records),
+            etag: status.and_then(|status| status.etag),
+            uploaded_at,
             check,
-            next_check: NEXT_CHECK,
+            last_check,
+            next_check_at,
         }
     }
 
     /// For a terminal.
     pub(crate) fn text(&self) -> String {
-        let HostedZone { state, serial, records, .. } = self;
-        let mut text = format!("{}: {state}, serial {serial}, {records} records\n", self.check.domain);
-        if let Some(seconds) = self.uploaded_at {
-            let _ = writeln!(text, "uploaded {}", utc(seconds));
+        let domain = &self.check.domain;
+        let mut text = match (self.serial, self.records) {
+            (Some(serial), Some(records)) => format!("{domain}: {}, serial {serial}, {records} records\n", self.state),
+            _ => format!("{domain}: {}, not served; upload it again to have it served\n", self.state),
+        };
+        let last = self.last_check.as_ref();
+        for (what, when) in [
+            ("uploaded", self.uploaded_at),
+            ("last check", last.map(|last| last.checked_at)),
+            ("delegated elsewhere since", last.and_then(|last| last.adrift_since)),
+            ("parked since", last.and_then(|last| last.parked_since)),
+            ("next check", self.next_check_at),
+        ] {
+            if let Some(when) = when {
+                let _ = writeln!(text, "{what} {}", utc(when));
+            }
         }
-        let _ = write!(text, "next check: {NEXT_CHECK}\n\n{}", self.check.text());
+        let _ = write!(text, "\n{}", self.check.text());
         text
     }
 }
@@ -216,9 +249,6 @@ fn utc(seconds_since_1970: u64) -> String {
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     format!("{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", era * 400 + year)
 }
-
-/// Nothing is checked by itself.
-const NEXT_CHECK: &str = "with the next upload, or when somebody asks";
 
 fn write_names(text: &mut String, title: &str, names: &[String]) {
     if names.is_empty() {

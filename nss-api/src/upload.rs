@@ -26,6 +26,7 @@ use crate::parents::{Parents, Unasked};
 use crate::problem::Problem;
 use crate::query::Options;
 use crate::quota::{Exceeded, Quotas};
+use crate::rounds::Rounds;
 use crate::standing::{HostedZone, Standing};
 use crate::zone_server;
 use crate::zone_text::{self, NotAZone};
@@ -38,7 +39,7 @@ pub(crate) struct Gate {
     config: Config,
     zone_server: ZoneServer,
     /// `None` when the delegation is not checked.
-    parents: Option<Parents>,
+    parents: Option<Arc<Parents>>,
     parses: Arc<Semaphore>,
     quotas: Quotas,
     /// Where the times of the quotas are counted from.
@@ -50,7 +51,7 @@ impl Gate {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let parses = config.limits.parses_max.map_or(cores, |n| n.get());
         Gate {
-            parents: config.delegation_check.then(|| Parents::new(&config, zone_server.clone())),
+            parents: config.delegation_check.then(|| Arc::new(Parents::new(&config, zone_server.clone()))),
             zone_server,
             parses: Arc::new(Semaphore::new(parses)),
             quotas: Quotas::new(&config.quotas),
@@ -132,6 +133,13 @@ impl Gate {
         Ok(changed(domain, options, status.map_err(|error| zone_server::problem(&error))?, grant))
     }
 
+    /// The rounds that this server makes, if it makes any; with the walks of the uploads, and what they found.
+    pub(crate) fn rounds(&self) -> Option<Rounds> {
+        let makes_rounds = self.config.lifecycle.rechecks && self.config.ownership != Ownership::Open;
+        let parents = self.parents.as_ref().filter(|_| makes_rounds)?;
+        Some(Rounds::with(Arc::clone(parents), self.zone_server.clone(), self.config.lifecycle.clone()))
+    }
+
     /// Counts a request for a change, before anything else is done for it.
     pub(crate) fn admit_client(&self, client: IpAddr) -> Result<(), Problem> {
         self.quotas.admit_client(client, self.started.elapsed()).map_err(|exceeded| too_many_uploads(exceeded, None))
@@ -157,12 +165,22 @@ impl Gate {
 
     /// A zone that was uploaded here, and how it stands.
     pub(crate) async fn hosted(&self, domain: &Domain) -> Result<HostedZone, Problem> {
-        let status = self.zone_server.zone_status(domain.name()).await;
-        let status = status.map_err(|error| zone_server::problem(&error))?;
-        if status.etag.is_none() {
-            return Err(zone_server::not_found(domain));
-        }
-        Ok(HostedZone::new(status, self.standing(domain, None).await?))
+        let claim = self.zone_server.claim(domain.name()).await.map_err(|error| zone_server::problem(&error))?;
+        let is_parked = claim.check.as_ref().is_some_and(|check| check.parked_since.is_some());
+        let status = match is_parked {
+            true => None,
+            false => {
+                let status = self.zone_server.zone_status(domain.name()).await;
+                let status = status.map_err(|error| zone_server::problem(&error))?;
+                if status.etag.is_none() {
+                    return Err(zone_server::not_found(domain));
+                }
+                Some(status)
+            }
+        };
+        let standing = self.standing(domain, None).await?;
+        let makes_rounds = self.rounds().is_some().then_some(self.config.lifecycle.recheck_hours.get());
+        Ok(HostedZone::new(status, claim.check, standing, makes_rounds))
     }
 
     /// The key that came with a request; where nobody needs one, nobody looks at it.

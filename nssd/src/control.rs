@@ -7,13 +7,15 @@
 //! | `GET /v1/zones/{apex}` | | the text as uploaded, `text/dns` |
 //! | `GET /v1/zones/{apex}/status` | | [`ZoneStatus`] |
 //! | `GET /v1/zones/{apex}/claim` | | [`Claim`]: who may change the zone, hosted or not |
+//! | `PUT /v1/zones/{apex}/check` | [`CheckReport`] | 204, written down, and the zone parked or purged if it says so |
+//! | `GET /v1/checks/due?now=&uploaded_before=&limit=` | | [`DueChecks`] |
 //! | `DELETE /v1/zones/{apex}` | | 200 [`ZoneStatus`] of what was withdrawn |
 //! | `GET /v1/zones?after=&limit=` | | [`ZoneList`] |
 //! | `GET /v1/status` | | [`ServerStatus`] |
 //! | `POST /v1/reload` | | [`ReloadReport`] |
 //!
 //! HTTP, because `curl --unix-socket` then is a complete client and large bodies stream; no framework and no
-//! generated code, because there are nine calls. A call that is refused answers with a [`Problem`]
+//! generated code, because there are eleven calls. A call that is refused answers with a [`Problem`]
 //! (RFC 9457, `application/problem+json`).
 //!
 //! A successful `PUT` or `DELETE` means: on disk, and visible to every query that arrives from now on. An entity
@@ -27,12 +29,16 @@
 //! The version is in the path. Within `v1` answers may gain members, never lose them; readers ignore what they do
 //! not know.
 
+mod check;
 mod client;
 mod pin;
 mod problem;
 #[cfg(feature = "daemon")]
 pub(crate) mod service;
 
+pub use check::{
+    CHECK_REPORT_SIZE_MAX, Check, CheckAction, CheckReport, CheckVerdict, DueCheck, DueChecks, EVIDENCE_LINES_MAX,
+};
 pub use client::{Client, ClientError, Precondition, PutOptions, ZoneText};
 pub use pin::{NotAPin, Pin, PinChange};
 pub use problem::{Finding, Problem, ProblemCode, Severity};
@@ -129,6 +135,9 @@ pub struct Claim {
     /// The deepest zone above it that is served here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enclosing: Option<Enclosing>,
+    /// The last check at the parent since the upload, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
 }
 
 /// A zone above a name, and whether that name is in it.

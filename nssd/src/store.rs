@@ -16,7 +16,7 @@ use bytes::Bytes;
 use nss_wire::{Name, NameBuf};
 use redb::{Database, ReadableDatabase, TableDefinition};
 
-use crate::control::Pin;
+use crate::control::{Check, Pin};
 
 /// The uploaded zones on disk.
 #[derive(Debug)]
@@ -57,6 +57,20 @@ pub enum Write {
         generation: u64,
         /// What the zone's pin becomes; `None` leaves it.
         pin: Option<Pin>,
+    },
+    /// Writes down what a check at the parent found.
+    Check {
+        /// The apex.
+        apex: NameBuf,
+        /// What was found.
+        check: Check,
+    },
+    /// Deletes a text and all that is kept beside it.
+    Purge {
+        /// The apex.
+        apex: NameBuf,
+        /// The change.
+        generation: u64,
     },
     /// Changes the pin of a zone and nothing else.
     SetPin {
@@ -128,6 +142,19 @@ impl Store {
         self.read(|transaction| {
             let pin = transaction.open_table(PINS)?.get(key.as_name().as_wire())?;
             Ok(pin.map(|pin| Pin::from(*pin.value())))
+        })
+    }
+
+    /// What the last check at the parent found, if there was one since the upload.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read.
+    pub fn check(&self, apex: Name<'_>) -> Result<Option<Check>, StoreError> {
+        let key = apex.to_lowercase();
+        self.read(|transaction| {
+            let check = transaction.open_table(CHECKS)?.get(key.as_name().as_wire())?;
+            Ok(check.and_then(|check| serde_json::from_slice(check.value()).ok()))
         })
     }
 
@@ -303,6 +330,9 @@ const TEXTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("texts");
 /// Apex in lower-case wire form to generation and time of upload.
 const VERSIONS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("versions");
 
+/// Apex in lower-case wire form to the last check at the parent since the upload, in JSON.
+const CHECKS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("checks");
+
 /// Apex in lower-case wire form to the hash of the key that may change the zone.
 const PINS: TableDefinition<'_, &[u8], &[u8; 32]> = TableDefinition::new("pins");
 
@@ -313,10 +343,11 @@ const GENERATION: &str = "generation";
 
 /// Says how the tables are to be read.
 const FORMAT: &str = "format";
-const FORMAT_VERSION: u64 = 2;
+const FORMAT_VERSION: u64 = 3;
 
-/// The format before there were pins, which becomes the present one when it is opened.
-const FORMAT_WITHOUT_PINS: u64 = 1;
+/// The first format. It had neither pins nor checks, the second one no checks; both become the present one when they
+/// are opened, and an older version of the program, which would ignore what it does not know, then refuses them.
+const FORMAT_FIRST: u64 = 1;
 
 /// Time that another process may take to let go of the file: a killed one frees its memory first.
 const IN_USE_TIME_MAX: Duration = Duration::from_secs(1);
@@ -370,7 +401,7 @@ fn open_database(path: &Path) -> Result<Database, StoreError> {
 fn prepare(database: &Database) -> Result<u64, redb::Error> {
     match database.begin_read()?.open_table(STATE) {
         Ok(state) => match state.get(FORMAT)?.map_or(0, |format| format.value()) {
-            FORMAT_WITHOUT_PINS => {}
+            FORMAT_FIRST..FORMAT_VERSION => {}
             format => return Ok(format),
         },
         Err(redb::TableError::TableDoesNotExist(_)) => {}
@@ -381,6 +412,7 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
     transaction.open_table(TEXTS)?;
     transaction.open_table(VERSIONS)?;
     transaction.open_table(PINS)?;
+    transaction.open_table(CHECKS)?;
     transaction.open_table(STATE)?.insert(FORMAT, FORMAT_VERSION)?;
     transaction.commit()?;
     Ok(FORMAT_VERSION)
@@ -395,29 +427,41 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
         let mut texts = transaction.open_table(TEXTS)?;
         let mut versions = transaction.open_table(VERSIONS)?;
         let mut pins = transaction.open_table(PINS)?;
+        let mut checks = transaction.open_table(CHECKS)?;
         let mut state = transaction.open_table(STATE)?;
-        let mut set_pin = |apex: &NameBuf, pin: &Option<Pin>| -> Result<(), redb::Error> {
-            if let Some(pin) = pin {
-                pins.insert(apex.as_name().to_lowercase().as_name().as_wire(), pin.as_octets())?;
-            }
-            Ok(())
-        };
         for write in writes {
             let generation = match write {
                 Write::SetPin { apex, pin } => {
-                    set_pin(apex, &Some(*pin))?;
+                    set_pin(&mut pins, apex, &Some(*pin))?;
                     continue;
                 }
-                Write::Put { apex, text, version, pin } => {
-                    set_pin(apex, pin)?;
+                Write::Check { apex, check } => {
                     let key = apex.as_name().to_lowercase();
+                    let json = serde_json::to_vec(check).expect("the control types have string keys only");
+                    checks.insert(key.as_name().as_wire(), json.as_slice())?;
+                    continue;
+                }
+                Write::Purge { apex, generation } => {
+                    let key = apex.as_name().to_lowercase();
+                    texts.remove(key.as_name().as_wire())?;
+                    versions.remove(key.as_name().as_wire())?;
+                    checks.remove(key.as_name().as_wire())?;
+                    pins.remove(key.as_name().as_wire())?;
+                    *generation
+                }
+                Write::Put { apex, text, version, pin } => {
+                    set_pin(&mut pins, apex, pin)?;
+                    let key = apex.as_name().to_lowercase();
+                    // Who uploads has just shown that the zone is delegated here.
+                    checks.remove(key.as_name().as_wire())?;
                     texts.insert(key.as_name().as_wire(), text.as_ref())?;
                     versions.insert(key.as_name().as_wire(), (version.generation, version.uploaded_at))?;
                     version.generation
                 }
                 Write::Delete { apex, generation, pin } => {
-                    set_pin(apex, pin)?;
+                    set_pin(&mut pins, apex, pin)?;
                     let key = apex.as_name().to_lowercase();
+                    checks.remove(key.as_name().as_wire())?;
                     texts.remove(key.as_name().as_wire())?;
                     versions.remove(key.as_name().as_wire())?;
                     *generation
@@ -427,6 +471,13 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
         }
     }
     transaction.commit()?;
+    Ok(())
+}
+
+fn set_pin(pins: &mut redb::Table<'_, &[u8], &[u8; 32]>, apex: &NameBuf, pin: &Option<Pin>) -> Result<(), redb::Error> {
+    if let Some(pin) = pin {
+        pins.insert(apex.as_name().to_lowercase().as_name().as_wire(), pin.as_octets())?;
+    }
     Ok(())
 }
 
@@ -509,7 +560,7 @@ mod tests {
             transaction.open_table(VERSIONS).unwrap().insert(key, (7, 1)).unwrap();
             let mut state = transaction.open_table(STATE).unwrap();
             state.insert(GENERATION, 7).unwrap();
-            state.insert(FORMAT, FORMAT_WITHOUT_PINS).unwrap();
+            state.insert(FORMAT, FORMAT_FIRST).unwrap();
             drop(state);
             transaction.commit().unwrap();
         }
@@ -517,7 +568,7 @@ mod tests {
         assert_eq!((store.generation().unwrap(), store.pin(apex.as_name()).unwrap()), (7, None));
         assert_eq!(&store.text(apex.as_name()).unwrap().unwrap().0[..], b"; text\n");
         store.commit(&[Write::SetPin { apex: apex.clone(), pin: Pin::from([1; 32]) }]).unwrap();
-        assert!(store.pin(apex.as_name()).unwrap().is_some());
+        assert!(store.pin(apex.as_name()).unwrap().is_some() && store.check(apex.as_name()).unwrap().is_none());
     }
 
     #[test]
@@ -530,7 +581,7 @@ mod tests {
             transaction.commit().unwrap();
         }
         let error = Store::open(directory.path()).unwrap_err();
-        assert!(error.to_string().contains("has format 3, this version of nssd reads format 2"), "{error}");
+        assert!(error.to_string().contains("has format 4, this version of nssd reads format 3"), "{error}");
     }
 
     #[test]

@@ -26,11 +26,12 @@ use nss_wire::{Name, NameBuf, RType};
 use nss_zonefile::LintOptions;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use self::index::{Hosted, Index, Origin, Served, Upload, etag};
+use self::index::{Checked, Hosted, Index, Origin, Served, Upload, etag};
 use self::publisher::{Job, Publisher, Reply};
 use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions};
 use crate::control::{
-    BrokenZone, Change, Claim, Cut, Enclosing, PinChange, Precondition, Problem, ProblemCode, ZoneList, ZoneStatus,
+    BrokenZone, Change, CheckReport, Claim, Cut, DueCheck, DueChecks, Enclosing, PinChange, Precondition, Problem,
+    ProblemCode, ZoneList, ZoneStatus,
 };
 use crate::store::{Store, StoreError, StoreErrorKind, Version};
 
@@ -118,7 +119,44 @@ impl Zones {
     /// A store that can't be read.
     pub(crate) fn claim(&self, apex: Name<'_>) -> Result<Claim, Problem> {
         let pin = self.store.pin(apex).map_err(|error| storage_problem(&error))?;
-        Ok(Claim { zone: key(apex), pin, enclosing: self.enclosing(apex) })
+        let check = self.store.check(apex).map_err(|error| storage_problem(&error))?;
+        Ok(Claim { zone: key(apex), pin, enclosing: self.enclosing(apex), check })
+    }
+
+    /// Up to `limit` uploaded zones whose next check at the parent is due, those that wait longest first.
+    ///
+    /// # Errors
+    ///
+    /// A store that can't be read.
+    pub(crate) fn due_checks(&self, now: u64, uploaded_before: u64, limit: usize) -> Result<DueChecks, Problem> {
+        let mut due: Vec<(u64, Box<str>, String)> = {
+            let index = self.index();
+            let uploads = index.zones.iter().filter(|(_, hosted)| hosted.file.is_none());
+            let uploads = uploads.filter_map(|(key, hosted)| Some((key, hosted.upload.as_ref()?)));
+            let due = uploads.filter_map(|(key, upload)| {
+                let since = upload.due_since(now, uploaded_before)?;
+                Some((since, key.clone(), etag(upload.version.generation)))
+            });
+            due.collect()
+        };
+        due.sort();
+        due.truncate(limit);
+        let mut zones = Vec::with_capacity(due.len());
+        for (_, zone, etag) in due {
+            let Ok(apex) = zone.parse::<NameBuf>() else { continue };
+            let last = self.store.check(apex.as_name()).map_err(|error| storage_problem(&error))?;
+            zones.push(DueCheck { zone: zone.into(), etag, last });
+        }
+        Ok(DueChecks { zones })
+    }
+
+    /// Writes a check at the parent down, and does what it says to the zone.
+    ///
+    /// # Errors
+    ///
+    /// A zone that was changed or checked meanwhile, and a store that can't be written.
+    pub(crate) async fn report_check(&self, apex: NameBuf, report: CheckReport) -> Result<(), Problem> {
+        self.submit(|reply| Job::Check { apex, report: Box::new(report), reply }).await
     }
 
     /// The deepest zone served above `apex`, and whether `apex` is delegated in it.
@@ -178,7 +216,9 @@ impl Zones {
         let key = key(apex);
         let hosted = index.zones.get(key.as_str()).ok_or_else(|| not_found(apex))?;
         hosted.status(&key, Change::None).ok_or_else(|| {
-            let reason = hosted.broken().unwrap_or("it is not served");
+            let is_parked = hosted.upload.as_ref().is_some_and(|upload| upload.is_parked());
+            let reason = if is_parked { "it is parked: its parent delegates it elsewhere" } else { "it is not served" };
+            let reason = hosted.broken().unwrap_or(reason);
             Problem::new(ProblemCode::NotFound, format!("{key} is known, but not served: {reason}"))
         })
     }
@@ -292,15 +332,28 @@ impl Zones {
 
     /// Serves a stored text, or says why not.
     fn restored(&self, apex: &NameBuf, text: &Bytes, version: Version) -> Hosted {
+        // A store that can't be read here was read a moment ago, and a check that is not known is made again.
+        let checked = self.store.check(apex.as_name()).ok().flatten().map(|check| Checked::from(&check));
+        if checked.is_some_and(|checked| checked.is_parked) {
+            return Hosted {
+                served: None,
+                upload: Some(Box::new(Upload { version, broken: None, checked })),
+                file: None,
+            };
+        }
         match self.check(apex, text, None, None) {
             Ok(accepted) => {
                 let served = self.publish(accepted, Origin::Upload);
-                Hosted { served: Some(served), upload: Some(Box::new(Upload { version, broken: None })), file: None }
+                Hosted {
+                    served: Some(served),
+                    upload: Some(Box::new(Upload { version, broken: None, checked })),
+                    file: None,
+                }
             }
             Err(rejected) => {
                 let reason = rejected.summary();
                 tracing::error!(zone = %apex, %reason, "a stored zone no longer builds and is not served");
-                let upload = Upload { version, broken: Some(reason.into()) };
+                let upload = Upload { version, broken: Some(reason.into()), checked };
                 Hosted { served: None, upload: Some(Box::new(upload)), file: None }
             }
         }

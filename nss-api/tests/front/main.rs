@@ -2,6 +2,7 @@
 
 mod abuse;
 mod http;
+mod life;
 mod ownership;
 mod support;
 mod tree;

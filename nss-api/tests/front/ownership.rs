@@ -8,51 +8,51 @@ use nss_wire::RType;
 use crate::support::{Api, Reply};
 use crate::tree::{OURS, Tree};
 
-const ZONE: &str = "/v1/zones/example.com";
-const NOERROR: u16 = 0;
-const REFUSED: u16 = 5;
+pub(crate) const ZONE: &str = "/v1/zones/example.com";
+pub(crate) const NOERROR: u16 = 0;
+pub(crate) const REFUSED: u16 = 5;
 
 /// `name` delegated to the plain names of our servers.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     OURS.iter().map(|server| format!("{name} NS {server}\n")).collect()
 }
 
 /// `name` delegated to the names with the labels of `keys`.
-fn keyed(name: &str, keys: &[&Key]) -> String {
+pub(crate) fn keyed(name: &str, keys: &[&Key]) -> String {
     let names = keys.iter().flat_map(|key| OURS.iter().map(move |server| format!("{}.{server}", key.label())));
     names.map(|server| format!("{name} NS {server}\n")).collect()
 }
 
-fn key() -> Key {
+pub(crate) fn key() -> Key {
     Key::generate().unwrap()
 }
 
-fn bearer(key: &Key) -> String {
+pub(crate) fn bearer(key: &Key) -> String {
     format!("Authorization: Bearer {}", key.reveal())
 }
 
-fn zone(serial: u32) -> String {
+pub(crate) fn zone(serial: u32) -> String {
     let [a, b] = OURS;
     format!("$TTL 300\n@ SOA {a} hostmaster {serial} 1800 900 604800 300\n@ NS {a}\n@ NS {b}\nwww A 192.0.2.{serial}\n")
 }
 
 /// Uploads the zone with `serial`, with a key or without.
-fn put(api: &Api, serial: u32, key: Option<&Key>) -> Reply {
+pub(crate) fn put(api: &Api, serial: u32, key: Option<&Key>) -> Reply {
     put_to(api, ZONE, serial, key)
 }
 
-fn put_to(api: &Api, target: &str, serial: u32, key: Option<&Key>) -> Reply {
+pub(crate) fn put_to(api: &Api, target: &str, serial: u32, key: Option<&Key>) -> Reply {
     let header = key.map(bearer);
     let headers: Vec<&str> = header.iter().map(String::as_str).collect();
     api.call("PUT", target, &headers, zone(serial).as_bytes())
 }
 
-fn served(tree: &Tree) -> Vec<String> {
+pub(crate) fn served(tree: &Tree) -> Vec<String> {
     tree.ours.ask("www.example.com", RType::A).data
 }
 
 /// The key that a first upload was given.
-fn given(reply: &Reply) -> Key {
+pub(crate) fn given(reply: &Reply) -> Key {
     reply.expect(200, &["this key was made for the domain", "shown this once"]);
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let line = reply.text().lines().map(str::trim).find(|line| line.starts_with("nss1_")).unwrap();
@@ -564,12 +564,16 @@ fn how_a_zone_stands_is_told_with_its_evidence() {
     tree.delegate("example NS ns.example.org.\n");
     let json = tree.api("").call("GET", target, &["Accept: application/json"], b"").json();
     assert_eq!((&json["state"], &json["check"]["owner"]), (&"adrift".into(), &"nobody".into()));
-    assert!(json["uploaded_at"].as_u64() > Some(0) && json["etag"].is_string() && json["next_check"].is_string());
+    assert!(json["uploaded_at"].as_u64() > Some(0) && json["etag"].is_string());
+    let (uploaded, next) = (json["uploaded_at"].as_u64().unwrap(), json["next_check_at"].as_u64().unwrap());
+    assert_eq!(next - uploaded, 24 * 3600);
     assert!(json["check"]["parent_says"].as_str().unwrap().contains("com. delegates example.com. to ns.example.org."));
     let file = Tree::start_with(&plain("example"), &[("example.com", &zone(1))]);
     file.api("").call("GET", target, &[], b"").expect(404, &[]);
     let open = tree.api("ownership = \"open\"\ndelegation_check = false\n");
     open.call("GET", target, &[], b"").expect(200, &["active", "anybody"]);
+    let json = open.call("GET", target, &["Accept: application/json"], b"").json();
+    assert!(json["next_check_at"].is_null() && json["last_check"].is_null(), "nobody makes rounds here: {json}");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use nss_api::rounds::Rounds;
 use nss_wire::{NameBuf, RType};
 use nssd::server::Server;
 use tempfile::TempDir;
@@ -94,6 +96,18 @@ impl Tree {
 
     /// A front that asks this tree and publishes on its server of ours.
     pub(crate) fn api(&self, more: &str) -> Api {
+        Api::start(&self.config(more))
+    }
+
+    /// Checks all zones that are due at `now`, with a front's eyes that have not seen anything yet; how many there were.
+    pub(crate) fn round(&self, now: u64) -> usize {
+        let config = nss_api::config::Config::from_toml(&self.config("")).unwrap();
+        let report = self.runtime.block_on(Arc::new(Rounds::new(&config)).round(now)).unwrap();
+        assert_eq!(report.failed, 0);
+        report.checked
+    }
+
+    fn config(&self, more: &str) -> String {
         // Tests change more in a second than people in a day; those of the quotas set them.
         let quotas = match more.contains("[quotas]") {
             true => "",
@@ -103,13 +117,18 @@ impl Tree {
             }
         };
         let hints: Vec<String> = self.root.listen.iter().map(|address| format!("\"{}\"", address.ip())).collect();
-        Api::start(&format!(
+        format!(
             "name_servers = {OURS:?}\ncontrol_socket = {:?}\n{more}\n{quotas}[parent]\nroot_hints = [{}]\ndns_port = {}\n\
              allow_private_addresses = true\n",
-            self.ours.directory.path().join("control.sock"),
+            self.control_socket(),
             hints.join(", "),
             self.root.listen[0].port()
-        ))
+        )
+    }
+
+    /// Where our server takes orders.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.ours.directory.path().join("control.sock")
     }
 
     /// The addresses of ns1 and ns2.

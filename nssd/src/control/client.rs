@@ -15,7 +15,8 @@ use tokio::net::UnixStream;
 
 use super::pin::{PIN_MATCH, PIN_NONE, PIN_SET};
 use super::{
-    Claim, PinChange, Problem, ProblemCode, ReloadReport, ServerStatus, ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus,
+    CheckReport, Claim, DueChecks, PinChange, Problem, ProblemCode, ReloadReport, ServerStatus, ZONE_TEXT_SIZE_MAX,
+    ZoneList, ZoneStatus,
 };
 
 /// Calls the control socket of one daemon; cheap to clone, one connection per call.
@@ -94,6 +95,29 @@ impl Client {
     /// [`ClientError::Refused`] when the store can't be read.
     pub async fn claim(&self, apex: Name<'_>) -> Result<Claim, ClientError> {
         self.call_json(Request::get(format!("{}/claim", zone_path(apex))), Bytes::new()).await
+    }
+
+    /// Up to `limit` zones whose next check at the parent is due at `now`, or that were uploaded before
+    /// `uploaded_before` and never checked; both in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Unreachable`] above all.
+    pub async fn due_checks(&self, now: u64, uploaded_before: u64, limit: usize) -> Result<DueChecks, ClientError> {
+        let query = format!("now={now}&uploaded_before={uploaded_before}&limit={limit}");
+        self.call_json(Request::get(format!("/v1/checks/due?{query}")), Bytes::new()).await
+    }
+
+    /// Writes a check at the parent down, and parks or purges the zone if the report says so.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] with status 412 when the zone was uploaded or checked meanwhile.
+    pub async fn report_check(&self, apex: Name<'_>, report: &CheckReport) -> Result<(), ClientError> {
+        let body = serde_json::to_vec(report).map_err(|error| ClientError::Protocol(error.to_string()))?;
+        let request =
+            Request::put(format!("{}/check", zone_path(apex))).header(header::CONTENT_TYPE, "application/json");
+        self.call(request, body.into()).await.map(drop)
     }
 
     /// Withdraws an uploaded zone and deletes its text; its pin stays.

@@ -22,8 +22,9 @@ use tokio::task::JoinSet;
 
 use super::pin::{PIN_MATCH, PIN_NONE, PIN_SET};
 use super::{
-    Change, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, MEDIA_TYPE_ZONE, Pin, PinChange, Precondition, Problem, ProblemCode,
-    ReloadReport, ServerStatus, ZONE_TEXT_SIZE_MAX,
+    CHECK_REPORT_SIZE_MAX, Change, CheckReport, EVIDENCE_LINES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX,
+    MEDIA_TYPE_ZONE, Pin, PinChange, Precondition, Problem, ProblemCode, ReloadReport, ServerStatus,
+    ZONE_TEXT_SIZE_MAX,
 };
 use crate::server::stopped;
 use crate::zones::{Extent, Zones};
@@ -234,6 +235,14 @@ impl<D: Daemon> Service<D> {
                 }
                 _ => Err(method_not_allowed("GET")),
             },
+            ["v1", "zones", apex, "check"] => match method {
+                Method::PUT => self.report_check(apex_of(apex)?, request).await,
+                _ => Err(method_not_allowed("PUT")),
+            },
+            ["v1", "checks", "due"] => match method {
+                Method::GET => self.due_checks(request.uri().query()).await,
+                _ => Err(method_not_allowed("GET")),
+            },
             ["v1", "zones", apex, "claim"] => match method {
                 Method::GET => {
                     let (zones, apex) = (self.daemon.zones().clone(), apex_of(apex)?);
@@ -245,8 +254,8 @@ impl<D: Daemon> Service<D> {
             },
             _ => Err(Problem::new(
                 ProblemCode::NotFound,
-                "no such call; there are /v1/status, /v1/reload, /v1/zones, /v1/zones/{apex}, /v1/zones/{apex}/status \
-                 and /v1/zones/{apex}/claim",
+                "no such call; there are /v1/status, /v1/reload, /v1/zones, /v1/zones/{apex}, /v1/zones/{apex}/status, \
+                 /v1/zones/{apex}/claim, /v1/zones/{apex}/check and /v1/checks/due",
             )),
         }
     }
@@ -265,6 +274,41 @@ impl<D: Daemon> Service<D> {
             }
         }
         Ok(json(StatusCode::OK, &self.daemon.zones().list(after.as_deref(), limit)))
+    }
+
+    async fn due_checks(&self, query: Option<&str>) -> Answer {
+        let (mut now, mut uploaded_before, mut limit) = (0, 0, LIST_LIMIT_DEFAULT as u64);
+        for (key, value) in pairs(query)? {
+            let number =
+                value.parse().map_err(|_| bad_request(format!("{key} has to be a number, not \"{value}\"")))?;
+            match key.as_str() {
+                "now" => now = number,
+                "uploaded_before" => uploaded_before = number,
+                "limit" => limit = number,
+                _ => return Err(unknown_parameter(&key, "now, uploaded_before and limit")),
+            }
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, LIST_LIMIT_MAX);
+        let zones = self.daemon.zones().clone();
+        let due = tokio::task::spawn_blocking(move || zones.due_checks(now, uploaded_before, limit)).await;
+        let due = due.map_err(|_| Problem::new(ProblemCode::Unknown, "reading the checks failed"))??;
+        Ok(json(StatusCode::OK, &due))
+    }
+
+    async fn report_check(&self, apex: NameBuf, request: Request<Incoming>) -> Answer {
+        let too_long = |problem: Problem| match problem.code {
+            ProblemCode::TooLarge => bad_request(format!("a report has {CHECK_REPORT_SIZE_MAX} octets at most")),
+            _ => problem,
+        };
+        let body = collect(request.into_body(), CHECK_REPORT_SIZE_MAX).await.map_err(too_long)?;
+        let report: CheckReport = serde_json::from_slice(&body).map_err(|error| bad_request(error.to_string()))?;
+        if report.check.evidence.len() > EVIDENCE_LINES_MAX {
+            return Err(bad_request(format!("more than {EVIDENCE_LINES_MAX} lines of evidence")));
+        }
+        self.daemon.zones().report_check(apex, report).await?;
+        let mut response = Response::new(Full::new(Bytes::new()));
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Ok(response)
     }
 
     async fn get(&self, apex: NameBuf) -> Answer {
@@ -296,7 +340,7 @@ impl<D: Daemon> Service<D> {
         };
         let permits = u32::try_from(budget.div_ceil(1024)).map_err(|_| too_large())?;
         let permit = self.body_budget.acquire_many(permits).await;
-        let text = collect(request.into_body()).await?;
+        let text = collect(request.into_body(), ZONE_TEXT_SIZE_MAX).await?;
         let status = self.daemon.zones().put(apex, text, precondition, pin, extent).await?;
         drop(permit);
         let code = if status.change == Change::Created { StatusCode::CREATED } else { StatusCode::OK };
@@ -306,14 +350,14 @@ impl<D: Daemon> Service<D> {
 }
 
 /// The whole body, unless it is too long or too slow.
-async fn collect(mut body: Incoming) -> Result<Bytes, Problem> {
+async fn collect(mut body: Incoming, size_max: usize) -> Result<Bytes, Problem> {
     let slow =
         |_| Problem::new(ProblemCode::Timeout, format!("no more of the body came for {} s", BODY_PAUSE_MAX.as_secs()));
     let mut text = BytesMut::new();
     while let Some(frame) = tokio::time::timeout(BODY_PAUSE_MAX, body.frame()).await.map_err(slow)? {
         let frame = frame.map_err(|error| bad_request(format!("the body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
-        if text.len() + data.len() > ZONE_TEXT_SIZE_MAX {
+        if text.len() + data.len() > size_max {
             return Err(too_large());
         }
         text.extend_from_slice(&data);

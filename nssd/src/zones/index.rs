@@ -10,7 +10,7 @@ use super::{Totals, key};
 use nss_zonefile::Diagnostic;
 
 use crate::check::{self, Accepted};
-use crate::control::{BrokenZone, Change, Finding, Precondition, Problem, ProblemCode, Source, ZoneStatus};
+use crate::control::{BrokenZone, Change, Check, Finding, Precondition, Problem, ProblemCode, Source, ZoneStatus};
 use crate::store::Version;
 
 /// What is known of every zone, by name as text.
@@ -123,6 +123,37 @@ pub(super) struct ZoneFile {
 pub(super) struct Upload {
     pub(super) version: Version,
     pub(super) broken: Option<Box<str>>,
+    /// The last check at the parent since the upload.
+    pub(super) checked: Option<Checked>,
+}
+
+/// What is known of the last check without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Checked {
+    pub(super) at: u64,
+    pub(super) next: u64,
+    /// The zone is not served because of it.
+    pub(super) is_parked: bool,
+}
+
+impl From<&Check> for Checked {
+    fn from(check: &Check) -> Checked {
+        Checked { at: check.checked_at, next: check.next_check_at, is_parked: check.parked_since.is_some() }
+    }
+}
+
+impl Upload {
+    /// Since when the next check is due, if it is.
+    pub(super) fn due_since(&self, now: u64, uploaded_before: u64) -> Option<u64> {
+        match self.checked {
+            Some(checked) => (checked.next <= now).then_some(checked.next),
+            None => (self.version.uploaded_at <= uploaded_before).then_some(self.version.uploaded_at),
+        }
+    }
+
+    pub(super) fn is_parked(&self) -> bool {
+        self.checked.is_some_and(|checked| checked.is_parked)
+    }
 }
 
 impl Hosted {

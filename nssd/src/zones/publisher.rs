@@ -10,10 +10,13 @@ use bytes::Bytes;
 use nss_wire::NameBuf;
 use tokio::sync::{mpsc, oneshot};
 
-use super::index::{Hosted, Origin, Upload, ZoneFile, serial_finding};
+use super::index::{Checked, Hosted, Origin, Upload, ZoneFile, serial_finding};
 use super::{Zones, key, not_found, storage_problem};
 use crate::check::Accepted;
-use crate::control::{BrokenZone, Change, FINDINGS_MAX, PinChange, Precondition, Problem, Source, ZoneStatus};
+use crate::control::{
+    BrokenZone, Change, CheckAction, CheckReport, FINDINGS_MAX, PinChange, Precondition, Problem, ProblemCode, Source,
+    ZoneStatus,
+};
 use crate::store::{Version, Write};
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
@@ -34,6 +37,11 @@ pub(super) enum Job {
         precondition: Precondition,
         pin: PinChange,
         reply: Reply<ZoneStatus>,
+    },
+    Check {
+        apex: NameBuf,
+        report: Box<CheckReport>,
+        reply: Reply<()>,
     },
     PutFile {
         apex: NameBuf,
@@ -159,9 +167,17 @@ impl Publisher {
                     let version = Version { generation, uploaded_at: now() };
                     planned.push(Planned { apex, once_durable: OnceDurable::Withdraw(version), reply });
                 }
-                Job::PutFile { .. } | Job::BreakFile { .. } | Job::WithdrawFile { .. } if !planned.is_empty() => {
+                Job::Check { .. } | Job::PutFile { .. } | Job::BreakFile { .. } | Job::WithdrawFile { .. }
+                    if !planned.is_empty() =>
+                {
                     self.waiting.push_front(job);
                     break;
+                }
+                Job::Check { apex, report, reply } => {
+                    let result = write_check(zones, &apex, *report);
+                    // What is planned from now on counts from the generation that this one may have changed.
+                    generation = zones.index().generation;
+                    let _ = reply.send(result);
                 }
                 Job::PutFile { apex, path, accepted, reply } => {
                     let _ = reply.send(Ok(put_file(zones, &apex, path, *accepted)));
@@ -217,8 +233,11 @@ fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> ZoneStatus {
                 accepted.findings.truncate(FINDINGS_MAX);
             }
             let served = zones.publish(*accepted, Origin::Upload);
-            let upload = Some(Box::new(Upload { version, broken: None }));
-            let hosted = Hosted { served: Some(served), file: None, upload };
+            let hosted = Hosted {
+                served: Some(served),
+                file: None,
+                upload: Some(Box::new(Upload { version, broken: None, checked: None })),
+            };
             let status = hosted.status(&key, change).expect("it is served");
             let what = if change == Change::Created { "zone added" } else { "zone replaced" };
             let (serial, records) = (status.serial, status.records);
@@ -248,6 +267,52 @@ fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> ZoneStatus {
     index.set(key, hosted);
     index.generation = generation;
     status
+}
+
+/// Writes a check down and parks or purges the zone; checks are rare, so that each has a commit of its own.
+fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(), Problem> {
+    let CheckReport { etag, follows, check, action } = report;
+    let key = key(apex.as_name());
+    let (version, generation) = {
+        let index = zones.index();
+        index.check(apex, &Precondition::Version(etag))?;
+        let upload = index.zones.get(key.as_str()).and_then(|hosted| hosted.upload.as_ref());
+        let upload = upload.ok_or_else(|| not_found(apex.as_name()))?;
+        if upload.checked.map(|checked| checked.at) != follows {
+            let detail = format!("{key} was checked by somebody else meanwhile");
+            return Err(Problem::new(ProblemCode::PreconditionFailed, detail));
+        }
+        (upload.version, index.generation + 1)
+    };
+    let checked = Some(Checked::from(&check));
+    let write = match action {
+        CheckAction::Keep | CheckAction::Park => Write::Check { apex: apex.clone(), check },
+        CheckAction::Purge => Write::Purge { apex: apex.clone(), generation },
+    };
+    zones.store.commit(&[write]).map_err(|error| storage_problem(&error))?;
+    match action {
+        CheckAction::Keep => {
+            let mut index = zones.index_mut();
+            let Some(hosted) = index.zones.get_mut(key.as_str()) else { return Ok(()) };
+            if let Some(upload) = &mut hosted.upload {
+                upload.checked = checked;
+            }
+        }
+        CheckAction::Park => {
+            zones.catalog.withdraw(apex.as_name());
+            tracing::info!(zone = %key, "zone parked: its parent delegates it elsewhere");
+            let upload = Some(Box::new(Upload { version, broken: None, checked }));
+            zones.index_mut().set(key, Hosted { served: None, file: None, upload });
+        }
+        CheckAction::Purge => {
+            zones.catalog.withdraw(apex.as_name());
+            tracing::info!(zone = %key, generation, "zone purged: its parent delegates it elsewhere");
+            let mut index = zones.index_mut();
+            index.set(key, Hosted::default());
+            index.generation = generation;
+        }
+    }
+    Ok(())
 }
 
 fn put_file(zones: &Zones, apex: &NameBuf, path: Arc<Path>, accepted: Accepted) -> ZoneStatus {

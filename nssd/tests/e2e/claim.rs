@@ -1,6 +1,12 @@
 //! Who may change a zone: pins that change with the zone or not at all, and what the zone above says.
 
-use nssd::control::{Change, Cut, Enclosing, Pin, PinChange, Precondition, ProblemCode, PutOptions, ZoneStatus};
+use nssd::control::{
+    Change, Check, CheckAction, CheckReport, CheckVerdict, Cut, Enclosing, Pin, PinChange, Precondition, ProblemCode,
+    PutOptions, ZoneStatus,
+};
+
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
 
 use crate::harness::*;
 
@@ -115,4 +121,95 @@ async fn the_zone_above_says_whether_it_delegates_a_name() {
     for name in ["sub.example.com", "SUB.example.com", "deep.sub.example.com", "below.sub.example.com"] {
         assert_eq!(enclosing(name).await, within(Some("sub.example.com.")), "{name}");
     }
+}
+
+/// A check at `at` that found the zone delegated elsewhere, parked since then if it says so.
+fn check(at: u64, parked_since: Option<u64>) -> Check {
+    Check {
+        checked_at: at,
+        verdict: CheckVerdict::NotDelegated,
+        adrift_since: Some(at),
+        parked_since,
+        next_check_at: at + 100,
+        evidence: vec!["somebody said so".to_owned()],
+    }
+}
+
+async fn report(
+    server: &TestServer,
+    etag: &str,
+    follows: Option<u64>,
+    check: Check,
+    action: CheckAction,
+) -> Result<(), nssd::control::ClientError> {
+    let report = CheckReport { etag: etag.to_owned(), follows, check, action };
+    server.client.report_check(name("example.com").as_name(), &report).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_is_due_for_a_check_until_one_is_written_down() {
+    let server = TestServer::start("").await;
+    let etag = put(&server, &zone(1, "192.0.2.1"), None, None).await.unwrap().etag.unwrap();
+    let now = 10_000_000_000;
+    let due = async |now, uploaded_before| server.client.due_checks(now, uploaded_before, 10).await.unwrap().zones;
+    assert!(due(now, 0).await.is_empty(), "it was uploaded a moment ago");
+    let first = due(now, now).await;
+    assert_eq!(
+        (first.len(), first[0].zone.as_str(), &first[0].etag, &first[0].last),
+        (1, "example.com.", &etag, &None)
+    );
+    report(&server, &etag, None, check(now, None), CheckAction::Keep).await.unwrap();
+    assert!(due(now + 99, now + 99).await.is_empty());
+    assert_eq!(due(now + 100, 0).await[0].last, Some(check(now, None)));
+    assert_eq!(server.client.claim(name("example.com").as_name()).await.unwrap().check, Some(check(now, None)));
+    // Somebody who checked at the same moment comes too late, and so does a check of a version that is gone.
+    for (etag, follows) in [(&etag[..], None), (&etag[..], Some(now + 1)), ("\"999\"", Some(now))] {
+        let refused = problem(report(&server, etag, follows, check(now + 100, None), CheckAction::Purge).await);
+        assert_eq!(refused.status, 412, "{etag} {follows:?}");
+    }
+    put(&server, &zone(2, "192.0.2.2"), None, None).await.unwrap();
+    assert_eq!(server.client.claim(name("example.com").as_name()).await.unwrap().check, None);
+    assert_eq!(problem(report(&server, &etag, Some(now), check(now + 100, None), CheckAction::Park).await).status, 412);
+    assert_eq!(data(&ask(server.v4(), "www.example.com.", RecordType::A)), ["192.0.2.2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_zone_is_kept_and_not_served_until_it_is_uploaded_again() {
+    let server = TestServer::start("").await;
+    let etag = put(&server, &zone(1, "192.0.2.1"), None, Some(pin(1))).await.unwrap().etag.unwrap();
+    report(&server, &etag, None, check(5, Some(5)), CheckAction::Park).await.unwrap();
+    let rcode = |server: &TestServer| ask(server.v4(), "www.example.com.", RecordType::A).metadata.response_code;
+    assert_eq!(rcode(&server), ResponseCode::Refused);
+    let refused = problem(server.client.zone_status(name("example.com").as_name()).await);
+    assert!(refused.status == 404 && refused.detail.contains("parked"), "{refused}");
+    assert_eq!(server.client.status().await.unwrap().zones, 0);
+    let TestServer { server, directory, .. } = server;
+    server.stop().await;
+
+    let server = TestServer::start_in(directory, "").await;
+    assert_eq!(rcode(&server), ResponseCode::Refused, "parked over a restart");
+    assert!(server.client.status().await.unwrap().broken.is_empty());
+    assert_eq!(
+        &server.client.get_zone(name("example.com").as_name()).await.unwrap().text[..],
+        zone(1, "192.0.2.1").as_bytes()
+    );
+    assert_eq!(pin_of(&server).await, Some(pin(1)));
+    let again = put(&server, &zone(1, "192.0.2.1"), Some(Some(pin(1))), None).await.unwrap();
+    assert_eq!(again.change, Change::Created);
+    assert_eq!(rcode(&server), ResponseCode::NoError);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_purged_zone_nothing_is_left() {
+    let server = TestServer::start("").await;
+    let etag = put(&server, &zone(1, "192.0.2.1"), None, Some(pin(1))).await.unwrap().etag.unwrap();
+    report(&server, &etag, None, check(5, Some(5)), CheckAction::Park).await.unwrap();
+    report(&server, &etag, Some(5), check(6, Some(5)), CheckAction::Purge).await.unwrap();
+    let claim = server.client.claim(name("example.com").as_name()).await.unwrap();
+    assert_eq!((claim.pin, claim.check), (None, None));
+    assert_eq!(problem(server.client.get_zone(name("example.com").as_name()).await).status, 404);
+    assert!(server.client.due_checks(u64::MAX, u64::MAX, 10).await.unwrap().zones.is_empty());
+    // A generation is never used twice.
+    let later = put(&server, &zone(1, "192.0.2.1"), Some(None), Some(pin(2))).await.unwrap().etag.unwrap();
+    assert_ne!(later, etag);
 }

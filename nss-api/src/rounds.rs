@@ -1,0 +1,172 @@
+//! The daily check of every hosted zone at its parent, a little of it every minute.
+//!
+//! Which zones are due, and what was found, is kept by `nssd`, so that this process can be restarted or run three times: of two
+//! who check a zone at one moment one writes it down, and the other one's work is lost. The time is an argument, so that a
+//! test can have years go by.
+
+use std::sync::Arc;
+
+use nss_registrar_check::Verdict;
+use nss_wire::NameBuf;
+use nssd::control::{CheckReport, CheckVerdict, Client as ZoneServer, ClientError, DueCheck, EVIDENCE_LINES_MAX};
+use tokio::task::{JoinError, JoinSet};
+
+use crate::config::{Config, Lifecycle, milliseconds};
+use crate::lifecycle::{self, Step};
+use crate::parents::{Parents, Unasked};
+
+/// Makes rounds.
+pub struct Rounds {
+    parents: Arc<Parents>,
+    zone_server: ZoneServer,
+    periods: Lifecycle,
+}
+
+/// What a round did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RoundReport {
+    /// Zones whose check was written down.
+    pub checked: usize,
+    /// Zones that could not be asked about or written down, and will be due again.
+    pub failed: usize,
+}
+
+impl Rounds {
+    /// Rounds with walks of their own, as `config` has them.
+    pub fn new(config: &Config) -> Rounds {
+        let zone_server =
+            ZoneServer::new(&config.control_socket).with_timeout(milliseconds(config.timeouts.control_ms));
+        let parents = Arc::new(Parents::new(config, zone_server.clone()));
+        Rounds::with(parents, zone_server, config.lifecycle.clone())
+    }
+
+    pub(crate) fn with(parents: Arc<Parents>, zone_server: ZoneServer, periods: Lifecycle) -> Rounds {
+        Rounds { parents, zone_server, periods }
+    }
+
+    /// Checks all zones that are due at `now`, in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// A name server that cannot be asked which ones are.
+    pub async fn round(self: &Arc<Rounds>, now: u64) -> Result<RoundReport, ClientError> {
+        let uploaded_before = now.saturating_sub(u64::from(self.periods.recheck_hours.get()) * 3600);
+        let mut report = RoundReport::default();
+        loop {
+            let due = self.zone_server.due_checks(now, uploaded_before, BATCH).await?.zones;
+            let before = report;
+            let mut checks = JoinSet::new();
+            for zone in due {
+                if checks.len() >= CHECKS_MAX
+                    && let Some(done) = checks.join_next().await
+                {
+                    report.count(&done);
+                }
+                let rounds = Arc::clone(self);
+                checks.spawn(async move { rounds.check(zone, now).await });
+            }
+            while let Some(done) = checks.join_next().await {
+                report.count(&done);
+            }
+            // What could not be written down is due still; it waits for the next round.
+            if report.checked == before.checked || report.failed > before.failed {
+                return Ok(report);
+            }
+        }
+    }
+
+    /// Checks one zone and writes down what was found; whether that worked.
+    async fn check(&self, due: DueCheck, now: u64) -> bool {
+        let Ok(apex) = due.zone.parse::<NameBuf>() else { return false };
+        let (verdict, evidence) = match self.parents.look(apex.as_name()).await {
+            Ok(sight) => {
+                let verdict = sight.verdict();
+                let mut evidence = sight.evidence();
+                evidence.insert(0, verdict.to_string());
+                let verdict = match verdict {
+                    Verdict::Delegated { .. } => CheckVerdict::Delegated,
+                    Verdict::NotDelegated { .. } => CheckVerdict::NotDelegated,
+                    Verdict::Unknown { .. } => CheckVerdict::Unknown,
+                };
+                (verdict, evidence)
+            }
+            // Whatever took so long must not be the first one in every round.
+            Err(Unasked::Busy) => (CheckVerdict::Unknown, vec!["the check took too long".to_owned()]),
+            Err(Unasked::ZoneServer(error)) => {
+                tracing::debug!(zone = due.zone, %error, "a due zone was not checked");
+                return false;
+            }
+        };
+        let evidence = bounded(evidence);
+        let Step { check, action } =
+            lifecycle::step(apex.as_name(), due.last.as_ref(), verdict, evidence, now, &self.periods);
+        let report = CheckReport { etag: due.etag, follows: due.last.map(|last| last.checked_at), check, action };
+        match self.zone_server.report_check(apex.as_name(), &report).await {
+            Ok(()) => {
+                tracing::info!(zone = due.zone, ?verdict, ?action, "checked at its parent");
+                true
+            }
+            Err(error) => {
+                tracing::debug!(zone = due.zone, %error, "a check was not written down");
+                false
+            }
+        }
+    }
+}
+
+impl RoundReport {
+    fn count(&mut self, done: &Result<bool, JoinError>) {
+        match done {
+            Ok(true) => self.checked += 1,
+            Ok(false) | Err(_) => self.failed += 1,
+        }
+    }
+}
+
+/// Evidence as it is kept: hostile parents can make it long.
+fn bounded(mut evidence: Vec<String>) -> Vec<String> {
+    evidence.truncate(EVIDENCE_LINES_MAX);
+    for line in &mut evidence {
+        if line.len() > LINE_SIZE_MAX {
+            line.truncate(line.floor_char_boundary(LINE_SIZE_MAX));
+            line.push('…');
+        }
+    }
+    evidence
+}
+
+/// Octets of one sentence of evidence: the NS set of a large zone. Twice as many of all of them, as JSON escapes them, fit
+/// into a report.
+const LINE_SIZE_MAX: usize = 1000;
+
+/// Zones fetched at once; a few seconds' work.
+const BATCH: usize = 100;
+
+/// Zones checked at once. A parent that does not answer takes ten seconds: with a tenth of 100,000 zones behind such
+/// parents, sixteen get through them in two hours.
+const CHECKS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use nssd::control::{CHECK_REPORT_SIZE_MAX, Check, CheckAction};
+
+    use super::*;
+
+    #[test]
+    fn the_longest_evidence_fits_into_a_report() {
+        let evidence = bounded(vec!["\\".repeat(100_000); 1000]);
+        assert_eq!((evidence.len(), evidence[0].chars().count()), (EVIDENCE_LINES_MAX, LINE_SIZE_MAX + 1));
+        let check = Check {
+            checked_at: u64::MAX,
+            verdict: CheckVerdict::NotDelegated,
+            adrift_since: Some(u64::MAX),
+            parked_since: Some(u64::MAX),
+            next_check_at: u64::MAX,
+            evidence,
+        };
+        let report = CheckReport { etag: "\"1\"".into(), follows: Some(1), check, action: CheckAction::Keep };
+        assert!(serde_json::to_vec(&report).unwrap().len() <= CHECK_REPORT_SIZE_MAX);
+        assert_eq!(bounded(vec!["short".into()]), ["short"]);
+        assert!(bounded(vec!["ü".repeat(1000)])[0].len() <= LINE_SIZE_MAX + 3);
+    }
+}

@@ -1,0 +1,180 @@
+//! Years in the life of domains, on real daemons, by a clock that the tests hold.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nss_api::config::Config;
+use nss_api::rounds::Rounds;
+use nss_wire::RType;
+
+use crate::ownership::{NOERROR, REFUSED, ZONE, bearer, given, key, keyed, plain, put, served};
+use crate::support::Api;
+use crate::tree::{OURS, Tree};
+
+const DAY: u64 = 86_400;
+const STATUS: &str = "/v1/zones/example.com/status";
+
+/// Two days from now, when everything that was uploaded in a test is due.
+fn start() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 2 * DAY
+}
+
+fn rcode(tree: &Tree) -> u16 {
+    tree.ours.ask("www.example.com", RType::A).rcode
+}
+
+fn state(api: &Api) -> String {
+    let status = api.call("GET", STATUS, &["Accept: application/json"], b"");
+    assert_eq!(status.status, 200, "{}", status.text());
+    status.json()["state"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_zone_whose_parent_points_elsewhere_is_adrift_then_parked_then_gone() {
+    let tree = Tree::start(&plain("example"));
+    let owner = given(&put(&tree.api(""), 1, None));
+    let mut now = start();
+    assert_eq!(tree.round(now), 1);
+    assert_eq!(tree.round(now), 0, "a zone is due once a day");
+    assert_eq!(state(&tree.api("")), "active");
+
+    tree.delegate("example NS ns.example.org.\n");
+    for _ in 0..6 {
+        now += 2 * DAY;
+        assert_eq!(tree.round(now), 1);
+        if rcode(&tree) == REFUSED {
+            break;
+        }
+        let api = tree.api("");
+        assert_eq!(state(&api), "adrift");
+        api.call("GET", STATUS, &[], b"").expect(200, &["delegated elsewhere since", "ns.example.org."]);
+    }
+    let away = now - start();
+    assert!((7 * DAY..12 * DAY).contains(&away), "{away}");
+    let api = tree.api("");
+    assert_eq!(state(&api), "parked");
+    api.call("GET", STATUS, &[], b"").expect(200, &["parked, not served; upload it again", "parked since 20"]);
+    api.call("GET", ZONE, &[], b"").expect(200, &["192.0.2.1"]);
+    put(&api, 2, Some(&owner)).expect(403, &["not delegated"]);
+
+    now += 29 * DAY;
+    assert_eq!(tree.round(now), 1);
+    assert_eq!(tree.api("").call("GET", ZONE, &[], b"").status, 200);
+    now += 2 * DAY;
+    assert_eq!(tree.round(now), 1);
+    tree.api("").call("GET", ZONE, &[], b"").expect(404, &[]);
+    assert_eq!(tree.round(now + 100 * DAY), 0);
+    // The next owner finds nothing of the last one, not even the pin.
+    tree.delegate(&plain("example"));
+    let next = given(&put(&tree.api(""), 3, None));
+    put(&tree.api(""), 4, Some(&owner)).expect(403, &[]);
+    put(&tree.api(""), 4, Some(&next)).expect(200, &[]);
+}
+
+#[test]
+fn a_parked_zone_is_served_again_by_its_owners_upload_and_not_by_itself() {
+    let tree = Tree::start(&plain("example"));
+    let owner = given(&put(&tree.api(""), 1, None));
+    let now = start();
+    tree.delegate("example NS ns.example.org.\n");
+    tree.round(now);
+    tree.round(now + 8 * DAY);
+    assert_eq!(rcode(&tree), REFUSED);
+    tree.delegate(&plain("example"));
+    assert_eq!(tree.round(now + 10 * DAY), 1);
+    assert_eq!((rcode(&tree), state(&tree.api("")).as_str()), (REFUSED, "parked"));
+    put(&tree.api(""), 1, Some(&key())).expect(403, &[]);
+    put(&tree.api(""), 1, None).expect(401, &[]);
+    // The very text that is stored already.
+    put(&tree.api(""), 1, Some(&owner)).expect(200, &["published"]);
+    assert_eq!((served(&tree), state(&tree.api("")).as_str()), (vec!["192.0.2.1".to_owned()], "active"));
+}
+
+#[test]
+fn who_comes_back_within_the_week_was_never_away() {
+    let tree = Tree::start(&plain("example"));
+    given(&put(&tree.api(""), 1, None));
+    let now = start();
+    for away in [0, 10, 20] {
+        tree.delegate("example NS ns.example.org.\n");
+        tree.round(now + away * DAY);
+        tree.round(now + (away + 5) * DAY);
+        tree.delegate(&plain("example"));
+        tree.round(now + (away + 8) * DAY);
+        assert_eq!((rcode(&tree), state(&tree.api("")).as_str()), (NOERROR, "active"));
+    }
+}
+
+#[test]
+fn a_parent_that_does_not_answer_parks_nobody() {
+    let tree = Tree::start(&plain("example"));
+    given(&put(&tree.api(""), 1, None));
+    tree.delegate("example NS ns.example.org.\n");
+    let now = start();
+    tree.round(now);
+    // Nobody listens there, so the answer is a refusal by the kernel, at once.
+    let deaf = Config::from_toml(&format!(
+        "name_servers = {OURS:?}\ncontrol_socket = {:?}\n[parent]\nroot_hints = [\"127.255.255.254\"]\ndns_port = 1\n\
+         allow_private_addresses = true\n",
+        tree.control_socket()
+    ));
+    let deaf = deaf.unwrap();
+    for day in 2..20 {
+        let rounds = std::sync::Arc::new(Rounds::new(&deaf));
+        tree.runtime.block_on(rounds.round(now + day * DAY)).unwrap();
+        assert_eq!(rcode(&tree), NOERROR);
+    }
+    // It was adrift all the time, as is known now that the parent can be asked again.
+    assert_eq!(tree.round(now + 20 * DAY), 1);
+    assert_eq!(rcode(&tree), REFUSED);
+}
+
+#[test]
+fn an_upload_during_a_round_is_not_parked_by_it() {
+    let tree = Tree::start(&plain("example"));
+    let owner = given(&put(&tree.api(""), 1, None));
+    let now = start();
+    tree.delegate("example NS ns.example.org.\n");
+    tree.round(now);
+    tree.delegate(&plain("example"));
+    put(&tree.api(""), 2, Some(&owner)).expect(200, &[]);
+    // What was written down of the version before is not held against this one.
+    tree.delegate("example NS ns.example.org.\n");
+    tree.round(now + 30 * DAY);
+    assert_eq!(rcode(&tree), NOERROR);
+    tree.round(now + 38 * DAY);
+    assert_eq!(rcode(&tree), REFUSED);
+}
+
+#[test]
+fn a_keyed_domain_goes_through_its_whole_life() {
+    let [first, second, third] = [key(), key(), key()];
+    let tree = Tree::start(&keyed("example", &[&first]));
+    let mut now = start();
+    put(&tree.api(""), 1, Some(&first)).expect(200, &["published"]);
+    put(&tree.api(""), 2, Some(&first)).expect(200, &["replaced"]);
+    // Roll-over.
+    tree.delegate(&keyed("example", &[&first, &second]));
+    put(&tree.api(""), 3, Some(&second)).expect(200, &[]);
+    tree.delegate(&keyed("example", &[&second]));
+    put(&tree.api(""), 4, Some(&first)).expect(403, &[]);
+    tree.round(now);
+    // Loss and recovery: the third key has never been seen before.
+    tree.delegate(&keyed("example", &[&third]));
+    put(&tree.api(""), 4, Some(&third)).expect(200, &[]);
+    put(&tree.api(""), 5, Some(&second)).expect(403, &[]);
+    // Away, and back in time.
+    tree.delegate("example NS ns.example.org.\n");
+    now += 5 * DAY;
+    tree.round(now);
+    put(&tree.api(""), 5, Some(&third)).expect(403, &["not delegated"]);
+    assert_eq!(served(&tree), ["192.0.2.4"]);
+    tree.delegate(&keyed("example", &[&third]));
+    put(&tree.api(""), 5, Some(&third)).expect(200, &["replaced"]);
+    // Away for good.
+    tree.delegate("example NS ns.example.org.\n");
+    for days in [5, 13, 45] {
+        tree.round(now + days * DAY);
+    }
+    tree.api("").call("GET", ZONE, &[&bearer(&third)], b"").expect(404, &[]);
+    assert_eq!(rcode(&tree), REFUSED);
+}

@@ -1,0 +1,86 @@
+//! What is written down of a zone's standing at its parent: the daemon keeps it and parks zones; who asks the parents decides.
+
+use serde::{Deserialize, Serialize};
+
+/// What a check at the parent zone found, and since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// When it was, in seconds since 1970.
+    pub checked_at: u64,
+    /// What the parent says.
+    pub verdict: CheckVerdict,
+    /// Since when the parent has delegated the zone elsewhere; absent while it delegates it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adrift_since: Option<u64>,
+    /// Since when the zone is not served for that; only an upload ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked_since: Option<u64>,
+    /// When the next one is due.
+    pub next_check_at: u64,
+    /// Who was asked and what they said, one sentence each; at most [`EVIDENCE_LINES_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+}
+
+/// What the parent says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckVerdict {
+    /// It delegates the zone here.
+    Delegated,
+    /// It does not.
+    NotDelegated,
+    /// It could not be found out.
+    Unknown,
+}
+
+/// What happens to the zone with a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckAction {
+    /// Nothing.
+    Keep,
+    /// It is not served any more; its text and its pin stay.
+    Park,
+    /// Its text, its pin and all that is known of it are deleted.
+    Purge,
+}
+
+/// A check, handed over to be written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckReport {
+    /// The version of the zone that it was made for.
+    pub etag: String,
+    /// When the check before it was; absent for the first one of this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<u64>,
+    /// What was found.
+    pub check: Check,
+    /// What happens to the zone.
+    pub action: CheckAction,
+}
+
+/// Zones whose next check is due, those that wait longest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueChecks {
+    /// At most as many as asked for.
+    pub zones: Vec<DueCheck>,
+}
+
+/// A zone whose next check is due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueCheck {
+    /// The apex, absolute, in lower case, with the final dot.
+    pub zone: String,
+    /// Its version.
+    pub etag: String,
+    /// The check before; absent when there was none since the upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Check>,
+}
+
+/// Sentences of evidence in one check: a walk asks some ten servers, and a hundred at most.
+pub const EVIDENCE_LINES_MAX: usize = 120;
+
+/// Octets of a report in JSON: as many sentences of the longest names.
+pub const CHECK_REPORT_SIZE_MAX: usize = 256 << 10;
