@@ -42,6 +42,8 @@ pub(crate) struct Gate {
     parents: Option<Arc<Parents>>,
     parses: Arc<Semaphore>,
     quotas: Quotas,
+    /// Walks for who only asks: whatever they ask about, most of the walks are left for uploads.
+    asks: Semaphore,
     /// Where the times of the quotas are counted from.
     started: Instant,
 }
@@ -55,6 +57,7 @@ impl Gate {
             zone_server,
             parses: Arc::new(Semaphore::new(parses)),
             quotas: Quotas::new(&config.quotas),
+            asks: Semaphore::new(config.limits.parent_checks_max.get().div_ceil(ASKS_SHARE)),
             started: Instant::now(),
             config,
         }
@@ -153,6 +156,11 @@ impl Gate {
 
     /// What the parent says about a domain, and who may change its zone.
     pub(crate) async fn standing(&self, domain: &Domain, key: Option<&Key>) -> Result<Standing, Problem> {
+        let Ok(_turn) = self.asks.try_acquire() else {
+            let detail = "too many domains are being asked about; try again in some seconds";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+                .retry_after(milliseconds(self.config.timeouts.queue_ms)));
+        };
         let sight = match &self.parents {
             Some(parents) => Some(parents.look(domain.name()).await.map_err(|unasked| self.unasked(domain, &unasked))?),
             None => None,
@@ -275,6 +283,9 @@ impl Gate {
 fn odd_names(entered: &Entered) -> String {
     entered.odd.iter().map(|name| format!("{name} has no label of a key: {LABEL_FORM}\n")).collect()
 }
+
+/// One in so many of the walks may be for who only asks, so that domains whose servers keep us waiting cannot take all.
+const ASKS_SHARE: usize = 4;
 
 /// What a label looks like, for who mistyped one.
 const LABEL_FORM: &str = "one is k- and 32 letters or digits, directly in front of a name server";
@@ -407,6 +418,17 @@ mod tests {
         drop(turn);
         let refused = gate.check_text(&domain, Bytes::new(), BodyType::Plain).await.unwrap_err();
         assert_eq!(refused.code(), "no-ns-records");
+    }
+
+    #[tokio::test]
+    async fn who_only_asks_takes_a_part_of_the_walks_and_no_more() {
+        let gate = gate("[limits]\nparent_checks_max = 5\n");
+        let domain = Domain::parse("example.com").unwrap();
+        let turns = gate.asks.try_acquire_many(2).expect("a quarter of five, rounded up");
+        let refused = gate.standing(&domain, None).await.unwrap_err();
+        assert_eq!((refused.status(), refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "busy"));
+        drop(turns);
+        assert_eq!(gate.asks.available_permits(), 2);
     }
 
     #[test]
