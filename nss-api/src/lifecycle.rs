@@ -9,6 +9,7 @@
 //!                     an upload, with the proof that every upload takes
 //! ```
 //!
+//! The pin of a zone that its owner withdrew is kept as long as the parent points here, and seven days more.
 //! *Could not find out* moves nothing in either direction. A parked zone is not served again because the parent points here again:
 //! the domain may have been sold meanwhile, and its old zone would be somebody else's.
 //!
@@ -28,9 +29,19 @@ pub(crate) struct Step {
     pub(crate) action: CheckAction,
 }
 
+/// What is kept of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Its text, and its pin if it has one.
+    Zone,
+    /// Its pin: the owner withdrew the zone.
+    PinAlone,
+}
+
 /// The next step of a zone, of which `before` was written down, now that a check said `verdict`.
 pub(crate) fn step(
     apex: Name<'_>,
+    kept: Kept,
     before: Option<&Check>,
     verdict: CheckVerdict,
     evidence: Vec<String>,
@@ -48,7 +59,10 @@ pub(crate) fn step(
     let is_not_delegated = verdict == CheckVerdict::NotDelegated;
     let action = match parked_since {
         Some(_) if is_not_delegated && has_passed(parked_since, periods.parked_days.get()) => CheckAction::Purge,
-        None if is_not_delegated && has_passed(adrift_since, periods.adrift_days.get()) => CheckAction::Park,
+        None if is_not_delegated && has_passed(adrift_since, periods.adrift_days.get()) => match kept {
+            Kept::Zone => CheckAction::Park,
+            Kept::PinAlone => CheckAction::Purge,
+        },
         Some(_) | None => CheckAction::Keep,
     };
     let parked_since = if action == CheckAction::Park { Some(now) } else { parked_since };
@@ -83,7 +97,7 @@ mod tests {
 
     fn next(before: Option<&Check>, verdict: CheckVerdict, now: u64) -> Step {
         let apex: NameBuf = "example.com".parse().unwrap();
-        step(apex.as_name(), before, verdict, Vec::new(), now, &Lifecycle::default())
+        step(apex.as_name(), Kept::Zone, before, verdict, Vec::new(), now, &Lifecycle::default())
     }
 
     #[test]
@@ -122,6 +136,24 @@ mod tests {
     }
 
     #[test]
+    fn a_pin_alone_is_kept_while_the_parent_points_here_and_a_week_more() {
+        let apex: NameBuf = "example.com".parse().unwrap();
+        let next = |before: Option<&Check>, verdict, now| {
+            step(apex.as_name(), Kept::PinAlone, before, verdict, Vec::new(), now, &Lifecycle::default())
+        };
+        let mut check = next(None, CheckVerdict::Delegated, NOW).check;
+        for (days, verdict) in
+            [(100, CheckVerdict::Delegated), (200, CheckVerdict::NotDelegated), (206, CheckVerdict::NotDelegated)]
+        {
+            let step = next(Some(&check), verdict, NOW + days * DAY);
+            assert_eq!(step.action, CheckAction::Keep, "{days}");
+            check = step.check;
+        }
+        assert_eq!(next(Some(&check), CheckVerdict::Unknown, NOW + 300 * DAY).action, CheckAction::Keep);
+        assert_eq!(next(Some(&check), CheckVerdict::NotDelegated, NOW + 207 * DAY).action, CheckAction::Purge);
+    }
+
+    #[test]
     fn what_could_not_be_found_out_moves_nothing_and_is_asked_again_soon() {
         let adrift = next(None, CheckVerdict::NotDelegated, NOW).check;
         let parked = next(Some(&adrift), CheckVerdict::NotDelegated, NOW + 7 * DAY).check;
@@ -138,7 +170,7 @@ mod tests {
         #[test]
         fn checks_are_a_day_apart_more_or_less(n in 0..1_000_000_u64, now in NOW..NOW * 2) {
             let apex: NameBuf = format!("d{n}.example").parse().unwrap();
-            let step = step(apex.as_name(), None, CheckVerdict::Delegated, Vec::new(), now, &Lifecycle::default());
+            let step = step(apex.as_name(), Kept::Zone, None, CheckVerdict::Delegated, Vec::new(), now, &Lifecycle::default());
             let pause = step.check.next_check_at - now;
             prop_assert!((DAY * 9 / 10..=DAY * 11 / 10 + 1).contains(&pause), "{}", pause);
         }

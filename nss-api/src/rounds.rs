@@ -12,7 +12,7 @@ use nssd::control::{CheckReport, CheckVerdict, Client as ZoneServer, ClientError
 use tokio::task::{JoinError, JoinSet};
 
 use crate::config::{Config, Lifecycle, milliseconds};
-use crate::lifecycle::{self, Step};
+use crate::lifecycle::{self, Kept, Step};
 use crate::parents::{Parents, Unasked};
 
 /// Makes rounds.
@@ -98,8 +98,9 @@ impl Rounds {
             }
         };
         let evidence = bounded(evidence);
+        let kept = if due.etag.is_some() { Kept::Zone } else { Kept::PinAlone };
         let Step { check, action } =
-            lifecycle::step(apex.as_name(), due.last.as_ref(), verdict, evidence, now, &self.periods);
+            lifecycle::step(apex.as_name(), kept, due.last.as_ref(), verdict, evidence, now, &self.periods);
         let report = CheckReport { etag: due.etag, follows: due.last.map(|last| last.checked_at), check, action };
         match self.zone_server.report_check(apex.as_name(), &report).await {
             Ok(()) => {
@@ -164,7 +165,7 @@ mod tests {
             next_check_at: u64::MAX,
             evidence,
         };
-        let report = CheckReport { etag: "\"1\"".into(), follows: Some(1), check, action: CheckAction::Keep };
+        let report = CheckReport { etag: Some("\"1\"".into()), follows: Some(1), check, action: CheckAction::Keep };
         assert!(serde_json::to_vec(&report).unwrap().len() <= CHECK_REPORT_SIZE_MAX);
         assert_eq!(bounded(vec!["short".into()]), ["short"]);
         assert!(bounded(vec!["ü".repeat(1000)])[0].len() <= LINE_SIZE_MAX + 3);

@@ -145,6 +145,26 @@ impl Store {
         })
     }
 
+    /// The apexes whose zones were deleted and whose pins are still there.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read.
+    pub fn pins_alone(&self) -> Result<Vec<NameBuf>, StoreError> {
+        self.read(|transaction| {
+            let texts = transaction.open_table(TEXTS)?;
+            let mut alone = Vec::new();
+            for entry in transaction.open_table(PINS)?.range::<&[u8]>(..)? {
+                let (key, _) = entry?;
+                let Ok(apex) = Name::from_wire_exact(key.value()) else { continue };
+                if texts.get(key.value())?.is_none() {
+                    alone.push(apex.to_buf());
+                }
+            }
+            Ok(alone)
+        })
+    }
+
     /// What the last check at the parent found, if there was one since the upload.
     ///
     /// # Errors
@@ -543,8 +563,10 @@ mod tests {
         let store = Store::open(directory.path()).unwrap();
         assert_eq!(store.text(apex.as_name()).unwrap(), None);
         assert_eq!(store.pin(apex.as_name()).unwrap(), Some(b));
+        assert_eq!(store.pins_alone().unwrap(), std::slice::from_ref(&apex));
         store.commit(&[with_pin(4, Some(c))]).unwrap();
         assert_eq!(store.pin(apex.as_name()).unwrap(), Some(c));
+        assert!(store.pins_alone().unwrap().is_empty());
         assert_eq!(store.pin(name("example.org").as_name()).unwrap(), None);
     }
 

@@ -26,7 +26,7 @@ use nss_wire::{Name, NameBuf, RType};
 use nss_zonefile::LintOptions;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use self::index::{Checked, Hosted, Index, Origin, Served, Upload, etag};
+use self::index::{Checked, Hosted, Index, Origin, Served, Tombstone, Upload, due_since, etag};
 use self::publisher::{Job, Publisher, Reply};
 use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions};
 use crate::control::{
@@ -123,21 +123,25 @@ impl Zones {
         Ok(Claim { zone: key(apex), pin, enclosing: self.enclosing(apex), check })
     }
 
-    /// Up to `limit` uploaded zones whose next check at the parent is due, those that wait longest first.
+    /// Up to `limit` uploaded zones, and pins of withdrawn ones, whose next check at the parent is due, those that wait longest first.
     ///
     /// # Errors
     ///
     /// A store that can't be read.
     pub(crate) fn due_checks(&self, now: u64, uploaded_before: u64, limit: usize) -> Result<DueChecks, Problem> {
-        let mut due: Vec<(u64, Box<str>, String)> = {
+        let mut due: Vec<(u64, Box<str>, Option<String>)> = {
             let index = self.index();
             let uploads = index.zones.iter().filter(|(_, hosted)| hosted.file.is_none());
             let uploads = uploads.filter_map(|(key, hosted)| Some((key, hosted.upload.as_ref()?)));
             let due = uploads.filter_map(|(key, upload)| {
-                let since = upload.due_since(now, uploaded_before)?;
-                Some((since, key.clone(), etag(upload.version.generation)))
+                let since = due_since(upload.checked, upload.version.uploaded_at, now, uploaded_before)?;
+                Some((since, key.clone(), Some(etag(upload.version.generation))))
             });
-            due.collect()
+            let pins = index.tombstones.iter().filter_map(|(key, tombstone)| {
+                let since = due_since(tombstone.checked, tombstone.since, now, uploaded_before)?;
+                Some((since, key.clone(), None))
+            });
+            due.chain(pins).collect()
         };
         due.sort();
         due.truncate(limit);
@@ -311,7 +315,7 @@ impl Zones {
         let mut after: Option<NameBuf> = None;
         loop {
             let page = self.store.page(after.as_ref().map(NameBuf::as_name), LOAD_PAGE_SIZE)?;
-            let Some((last, ..)) = page.last() else { return Ok(()) };
+            let Some((last, ..)) = page.last() else { break };
             after = Some(last.clone());
             std::thread::scope(|scope| {
                 for part in page.chunks(page.len().div_ceil(threads())) {
@@ -323,6 +327,13 @@ impl Zones {
                 }
             });
         }
+        for apex in self.store.pins_alone()? {
+            let checked = self.store.check(apex.as_name())?.map(|check| Checked::from(&check));
+            // When it was withdrawn is known until the daemon ends: then it is time for a check.
+            let tombstone = Tombstone { since: 0, checked };
+            self.index_mut().tombstones.insert(key(apex.as_name()).into(), tombstone);
+        }
+        Ok(())
     }
 
     fn load_one(&self, apex: &NameBuf, text: &Bytes, version: Version) {

@@ -178,3 +178,18 @@ fn a_keyed_domain_goes_through_its_whole_life() {
     tree.api("").call("GET", ZONE, &[&bearer(&third)], b"").expect(404, &[]);
     assert_eq!(rcode(&tree), REFUSED);
 }
+
+#[test]
+fn the_pin_of_a_withdrawn_zone_is_forgotten_when_the_parent_points_elsewhere() {
+    let tree = Tree::start(&plain("example"));
+    let owner = given(&put(&tree.api(""), 1, None));
+    tree.api("").call("DELETE", ZONE, &[&bearer(&owner)], b"").expect(200, &[]);
+    let now = start();
+    assert_eq!(tree.round(now), 1);
+    put(&tree.api(""), 1, Some(&key())).expect(403, &[]);
+    tree.delegate("example NS ns.example.org.\n");
+    assert_eq!((tree.round(now + 2 * DAY), tree.round(now + 10 * DAY)), (1, 1));
+    assert_eq!(tree.round(now + 100 * DAY), 0);
+    tree.delegate(&plain("example"));
+    given(&put(&tree.api(""), 1, None));
+}

@@ -40,7 +40,7 @@ pub enum CheckVerdict {
 pub enum CheckAction {
     /// Nothing.
     Keep,
-    /// It is not served any more; its text and its pin stay.
+    /// It is not served any more; its text and its pin stay. Nothing happens to what is not served anyway.
     Park,
     /// Its text, its pin and all that is known of it are deleted.
     Purge,
@@ -49,8 +49,9 @@ pub enum CheckAction {
 /// A check, handed over to be written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckReport {
-    /// The version of the zone that it was made for.
-    pub etag: String,
+    /// The version of the zone that it was made for; absent when the zone was withdrawn and only its pin is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
     /// When the check before it was; absent for the first one of this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<u64>,
@@ -67,13 +68,14 @@ pub struct DueChecks {
     pub zones: Vec<DueCheck>,
 }
 
-/// A zone whose next check is due.
+/// A zone, or the pin of a withdrawn one, whose next check is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DueCheck {
     /// The apex, absolute, in lower case, with the final dot.
     pub zone: String,
-    /// Its version.
-    pub etag: String,
+    /// Its version; absent when it was withdrawn and only its pin is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
     /// The check before; absent when there was none since the upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Check>,

@@ -18,8 +18,18 @@ use crate::store::Version;
 pub(super) struct Index {
     pub(super) zones: BTreeMap<Box<str>, Box<Hosted>>,
     pub(super) broken: BTreeSet<Box<str>>,
+    /// Zones that were withdrawn and whose pins are left.
+    pub(super) tombstones: BTreeMap<Box<str>, Tombstone>,
     pub(super) totals: Totals,
     pub(super) generation: u64,
+}
+
+/// What is known of a withdrawn zone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tombstone {
+    /// When it was withdrawn, as far as it is known: seconds since 1970.
+    pub(super) since: u64,
+    pub(super) checked: Option<Checked>,
 }
 
 impl Index {
@@ -142,15 +152,15 @@ impl From<&Check> for Checked {
     }
 }
 
-impl Upload {
-    /// Since when the next check is due, if it is.
-    pub(super) fn due_since(&self, now: u64, uploaded_before: u64) -> Option<u64> {
-        match self.checked {
-            Some(checked) => (checked.next <= now).then_some(checked.next),
-            None => (self.version.uploaded_at <= uploaded_before).then_some(self.version.uploaded_at),
-        }
+/// Since when the next check of what was changed at `changed_at` is due, if it is.
+pub(super) fn due_since(checked: Option<Checked>, changed_at: u64, now: u64, changed_before: u64) -> Option<u64> {
+    match checked {
+        Some(checked) => (checked.next <= now).then_some(checked.next),
+        None => (changed_at <= changed_before).then_some(changed_at),
     }
+}
 
+impl Upload {
     pub(super) fn is_parked(&self) -> bool {
         self.checked.is_some_and(|checked| checked.is_parked)
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use nss_wire::NameBuf;
 use tokio::sync::{mpsc, oneshot};
 
-use super::index::{Checked, Hosted, Origin, Upload, ZoneFile, serial_finding};
+use super::index::{Checked, Hosted, Origin, Tombstone, Upload, ZoneFile, serial_finding};
 use super::{Zones, key, not_found, storage_problem};
 use crate::check::Accepted;
 use crate::control::{
@@ -263,7 +263,13 @@ fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> ZoneStatus {
             (Hosted::default(), status, version.generation)
         }
     };
+    let is_gone = hosted.upload.is_none();
+    let has_pin = is_gone && zones.store.pin(apex.as_name()).ok().flatten().is_some();
     let mut index = zones.index_mut();
+    match has_pin {
+        true => index.tombstones.insert(key.as_str().into(), Tombstone { since: now(), checked: None }),
+        false => index.tombstones.remove(key.as_str()),
+    };
     index.set(key, hosted);
     index.generation = generation;
     status
@@ -273,43 +279,62 @@ fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> ZoneStatus {
 fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(), Problem> {
     let CheckReport { etag, follows, check, action } = report;
     let key = key(apex.as_name());
-    let (version, generation) = {
-        let index = zones.index();
-        index.check(apex, &Precondition::Version(etag))?;
-        let upload = index.zones.get(key.as_str()).and_then(|hosted| hosted.upload.as_ref());
-        let upload = upload.ok_or_else(|| not_found(apex.as_name()))?;
-        if upload.checked.map(|checked| checked.at) != follows {
-            let detail = format!("{key} was checked by somebody else meanwhile");
-            return Err(Problem::new(ProblemCode::PreconditionFailed, detail));
-        }
-        (upload.version, index.generation + 1)
+    let checked = Checked::from(&check);
+    let overtaken = || {
+        let detail = format!("{key} was changed or checked by somebody else meanwhile");
+        Problem::new(ProblemCode::PreconditionFailed, detail)
     };
-    let checked = Some(Checked::from(&check));
+    let (version, before, generation) = {
+        let index = zones.index();
+        let generation = index.generation + 1;
+        match etag {
+            Some(etag) => {
+                index.check(apex, &Precondition::Version(etag))?;
+                let upload = index.zones.get(key.as_str()).and_then(|hosted| hosted.upload.as_ref());
+                let upload = upload.ok_or_else(overtaken)?;
+                (Some(upload.version), upload.checked, generation)
+            }
+            None => (None, index.tombstones.get(key.as_str()).ok_or_else(overtaken)?.checked, generation),
+        }
+    };
+    if before.map(|before| before.at) != follows {
+        return Err(overtaken());
+    }
     let write = match action {
         CheckAction::Keep | CheckAction::Park => Write::Check { apex: apex.clone(), check },
         CheckAction::Purge => Write::Purge { apex: apex.clone(), generation },
     };
     zones.store.commit(&[write]).map_err(|error| storage_problem(&error))?;
-    match action {
-        CheckAction::Keep => {
-            let mut index = zones.index_mut();
-            let Some(hosted) = index.zones.get_mut(key.as_str()) else { return Ok(()) };
-            if let Some(upload) = &mut hosted.upload {
-                upload.checked = checked;
+    match (action, version) {
+        (CheckAction::Keep | CheckAction::Park, None) => {
+            if let Some(tombstone) = zones.index_mut().tombstones.get_mut(key.as_str()) {
+                tombstone.checked = Some(checked);
             }
         }
-        CheckAction::Park => {
+        (CheckAction::Keep, Some(_)) => {
+            let mut index = zones.index_mut();
+            let upload = index.zones.get_mut(key.as_str()).and_then(|hosted| hosted.upload.as_mut());
+            if let Some(upload) = upload {
+                upload.checked = Some(checked);
+            }
+        }
+        (CheckAction::Park, Some(version)) => {
             zones.catalog.withdraw(apex.as_name());
             tracing::info!(zone = %key, "zone parked: its parent delegates it elsewhere");
-            let upload = Some(Box::new(Upload { version, broken: None, checked }));
+            let upload = Some(Box::new(Upload { version, broken: None, checked: Some(checked) }));
             zones.index_mut().set(key, Hosted { served: None, file: None, upload });
         }
-        CheckAction::Purge => {
-            zones.catalog.withdraw(apex.as_name());
+        (CheckAction::Purge, version) => {
             tracing::info!(zone = %key, generation, "zone purged: its parent delegates it elsewhere");
             let mut index = zones.index_mut();
-            index.set(key, Hosted::default());
+            index.tombstones.remove(key.as_str());
             index.generation = generation;
+            // The pin of a withdrawn zone may be left beside a file of the operator's, which stays.
+            if version.is_some() {
+                index.set(key, Hosted::default());
+                drop(index);
+                zones.catalog.withdraw(apex.as_name());
+            }
         }
     }
     Ok(())

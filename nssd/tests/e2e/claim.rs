@@ -142,7 +142,7 @@ async fn report(
     check: Check,
     action: CheckAction,
 ) -> Result<(), nssd::control::ClientError> {
-    let report = CheckReport { etag: etag.to_owned(), follows, check, action };
+    let report = CheckReport { etag: Some(etag.to_owned()), follows, check, action };
     server.client.report_check(name("example.com").as_name(), &report).await
 }
 
@@ -156,7 +156,7 @@ async fn a_zone_is_due_for_a_check_until_one_is_written_down() {
     let first = due(now, now).await;
     assert_eq!(
         (first.len(), first[0].zone.as_str(), &first[0].etag, &first[0].last),
-        (1, "example.com.", &etag, &None)
+        (1, "example.com.", &Some(etag.clone()), &None)
     );
     report(&server, &etag, None, check(now, None), CheckAction::Keep).await.unwrap();
     assert!(due(now + 99, now + 99).await.is_empty());
@@ -212,4 +212,43 @@ async fn of_a_purged_zone_nothing_is_left() {
     // A generation is never used twice.
     let later = put(&server, &zone(1, "192.0.2.1"), Some(None), Some(pin(2))).await.unwrap().etag.unwrap();
     assert_ne!(later, etag);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pin_of_a_withdrawn_zone_is_due_for_checks_too_and_goes_with_the_delegation() {
+    let server = TestServer::start("").await;
+    put(&server, &zone(1, "192.0.2.1"), None, Some(pin(1))).await.unwrap();
+    server.put("unpinned.example", &zone(1, "192.0.2.1")).await.unwrap();
+    server.delete("example.com").await.unwrap();
+    server.delete("unpinned.example").await.unwrap();
+    let now = 10_000_000_000;
+    let due = async |server: &TestServer, now| server.client.due_checks(now, now, 10).await.unwrap().zones;
+    assert!(server.client.due_checks(now, 0, 10).await.unwrap().zones.is_empty(), "it was withdrawn a moment ago");
+    let first = due(&server, now).await;
+    assert_eq!(
+        (first.len(), first[0].zone.as_str(), &first[0].etag, &first[0].last),
+        (1, "example.com.", &None, &None)
+    );
+    let report = async |server: &TestServer, follows, at, action| {
+        let report = CheckReport { etag: None, follows, check: check(at, None), action };
+        server.client.report_check(name("example.com").as_name(), &report).await
+    };
+    report(&server, None, now, CheckAction::Keep).await.unwrap();
+    assert!(due(&server, now).await.is_empty());
+    assert_eq!(problem(report(&server, None, now, CheckAction::Purge).await).status, 412);
+    let TestServer { server: stopped, directory, .. } = server;
+    stopped.stop().await;
+
+    let server = TestServer::start_in(directory, "").await;
+    assert!(due(&server, now).await.is_empty(), "what was found is known after a restart");
+    assert_eq!(due(&server, now + 100).await[0].last, Some(check(now, None)));
+    report(&server, Some(now), now + 100, CheckAction::Purge).await.unwrap();
+    assert_eq!(pin_of(&server).await, None);
+    assert!(due(&server, u64::MAX).await.is_empty());
+    // Once the zone is back, it is the zone that is due.
+    put(&server, &zone(1, "192.0.2.1"), Some(None), Some(pin(2))).await.unwrap();
+    server.delete("example.com").await.unwrap();
+    put(&server, &zone(2, "192.0.2.1"), None, None).await.unwrap();
+    let again = due(&server, now).await;
+    assert_eq!((again.len(), again[0].etag.is_some()), (1, true));
 }
