@@ -614,3 +614,37 @@ fn a_network_uploads_so_often_whatever_it_uploads() {
     api.call("GET", ZONE, &[], b"").expect(404, &[]);
     api.call("GET", "/v1/delegation?domain=example.com", &[], b"").expect(200, &[]);
 }
+
+#[test]
+fn a_delegation_that_changes_during_a_slow_upload_counts_as_it_is_at_the_end() {
+    let (seller, buyer) = (key(), key());
+    let tree = Tree::start(&keyed("example", &[&seller]));
+    let api = tree.api("");
+    let text = zone(1);
+    let (first, second) = text.split_at(text.len() / 2);
+    let mut connection = api.connect();
+    let head = format!("PUT {ZONE} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", bearer(&seller));
+    connection.send(format!("{head}Expect: 100-continue\r\nContent-Length: {}\r\n\r\n", text.len()).as_bytes());
+    // The server is at the body now.
+    assert_eq!(connection.reply("PUT").status, 100);
+    connection.send(first.as_bytes());
+    tree.delegate(&keyed("example", &[&buyer]));
+    connection.send(second.as_bytes());
+    connection.reply("PUT").expect(403, &["not the key of"]);
+    put(&api, 1, Some(&buyer)).expect(200, &["published"]);
+}
+
+#[test]
+fn fronts_keep_nothing_so_that_any_of_them_knows_what_all_know() {
+    let tree = Tree::start(&plain("example"));
+    let fronts = [tree.api(""), tree.api(""), tree.api("")];
+    let owner = given(&put(&fronts[0], 1, None));
+    for (front, serial) in fronts.iter().zip(2..) {
+        put(front, serial, None).expect(401, &[]);
+        put(front, serial, Some(&key())).expect(403, &[]);
+        put(front, serial, Some(&owner)).expect(200, &[]);
+    }
+    let [first, ..] = fronts;
+    first.stop();
+    put(&tree.api(""), 9, Some(&owner)).expect(200, &[]);
+}
