@@ -250,7 +250,13 @@ impl<'a> Request<'a> {
 
     /// Reads what follows the question.
     fn records(&mut self, mut reader: Reader<'a>) -> Result<(), MessageError> {
+        let mut records_left = REQUEST_RECORDS_MAX;
         while let Some(record) = reader.record()? {
+            // Thousands of records whose names are pointers to pointers would be more work to read than any answer is.
+            if records_left == 0 {
+                return Err(MessageError::Truncated);
+            }
+            records_left -= 1;
             // RFC 8945 §5.1: TSIG is the last record, or the request is broken.
             if self.tsig.is_some() {
                 return Err(MessageError::Truncated);
@@ -289,6 +295,10 @@ impl<'a> Request<'a> {
         }
     }
 }
+
+/// Records of a request at most; what has more is broken. None has a use for more than three: the SOA record of IXFR, OPT, and
+/// TSIG or SIG(0). What else a client may send is passed over, but there is no need to read hundreds of it.
+const REQUEST_RECORDS_MAX: usize = 16;
 
 /// The serial of a SOA record in a message; the names before it may be compressed.
 fn soa_serial(record: &MessageRecord<'_>) -> Option<u32> {

@@ -40,6 +40,20 @@ fn octets_after_the_last_record_are_formerr() {
 }
 
 #[test]
+fn a_request_with_more_records_than_any_needs_is_formerr() {
+    let record = b"\x01b\0\0\x10\0\x01\0\0\0\0\0\0";
+    let opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
+    for section in 1..4 {
+        let ask = |records: u8| {
+            let mut counts = [1, 0, 0, 1];
+            counts[section] += records;
+            rcode(&message(Flags(0), counts, &[QUESTION, &record.repeat(records.into()), opt].concat()))
+        };
+        assert_eq!([ask(0), ask(15), ask(16), ask(200)], [0, 0, 1, 1].map(Rcode), "section {section}");
+    }
+}
+
+#[test]
 fn rfc_8906_section_3_1_4_an_unknown_opcode_is_notimp_with_the_question_and_the_opcode() {
     for opcode in [1, 2, 3, 4, 5, 6, 15] {
         let flags = Flags::RD.with_opcode(Opcode(opcode));
