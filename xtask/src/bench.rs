@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures beside those of the peers, from one run on one machine.
 
+mod attack;
 mod check;
 mod connections;
 mod dns;
@@ -22,6 +23,8 @@ use crate::workspace::Profile;
 pub(crate) enum Bench {
     /// Speed and memory of nssd beside NSD and Knot: one small zone, very many, a registry's, a signed one
     Dns(dns::Options),
+    /// What a polite client still gets while nssd, NSD and Knot are attacked, and what that costs them
+    Attack(attack::Options),
     /// What `dns` measures the floor with
     #[command(hide = true)]
     Echo { address: SocketAddr },
@@ -45,6 +48,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> Outcome {
     match bench {
         Bench::Dns(options) => packages::install_missing().and_then(|()| dns::run(options)),
+        Bench::Attack(options) => packages::install_missing().and_then(|()| attack::run(options)),
         Bench::Echo { address } => dns::echo::run(*address),
         Bench::Check(options) => packages::install_missing().and_then(|()| check::run(options)),
         Bench::Measured { command } => measured::run(command),
@@ -54,9 +58,10 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
     }
 }
 
-/// All of `dns`, `check` and `connections`, made so small that it says nothing but whether it works.
+/// All of `dns`, `attack`, `check` and `connections`, made so small that it says nothing but whether it works.
 pub(crate) fn run_small() -> Outcome {
     dns::run(&dns::Options::small())?;
+    attack::run(&attack::Options::small())?;
     check::run_small()?;
     connections::run(&connections::Options::small(), Profile::Dev)
 }

@@ -39,11 +39,11 @@ const WARM_UP: usize = 100;
 
 const START_TIME: Duration = Duration::from_secs(20);
 const REPLY_TIME: Duration = Duration::from_secs(20);
-const SERVER_NAME: &str = "ns1.example.net";
+/// The name in the certificate.
+pub(super) const SERVER_NAME: &str = "ns1.example.net";
 
 pub(super) fn run(options: &Options, profile: Profile) -> Outcome {
-    let limit = getrlimit(Resource::RLIMIT_NOFILE).context("cannot read the limit on open files")?.1;
-    setrlimit(Resource::RLIMIT_NOFILE, limit, limit).context("cannot raise the limit on open files")?;
+    raise_open_files()?;
     let nssd = build_program("nssd", profile)?;
     println!("\n| connections | user memory of nssd, MiB | for each, octets |\n|---|--:|--:|");
     // A server of its own for each, so that neither finds memory that the other has left.
@@ -52,6 +52,13 @@ pub(super) fn run(options: &Options, profile: Profile) -> Outcome {
     let server = Server::start(&nssd, options.tls + WARM_UP)?;
     let config = Arc::new(tls_config(&server.certificate)?);
     measure(&server, "TLS 1.3, idle after one query", options.tls, || open_tls(server.tls, &config))
+}
+
+/// Lets this process, and those that it starts from now on, have as many open files as the system grants; how many.
+pub(super) fn raise_open_files() -> Outcome<usize> {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).context("cannot read the limit on open files")?.1;
+    setrlimit(Resource::RLIMIT_NOFILE, limit, limit).context("cannot raise the limit on open files")?;
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// Opens connections, keeps them, and prints what they cost.
@@ -98,12 +105,22 @@ fn ask(stream: &mut (impl Read + Write)) -> Outcome {
     stream.read_exact(&mut answer).context("half an answer")
 }
 
-fn tls_config(certificate: &CertificateDer<'static>) -> Outcome<ClientConfig> {
+pub(super) fn tls_config(certificate: &CertificateDer<'static>) -> Outcome<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).context("certificate")?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().context("TLS")?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Makes a certificate and writes it and its key into `folder`, as `cert.pem` and `key.pem`.
+pub(super) fn write_certificate(folder: &std::path::Path) -> Outcome<CertificateDer<'static>> {
+    let made = rcgen::generate_simple_self_signed([SERVER_NAME.to_owned()]).context("cannot make a certificate")?;
+    for (name, text) in [("cert.pem", made.cert.pem()), ("key.pem", made.signing_key.serialize_pem())] {
+        let path = folder.join(name);
+        std::fs::write(&path, text).context(path.display())?;
+    }
+    Ok(made.cert.der().clone())
 }
 
 /// A server without zones that takes so many connections from one client.
@@ -118,7 +135,7 @@ struct Server {
 impl Server {
     fn start(nssd: &std::path::Path, connections: usize) -> Outcome<Server> {
         let folder = Folder::new("connections")?;
-        let made = rcgen::generate_simple_self_signed([SERVER_NAME.to_owned()]).context("cannot make a certificate")?;
+        let certificate = write_certificate(folder.path())?;
         let loopback = [127, 0, 0, 1].into();
         let tcp = SocketAddr::new(loopback, free_port(&[loopback])?);
         let tls = SocketAddr::new(loopback, free_port(&[loopback])?);
@@ -130,16 +147,13 @@ impl Server {
 [tcp]\nidle_timeout_ms = 600000\n{limits}
 [tls]\nlisten = [\"{tls}\"]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n{limits}"
         );
-        let key = made.signing_key.serialize_pem();
-        for (name, text) in [("cert.pem", made.cert.pem()), ("key.pem", key), ("nssd.toml", config)] {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).context(path.display())?;
-        }
+        let path = folder.path().join("nssd.toml");
+        std::fs::write(&path, config).context(path.display())?;
         let mut command = Command::new(nssd);
-        command.args(["serve", "--config"]).arg(folder.path().join("nssd.toml"));
+        command.args(["serve", "--config"]).arg(path);
         let mut process = Process::start("nssd", &mut command, &folder.path().join("log"))?;
         process.wait_until(START_TIME, || TcpStream::connect(tls).is_ok())?;
-        Ok(Server { process, tcp, tls, certificate: made.cert.der().clone(), _folder: folder })
+        Ok(Server { process, tcp, tls, certificate, _folder: folder })
     }
 
     /// Octets of memory that are the process's own and of no file.

@@ -3,14 +3,14 @@
 //! All servers of a workload are up at once and take rounds in turn, so that what the machine does meanwhile hits all of
 //! them. Ratios within a table hold; absolute figures are those of the machine.
 
-mod contestant;
+pub(in crate::bench) mod contestant;
 mod dnsperf;
 pub(crate) mod echo;
-mod family;
+pub(in crate::bench) mod family;
 mod load;
-mod pool;
+pub(in crate::bench) mod pool;
 mod table;
-mod workload;
+pub(in crate::bench) mod workload;
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
@@ -26,7 +26,7 @@ use crate::failure::{Context, Failure, Outcome};
 use crate::interop::{Answer, Rr};
 use crate::process::Folder;
 use crate::workspace::{Profile, build_program};
-use contestant::{Contestant, Kind};
+use contestant::{Contestant, Kind, Setup};
 use dnsperf::Dnsperf;
 use family::Cores;
 use load::{Load, Tally};
@@ -93,7 +93,7 @@ pub(super) fn run(options: &Options) -> Outcome {
 }
 
 /// Goes on as this program built with optimisation: a slow generator would hide what servers can do.
-fn run_optimised() -> Outcome {
+pub(super) fn run_optimised() -> Outcome {
     let program = build_program("xtask", Profile::Release)?;
     let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
     Err(error).context("cannot start the optimised build of this program")
@@ -107,7 +107,7 @@ fn measure(workload: Workload, options: &Options, nssd: &Path, cores: Cores) -> 
     let zones = workload.write(&drawn, &folder.folder("zones")?)?;
     let mut contestants = Vec::new();
     for kind in Kind::all(workload, options.bind) {
-        let contestant = Contestant::start(kind, &zones, &drawn.pool, &folder, nssd)?;
+        let contestant = Contestant::start(kind, Setup::Speed, &zones, &drawn.pool, &folder, nssd)?;
         eprintln!("{} started after {:.2} s", contestant.title, contestant.start_time.as_secs_f64());
         contestants.push(contestant);
     }

@@ -1,4 +1,5 @@
-//! Who is measured, each configured as an operator would for speed: one worker, short answers, no log of queries.
+//! Who is measured, each configured as an operator would: one worker, short answers, no log of queries, and without or with
+//! what protects it.
 
 use std::fmt::Write as _;
 use std::net::{SocketAddr, UdpSocket};
@@ -18,7 +19,7 @@ use crate::servers::Zones;
 
 /// A program that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::bench) enum Kind {
     /// The floor, which answers nothing.
     Echo,
     Nsd,
@@ -92,39 +93,66 @@ impl Kind {
         }
     }
 
-    fn config(self, zones: &Zones, state: &Path, address: SocketAddr) -> String {
+    fn config(self, setup: Setup<'_>, zones: &Zones, state: &Path, address: SocketAddr) -> String {
         match self {
             Kind::Echo => String::new(),
-            Kind::Nsd => nsd(zones, state, address),
-            Kind::Knot => knot(zones, state, address),
+            Kind::Nsd => nsd(setup, zones, state, address),
+            Kind::Knot => knot(setup, zones, state, address),
             Kind::Bind => bind(zones, state, address),
             Kind::Dnsmasq => dnsmasq(address),
-            Kind::Nssd => nssd(zones, state, address),
+            Kind::Nssd => nssd(setup, zones, state, address),
         }
     }
 }
 
+/// What NSD, Knot and nssd are configured for; the others are for speed only.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::bench) enum Setup<'s> {
+    /// Without a limit on answers.
+    Speed,
+    /// For the open Internet: answers are limited as each one's documentation suggests, cookies are answered, and the same
+    /// number of TCP connections is let in. NSD and nssd have TLS, Knot has it from 3.4 on.
+    Exposed(Tls<'s>),
+}
+
+/// Where a server answers over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::bench) struct Tls<'s> {
+    pub(in crate::bench) address: SocketAddr,
+    /// Has the certificate in `cert.pem` and its key in `key.pem`.
+    pub(in crate::bench) folder: &'s Path,
+}
+
 /// A running program, ready for load.
-pub(super) struct Contestant {
-    pub(super) kind: Kind,
+pub(in crate::bench) struct Contestant {
+    pub(in crate::bench) kind: Kind,
     /// Its name and version.
-    pub(super) title: String,
-    pub(super) address: SocketAddr,
+    pub(in crate::bench) title: String,
+    pub(in crate::bench) address: SocketAddr,
     /// From exec to the first correct answer.
     pub(super) start_time: Duration,
     /// Most memory while it loaded the zones, in octets.
     pub(super) peak_memory: u64,
+    /// Its own folder.
+    pub(in crate::bench) state: PathBuf,
     process: Process,
 }
 
 impl Contestant {
     /// Starts one and waits until it answers [`PROBES`] of the workload's queries as it must. `nssd` is the daemon.
-    pub(super) fn start(kind: Kind, zones: &Zones, pool: &Pool, folder: &Folder, nssd: &Path) -> Outcome<Contestant> {
+    pub(in crate::bench) fn start(
+        kind: Kind,
+        setup: Setup<'_>,
+        zones: &Zones,
+        pool: &Pool,
+        folder: &Folder,
+        nssd: &Path,
+    ) -> Outcome<Contestant> {
         let loopback = [127, 0, 0, 1].into();
         let address = SocketAddr::new(loopback, free_port(&[loopback])?);
         let state = folder.folder(&format!("{}-{}", kind.name().replace(' ', "-"), address.port()))?;
         let config = state.join("config");
-        std::fs::write(&config, kind.config(zones, &state, address)).context(config.display())?;
+        std::fs::write(&config, kind.config(setup, zones, &state, address)).context(config.display())?;
         let program = kind.program(nssd)?;
         let title = kind.title(&program);
         let mut command = Command::new(program);
@@ -142,10 +170,10 @@ impl Contestant {
         process.wait_until(START_TIME_MAX, || probe.is_over())?;
         let start_time = begin.elapsed();
         let peak_memory = Family(process.id()).peak_memory()?;
-        Ok(Contestant { kind, title, address, start_time, peak_memory, process })
+        Ok(Contestant { kind, title, address, start_time, peak_memory, state, process })
     }
 
-    pub(super) fn family(&self) -> Family {
+    pub(in crate::bench) fn family(&self) -> Family {
         Family(self.process.id())
     }
 }
@@ -192,8 +220,27 @@ impl<'p> Probe<'p> {
     }
 }
 
-fn nsd(zones: &Zones, state: &Path, address: SocketAddr) -> String {
+fn nsd(setup: Setup<'_>, zones: &Zones, state: &Path, address: SocketAddr) -> String {
     let (state, folder) = (state.display(), zones.folder.display());
+    let limits = match setup {
+        Setup::Speed => "  rrl-ratelimit: 0\n".to_owned(),
+        // The limits that nsd.conf(5) suggests and has as defaults.
+        Setup::Exposed(Tls { address: tls, folder }) => format!(
+            "  rrl-ratelimit: 200
+  rrl-slip: 2
+  rrl-ipv4-prefix-length: 24
+  answer-cookie: yes
+  tcp-count: {CONNECTIONS_MAX}
+  ip-address: {}@{port}
+  tls-port: {port}
+  tls-service-pem: \"{folder}/cert.pem\"
+  tls-service-key: \"{folder}/key.pem\"
+",
+            tls.ip(),
+            port = tls.port(),
+            folder = folder.display(),
+        ),
+    };
     let mut text = format!(
         "server:
   server-count: 1
@@ -207,8 +254,7 @@ fn nsd(zones: &Zones, state: &Path, address: SocketAddr) -> String {
   zonelistfile: \"{state}/zone.list\"
   xfrdir: \"{state}\"
   minimal-responses: yes
-  rrl-ratelimit: 0
-remote-control:
+{limits}remote-control:
   control-enable: no
 pattern:
   name: \"hosted\"
@@ -223,17 +269,32 @@ pattern:
     text
 }
 
-fn knot(zones: &Zones, state: &Path, address: SocketAddr) -> String {
+fn knot(setup: Setup<'_>, zones: &Zones, state: &Path, address: SocketAddr) -> String {
     let (state, folder) = (state.display(), zones.folder.display());
+    let (connections, modules, global) = match setup {
+        Setup::Speed => (String::new(), "", ""),
+        // The example of the module's documentation. Cookies come first, so that who has one is not limited.
+        Setup::Exposed(_) => (
+            format!("  tcp-max-clients: {CONNECTIONS_MAX}\n"),
+            "mod-cookies:
+  - id: default
+mod-rrl:
+  - id: default
+    rate-limit: 200
+    slip: 2
+",
+            "    global-module: [mod-cookies/default, mod-rrl/default]\n",
+        ),
+    };
     let mut text = format!(
         "server:
   rundir: \"{state}\"
   listen: \"{}@{}\"
   udp-workers: 1
-log:
+{connections}log:
   - target: stderr
     any: warning
-database:
+{modules}database:
   storage: \"{state}\"
 template:
   - id: default
@@ -243,7 +304,7 @@ template:
     zonefile-load: whole
     journal-content: none
     semantic-checks: off
-zone:
+{global}zone:
 ",
         address.ip(),
         address.port()
@@ -303,15 +364,37 @@ host-record=example.com,192.0.2.1
     )
 }
 
-fn nssd(zones: &Zones, state: &Path, address: SocketAddr) -> String {
+fn nssd(setup: Setup<'_>, zones: &Zones, state: &Path, address: SocketAddr) -> String {
     let (state, folder) = (state.display(), zones.folder.display());
+    let limits = match setup {
+        // By default loopback is not limited.
+        Setup::Speed => String::new(),
+        // All defaults, but that here loopback is the Internet.
+        Setup::Exposed(Tls { address: tls, folder }) => {
+            let folder = folder.display();
+            format!(
+                "
+[rate_limit]
+exempt = []
+
+[tcp]
+connections_max = {CONNECTIONS_MAX}
+
+[tls]
+listen = [\"{tls}\"]
+certificate = \"{folder}/cert.pem\"
+key = \"{folder}/key.pem\"
+"
+            )
+        }
+    };
     format!(
         "[server]
 listen = [\"{address}\"]
 workers = 1
 state_directory = \"{state}\"
 control_socket = \"{state}/control.sock\"
-
+{limits}
 [[zone_directory]]
 path = \"{folder}\"
 
@@ -320,6 +403,9 @@ level = \"warn\"
 "
     )
 }
+
+/// TCP connections that an exposed server lets in: nssd's default.
+const CONNECTIONS_MAX: usize = 1024;
 
 /// The slowest of them, on a busy machine, with a hundred thousand zones.
 const START_TIME_MAX: Duration = Duration::from_secs(300);

@@ -9,7 +9,7 @@ use crate::failure::{Context, Failure, Outcome};
 
 /// A server's processes, by the first of them.
 #[derive(Clone, Copy)]
-pub(super) struct Family(pub(super) u32);
+pub(in crate::bench) struct Family(pub(in crate::bench) u32);
 
 impl Family {
     /// All of them, the first one first.
@@ -28,7 +28,7 @@ impl Family {
     }
 
     /// CPU time of all threads, in microseconds.
-    pub(super) fn cpu_time_us(self) -> Outcome<f64> {
+    pub(in crate::bench) fn cpu_time_us(self) -> Outcome<f64> {
         let mut nanoseconds = 0.0;
         for process in self.members() {
             for thread in threads(process) {
@@ -44,13 +44,13 @@ impl Family {
     }
 
     /// Memory of all together, a page that several share counted once, in octets.
-    pub(super) fn proportional_memory(self) -> Outcome<u64> {
+    pub(in crate::bench) fn proportional_memory(self) -> Outcome<u64> {
         self.members().into_iter().map(|process| field(process, "smaps_rollup", "Pss:")).sum()
     }
 
     /// The most memory there was so far, in octets: that of the largest process, which loads the zones, or of all
     /// together now. The kernel keeps no record of the sum.
-    pub(super) fn peak_memory(self) -> Outcome<u64> {
+    pub(in crate::bench) fn peak_memory(self) -> Outcome<u64> {
         let mut peak = self.proportional_memory()?;
         for process in self.members() {
             peak = peak.max(field(process, "status", "VmHWM:")?);
@@ -59,7 +59,7 @@ impl Family {
     }
 
     /// Keeps all threads that there are on one core.
-    pub(super) fn pin(self, core: usize) -> Outcome {
+    pub(in crate::bench) fn pin(self, core: usize) -> Outcome {
         for process in self.members() {
             for thread in threads(process) {
                 pin(i32::try_from(thread).context("a thread's number")?, core)?;
@@ -71,14 +71,14 @@ impl Family {
 
 /// The cores of a measurement: all servers share one, the load has another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cores {
-    pub(super) servers: usize,
-    pub(super) load: usize,
+pub(in crate::bench) struct Cores {
+    pub(in crate::bench) servers: usize,
+    pub(in crate::bench) load: usize,
 }
 
 impl Cores {
     /// The first two that this process may use.
-    pub(super) fn of_this_machine() -> Outcome<Cores> {
+    pub(in crate::bench) fn of_this_machine() -> Outcome<Cores> {
         let allowed = sched_getaffinity(Pid::from_raw(0)).context("cannot read the allowed cores")?;
         let mut cores = (0..CpuSet::count()).filter(|core| allowed.is_set(*core).unwrap_or(false));
         match (cores.next(), cores.next()) {
@@ -89,7 +89,7 @@ impl Cores {
 }
 
 /// Keeps the calling thread on one core.
-pub(super) fn pin_this_thread(core: usize) -> Outcome {
+pub(in crate::bench) fn pin_this_thread(core: usize) -> Outcome {
     pin(0, core)
 }
 

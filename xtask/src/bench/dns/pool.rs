@@ -6,7 +6,7 @@ use crate::client::{Edns, Query};
 
 /// Queries in the order in which they are sent; after the last one comes the first one again.
 #[derive(Default)]
-pub(super) struct Pool {
+pub(in crate::bench) struct Pool {
     octets: Vec<u8>,
     queries: Vec<Place>,
 }
@@ -22,7 +22,7 @@ struct Place {
 
 /// What a reply must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
+pub(in crate::bench) enum Expected {
     /// This many records in the answer section, from the authority.
     Records(u8),
     NoData,
@@ -33,23 +33,23 @@ pub(super) enum Expected {
 
 /// One packet of the pool.
 #[derive(Clone, Copy)]
-pub(super) struct Prepared<'p> {
+pub(in crate::bench) struct Prepared<'p> {
     /// The query with id 0.
-    pub(super) packet: &'p [u8],
-    pub(super) expected: Expected,
+    pub(in crate::bench) packet: &'p [u8],
+    pub(in crate::bench) expected: Expected,
     question_len: usize,
 }
 
 /// Who replies, and so what counts as right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Replier {
+pub(in crate::bench) enum Replier {
     Server,
     /// Sends the query back with the QR bit set.
     Echo,
 }
 
 impl Pool {
-    pub(super) fn push(&mut self, qname: Name<'_>, qtype: RType, edns: Option<Edns>, expected: Expected) {
+    pub(in crate::bench) fn push(&mut self, qname: Name<'_>, qtype: RType, edns: Option<Edns>, expected: Expected) {
         let packet = Query { id: 0, edns, ..Query::new(qname, qtype) }.to_wire();
         self.queries.push(Place {
             at: u32::try_from(self.octets.len()).expect("a pool has less than 4 GiB"),
@@ -60,32 +60,32 @@ impl Pool {
         self.octets.extend(packet);
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::bench) fn len(&self) -> usize {
         self.queries.len()
     }
 
     /// The `i`-th query.
-    pub(super) fn get(&self, i: usize) -> Prepared<'_> {
+    pub(in crate::bench) fn get(&self, i: usize) -> Prepared<'_> {
         let Place { at, len, question_len, expected } = self.queries[i];
         let packet = &self.octets[at as usize..][..usize::from(len)];
         Prepared { packet, expected, question_len: usize::from(question_len) }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Prepared<'_>> {
+    pub(in crate::bench) fn iter(&self) -> impl Iterator<Item = Prepared<'_>> {
         (0..self.len()).map(|i| self.get(i))
     }
 }
 
 impl Prepared<'_> {
     /// The packet with an id.
-    pub(super) fn with_id(self, id: u16) -> Vec<u8> {
+    pub(in crate::bench) fn with_id(self, id: u16) -> Vec<u8> {
         let mut packet = self.packet.to_vec();
         packet[..2].copy_from_slice(&id.to_be_bytes());
         packet
     }
 
     /// Whether `reply`, whose id is right, is what it must be: the question, the flags, and how many records it has.
-    pub(super) fn is_answered_by(self, reply: &[u8], replier: Replier) -> bool {
+    pub(in crate::bench) fn is_answered_by(self, reply: &[u8], replier: Replier) -> bool {
         let question = HEADER_SIZE..HEADER_SIZE + self.question_len;
         if reply.get(question.clone()) != self.packet.get(question) || reply[2] & QR == 0 {
             return false;
@@ -105,7 +105,7 @@ impl Prepared<'_> {
     }
 
     /// What was asked and what came, for a person.
-    pub(super) fn complaint(self, reply: &[u8]) -> String {
+    pub(in crate::bench) fn complaint(self, reply: &[u8]) -> String {
         let qname = Name::from_wire(&self.packet[HEADER_SIZE..]).map_or_else(|_| String::new(), |(n, _)| n.to_string());
         let end = HEADER_SIZE + self.question_len;
         let qtype = RType(u16::from_be_bytes([self.packet[end - 4], self.packet[end - 3]]));

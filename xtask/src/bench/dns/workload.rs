@@ -2,7 +2,7 @@
 
 mod delegations;
 mod seed;
-mod signed;
+pub(in crate::bench) mod signed;
 mod zones;
 
 use std::path::Path;
@@ -71,7 +71,8 @@ pub(crate) enum Size {
 }
 
 impl Size {
-    fn pick(self, full: usize, small: usize) -> usize {
+    /// What is for the full size, or for the small one.
+    pub(in crate::bench) fn pick(self, full: usize, small: usize) -> usize {
         match self {
             Size::Full => full,
             Size::Small => small,
@@ -93,10 +94,10 @@ pub(super) struct Drawn {
 }
 
 /// A zone before it is written.
-pub(super) struct ZoneText {
+pub(in crate::bench) struct ZoneText {
     /// Without the final dot.
-    pub(super) name: String,
-    pub(super) text: String,
+    pub(in crate::bench) name: String,
+    pub(in crate::bench) text: String,
 }
 
 /// What resolvers say about themselves; of DNSSEC they want to know where it is measured.

@@ -52,7 +52,7 @@ ns2 IN A 192.0.2.54
 }
 
 /// Signs a zone with fresh keys, which nobody keeps.
-pub(super) fn write(zone: &ZoneText, path: &Path) -> Outcome {
+pub(in crate::bench) fn write(zone: &ZoneText, path: &Path) -> Outcome {
     let folder = Folder::new("keys")?;
     let unsigned = folder.path().join("unsigned");
     std::fs::write(&unsigned, &zone.text).context(unsigned.display())?;
