@@ -81,7 +81,7 @@ impl<'z> Node<'z> {
         self.at as u32
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn kind(self) -> NodeKind {
         NodeKind::from_octet(self.arena[self.at])
     }
@@ -118,7 +118,7 @@ impl<'z> Node<'z> {
     }
 
     /// Whether this is the node of the name that `wire` is the lower-case form of.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_owned_by(self, wire: &[u8]) -> bool {
         let owner = self.owner_octets();
         match self.arena[self.at] & HAS_CAPITALS {
@@ -134,14 +134,14 @@ impl<'z> Node<'z> {
     }
 
     /// The wire form of the owner, in the letter case in which the zone has it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn owner_octets(self) -> &'z [u8] {
         let start = self.at + OWNER_AT;
         &self.arena[start..start + usize::from(self.arena[self.at + OWNER_SIZE_AT])]
     }
 
     /// The RRsets, ordered by type, the SOA first.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn rrsets(self) -> RRsets<'z> {
         let start = self.at + OWNER_AT + usize::from(self.arena[self.at + OWNER_SIZE_AT]);
         RRsets::new(self.arena, start, read_u16(self.arena, self.at + RRSETS_AT))
@@ -336,7 +336,7 @@ pub(crate) struct RRsetAt {
 }
 
 /// Whether octets are equal; names are short, so that no call to compare them pays.
-#[inline]
+#[inline(always)]
 fn is_equal(a: &[u8], b: &[u8]) -> bool {
     let (words, rest) = a.as_chunks::<8>();
     let (other_words, other_rest) = b.as_chunks::<8>();

@@ -186,7 +186,7 @@ impl Shard {
     }
 
     /// The slot of the zone whose apex has this hash and lower-case wire form.
-    #[inline]
+    #[inline(always)]
     fn find<'n>(&self, hash: u64, apex: impl Fn() -> &'n [u8]) -> Option<usize> {
         let mut at = first(hash, self.slots.len());
         loop {
@@ -304,7 +304,7 @@ impl Zones {
     }
 
     /// The zone that the last [`Zones::deepest`] has found; a place from an earlier search may be another's by now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, place: &Place) -> Option<&Arc<Zone>> {
         self.seen[place.part].shard.zone(place.slot)
     }

@@ -21,7 +21,7 @@ pub(crate) struct RRsets<'z> {
 impl<'z> Iterator for RRsets<'z> {
     type Item = RRset<'z>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<RRset<'z>> {
         self.left = self.left.checked_sub(1)?;
         let rrset = RRset::read(self.arena, self.at)?;
@@ -38,7 +38,7 @@ impl<'z> RRsets<'z> {
     }
 
     /// The one of a type, if none of a later type was looked at.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_type(&mut self, rtype: RType) -> Option<RRset<'z>> {
         loop {
             let rrset = self.next()?;
@@ -76,7 +76,7 @@ pub struct RRset<'z> {
 
 impl<'z> RRset<'z> {
     /// The RRset that starts at `start`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(arena: &'z [u8], start: usize) -> Option<RRset<'z>> {
         let (head, octets) = arena.get(start..)?.split_first_chunk::<RRSET_HEADER_SIZE>()?;
         let &[t, t2, c, c2, ttl, ttl2, ttl3, ttl4, s, s2] = head;
@@ -91,13 +91,13 @@ impl<'z> RRset<'z> {
     }
 
     /// Octets of all its parts.
-    #[inline]
+    #[inline(always)]
     fn size(self) -> usize {
         self.links_at() + self.links_size()
     }
 
     /// Where the targets start, counted from the records.
-    #[inline]
+    #[inline(always)]
     fn rest_at(self) -> usize {
         let at = usize::from(self.records_size);
         match self.counted & SIGNED {
@@ -106,13 +106,13 @@ impl<'z> RRset<'z> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn links_at(self) -> usize {
         let targets = if self.counted & TARGETS > 0 { TARGET_SIZE * self.len() } else { 0 };
         self.rest_at() + targets
     }
 
-    #[inline]
+    #[inline(always)]
     fn links_size(self) -> usize {
         match self.counted & LINKS {
             0 => 0,

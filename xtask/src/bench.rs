@@ -38,6 +38,8 @@ pub(crate) enum Bench {
     },
     /// Memory of nssd with many idle connections over TCP and TLS
     Connections(connections::Options),
+    /// Instructions in user space for each kind of answer, and what they are spent on; fails if one is over its budget
+    Instructions(dns::instructions::Options),
     /// Time from an upload to the first correct answer, parent check included
     Upload(upload::Options),
     /// Megabytes per second of CPU time that zone text is read at, beside other readers in Rust
@@ -53,9 +55,15 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
         Bench::Check(options) => packages::install_missing().and_then(|()| check::run(options)),
         Bench::Measured { command } => measured::run(command),
         Bench::Connections(options) => connections::run(options, Profile::Release),
+        Bench::Instructions(options) => packages::install_missing().and_then(|()| dns::instructions::run(options)),
         Bench::Upload(options) => upload::run(options),
         Bench::Zonefile(options) => zonefile::run(options),
     }
+}
+
+/// Counts instructions, which are the same on any machine.
+pub(crate) fn run_instructions() -> Outcome {
+    dns::instructions::run(&dns::instructions::Options::default())
 }
 
 /// All of `dns`, `attack`, `check` and `connections`, made so small that it says nothing but whether it works.

@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "iana", work: iana::run },
     Step { name: "interop", work: || interop::run(&interop::Options::default()) },
     Step { name: "bench, small", work: bench::run_small },
+    Step { name: "bench, instructions", work: bench::run_instructions },
     Step { name: "demo", work: || demo::run(true) },
 ];
 

@@ -32,6 +32,8 @@ const TOOLS: &[Tool] = &[
     Tool { program: "ldns-read-zone", package: "ldnsutils" },
     Tool { program: "ldns-verify-zone", package: "ldnsutils" },
     Tool { program: "curl", package: "curl" },
+    Tool { program: "valgrind", package: "valgrind" },
+    Tool { program: "callgrind_control", package: "valgrind" },
 ];
 
 /// Where Debian puts programs, some of it outside the search path of ordinary users.

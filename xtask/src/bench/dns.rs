@@ -7,6 +7,7 @@ pub(in crate::bench) mod contestant;
 mod dnsperf;
 pub(crate) mod echo;
 pub(in crate::bench) mod family;
+pub(crate) mod instructions;
 mod load;
 pub(in crate::bench) mod pool;
 mod table;

@@ -93,7 +93,7 @@ impl Kind {
         }
     }
 
-    fn config(self, setup: Setup<'_>, zones: &Zones, state: &Path, address: SocketAddr) -> String {
+    pub(super) fn config(self, setup: Setup<'_>, zones: &Zones, state: &Path, address: SocketAddr) -> String {
         match self {
             Kind::Echo => String::new(),
             Kind::Nsd => nsd(setup, zones, state, address),
@@ -179,7 +179,7 @@ impl Contestant {
 }
 
 /// Queries that must be answered before a server counts as started; some servers answer for zones one by one.
-struct Probe<'p> {
+pub(super) struct Probe<'p> {
     socket: UdpSocket,
     left: Vec<Prepared<'p>>,
     replier: Replier,
@@ -187,7 +187,7 @@ struct Probe<'p> {
 }
 
 impl<'p> Probe<'p> {
-    fn new(address: SocketAddr, pool: &'p Pool, replier: Replier) -> Outcome<Probe<'p>> {
+    pub(super) fn new(address: SocketAddr, pool: &'p Pool, replier: Replier) -> Outcome<Probe<'p>> {
         let socket = UdpSocket::bind("127.0.0.1:0").context("cannot bind a UDP socket")?;
         socket.connect(address).context(address)?;
         socket.set_read_timeout(Some(PROBE_TIME)).context(address)?;
@@ -197,7 +197,7 @@ impl<'p> Probe<'p> {
     }
 
     /// Goes on until a query is not answered as it must be; whether there was none.
-    fn is_over(&mut self) -> bool {
+    pub(super) fn is_over(&mut self) -> bool {
         while let Some(query) = self.left.last() {
             self.id = self.id.wrapping_add(1);
             let mut buffer = [0; 4096];
@@ -367,8 +367,7 @@ host-record=example.com,192.0.2.1
 fn nssd(setup: Setup<'_>, zones: &Zones, state: &Path, address: SocketAddr) -> String {
     let (state, folder) = (state.display(), zones.folder.display());
     let limits = match setup {
-        // By default loopback is not limited.
-        Setup::Speed => String::new(),
+        Setup::Speed => "\n[rate_limit]\nenabled = false\n".to_owned(),
         // All defaults, but that here loopback is the Internet.
         Setup::Exposed(Tls { address: tls, folder }) => {
             let folder = folder.display();

@@ -104,11 +104,16 @@ impl Prepared<'_> {
         fits && !truncated
     }
 
+    /// The type that is asked for.
+    pub(super) fn qtype(self) -> RType {
+        let end = HEADER_SIZE + self.question_len;
+        RType(u16::from_be_bytes([self.packet[end - 4], self.packet[end - 3]]))
+    }
+
     /// What was asked and what came, for a person.
     pub(in crate::bench) fn complaint(self, reply: &[u8]) -> String {
         let qname = Name::from_wire(&self.packet[HEADER_SIZE..]).map_or_else(|_| String::new(), |(n, _)| n.to_string());
-        let end = HEADER_SIZE + self.question_len;
-        let qtype = RType(u16::from_be_bytes([self.packet[end - 4], self.packet[end - 3]]));
+        let qtype = self.qtype();
         let header: Vec<String> = reply.iter().take(HEADER_SIZE).map(|octet| format!("{octet:02x}")).collect();
         format!("{qname} {qtype} should bring {:?}, but a reply has the header {}", self.expected, header.join(" "))
     }
