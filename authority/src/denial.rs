@@ -372,17 +372,22 @@ impl Nsecs<'_> {
                     proofs.push(self.at(wildcard.as_name()));
                 }
             }
-            // An empty non-terminal has none of its own; the one before it says that there is something below.
-            Claim::NoType { labels, node } => match Node::at(self.arena, node).rrset(RType::NSEC) {
-                Some(_) => proofs.push(Some(node)),
-                None => proofs.push(self.at(name(suffixes, labels))),
-            },
+            Claim::NoType { node, .. } => proofs.push(self.of(node)),
             Claim::Expanded { .. } => proofs.push(self.at(name(suffixes, labels))),
             Claim::NoTypeAtWildcard { wildcard, .. } => {
-                proofs.push(Some(wildcard));
+                proofs.push(self.of(wildcard));
                 proofs.push(self.at(name(suffixes, labels)));
             }
         }
+    }
+
+    /// The node whose NSEC record says what types another one has.
+    ///
+    /// An empty non-terminal, be it a wildcard or not, has none of its own; the one before it says that there is something
+    /// below.
+    fn of(&self, node: u32) -> Option<u32> {
+        let owner = Node::at(self.arena, node);
+        if owner.rrset(RType::NSEC).is_some() { Some(node) } else { self.at(owner.owner()) }
     }
 
     /// The node whose NSEC record matches or covers a name.

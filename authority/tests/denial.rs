@@ -128,6 +128,14 @@ fn rfc_4035_appendix_b_6_and_7_a_wildcard_denies_the_name_itself() {
 }
 
 #[test]
+fn rfc_4035_section_3_1_3_4_a_wildcard_without_records_is_denied_by_the_record_before_it() {
+    // Something exists below `*.v`, so that it stands for names and has no type (RFC 4592 §2.2.2), nor an NSEC record.
+    let zone = nsec() + "\nx.*.v.example. A 192.0.2.11\nx.*.v.example. NSEC \\# 1 00";
+    check(&zone, "b.v.example. A", "NOERROR ns2 x.*.v");
+    check(&zone, "*.v.example. A", "NOERROR ns2");
+}
+
+#[test]
 fn rfc_4035_appendix_b_8_a_child_denies_its_own_ds() {
     check(&nsec(), "example. DS", "NOERROR @");
 }
