@@ -117,7 +117,10 @@ impl<'a> Answer<'a, '_> {
             _ => {}
         }
         if let Some(rrset) = node.rrset(qtype) {
-            self.necessary(Section::Answer, rrset)?;
+            // A DNAME may lead to its own owner, and an answer has each RRset once (RFC 2181 §5).
+            if qtype != RType::DNAME || !self.has_redirected(node.owner(), qname) {
+                self.necessary(Section::Answer, rrset)?;
+            }
             self.end(expanded)?;
             self.additional(rrset, node);
             return Ok(Step::Done(ReplyKind::Answer));
@@ -202,11 +205,8 @@ impl<'a> Answer<'a, '_> {
         let (target, _) = target.expect("the builder checks DNAME records");
         let owner = node.owner();
         let name = self.chain.last().map_or(qname, NameBuf::as_name);
-        // A chain may come through the same DNAME again, but an answer has each RRset once.
-        let is_repeated = self.chain.split_last().is_some_and(|(_, before)| {
-            qname.is_below(owner) || before.iter().any(|name| name.as_name().is_below(owner))
-        });
-        if !is_repeated {
+        // A chain may come through the same DNAME again.
+        if !self.has_redirected(owner, qname) {
             put(self.writer, Section::Answer, Owner::Name(owner), rrset, self.zone.class(), self.with_signatures)?;
         }
         // The name is below the owner, so all that can go wrong is its length (RFC 6672 §2.2).
@@ -224,6 +224,13 @@ impl<'a> Answer<'a, '_> {
             return Ok(Step::Done(ReplyKind::Answer));
         }
         self.follow(moved.as_name(), qname)
+    }
+
+    /// Whether the DNAME record of an owner has redirected a name before the current one, and so is in the answer.
+    fn has_redirected(&self, owner: Name<'_>, qname: Name<'_>) -> bool {
+        self.chain.split_last().is_some_and(|(_, before)| {
+            qname.is_below(owner) || before.iter().any(|name| name.as_name().is_below(owner))
+        })
     }
 
     /// Goes on with the name that an alias leads to, if it is in this zone.

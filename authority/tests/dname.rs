@@ -51,6 +51,17 @@ fn section_2_3_the_owner_itself_is_not_redirected() {
 }
 
 #[test]
+fn rfc_2181_section_5_a_dname_that_leads_to_its_own_owner_is_there_once() {
+    let mut story = story("old.example. DNAME example.");
+    let expected = "NOERROR aa\nanswer old.example. DNAME example.\nanswer old.old.example. CNAME old.example.";
+    story.check("old.old.example. DNAME", expected);
+    // Behind another alias, too.
+    let mut story = self::story("old.example. DNAME example.\na.example. CNAME old.old.example.");
+    let expected = format!("NOERROR aa\nanswer a.example. CNAME old.old.example.{}", &expected["NOERROR aa".len()..]);
+    story.check("a.example. DNAME", &expected);
+}
+
+#[test]
 fn section_2_3_a_dname_at_the_apex_leaves_the_apex_itself_alone() {
     let mut story = story("example. DNAME other.");
     story.check("example. NS", "NOERROR aa\nanswer example. NS ns.other.");

@@ -167,7 +167,10 @@ impl Walk<'_> {
         }
         let asked = self.rrset(source, self.qtype, name);
         if !asked.is_empty() {
-            self.expected.answer.extend(asked);
+            // A DNAME may have led to its own owner.
+            if !self.expected.answer.contains(&asked[0]) {
+                self.expected.answer.extend(asked);
+            }
             self.additional(name, source);
             return None;
         }
