@@ -327,6 +327,12 @@ impl Zones {
         self.seen[part].shard.zone(slot).map(|zone| &**zone)
     }
 
+    /// How many slots the part of the catalog has that a hash belongs to, as it is now.
+    #[inline]
+    pub(crate) fn part_size(&mut self, catalog: &Catalog, hash: u64) -> usize {
+        self.shard(catalog, shard_of(hash)).slots.len()
+    }
+
     /// The hash in the slot where the search for a hash starts, of the catalog as it is now.
     #[inline]
     pub(crate) fn first_of(&mut self, catalog: &Catalog, hash: u64) -> u64 {
