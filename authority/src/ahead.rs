@@ -6,7 +6,6 @@
 
 use std::hint::black_box;
 
-use nss_wire::Name;
 use nss_wire::message::HEADER_SIZE;
 
 use crate::catalog::{Catalog, View, Zones};
@@ -45,8 +44,8 @@ impl View {
         let ahead = &mut scratch.ahead;
         let mut count = 0;
         for (request, ahead) in requests.zip(ahead.iter_mut()) {
-            if let Some((name, _)) = request.get(HEADER_SIZE..).and_then(|octets| Name::from_wire(octets).ok()) {
-                scratch.suffixes.set(name, catalog.hasher());
+            if request.get(HEADER_SIZE..).and_then(|octets| scratch.suffixes.read(octets)).is_some() {
+                scratch.suffixes.hash_all(catalog.hasher());
                 *ahead = Ahead::at(&scratch.suffixes);
             } else {
                 *ahead = Ahead::default();
