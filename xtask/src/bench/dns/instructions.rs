@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use nss_wire::RType;
+use socket2::SockRef;
 
 use super::contestant::{Kind as Server, Probe, Setup};
 use super::pool::{Expected, Pool, Prepared, Replier};
@@ -220,6 +221,7 @@ impl Counted {
         let socket = UdpSocket::bind("127.0.0.1:0").context("cannot bind a UDP socket")?;
         socket.connect(self.address).context(self.address)?;
         socket.set_read_timeout(Some(REPLY_TIME)).context(self.address)?;
+        SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_SIZE).context("cannot make room for replies")?;
         let numbers: Vec<usize> = (0..count).collect();
         for burst in numbers.chunks(BURST) {
             for &number in burst {
@@ -361,9 +363,11 @@ const REPLY_TIME: Duration = Duration::from_secs(20);
 /// Queries before those that are counted.
 const WARM_UP: usize = 512;
 
-/// Queries that are sent before their replies are read: some batches, so that nearly all of those are full, and not more
-/// replies than a socket has room for.
+/// Queries that are sent before their replies are read: some batches, so that nearly all of those are full.
 const BURST: usize = 128;
+
+/// Octets of replies that wait to be read: for each one in a burst Linux counts some 2 KiB.
+const RECEIVE_BUFFER_SIZE: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
