@@ -3,6 +3,7 @@
 
 mod config;
 mod http_params;
+mod model;
 mod packet;
 mod round_trip;
 mod zonefile;

@@ -10,8 +10,12 @@ use nss_authority::{Catalog, CookieSecrets, HashSeed, Messages, Outcome, Peer, P
 use nss_wire::message::{Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, Reader};
 use nss_wire::{Class, NameBuf};
 
-/// Any request gets one answer that can be read, of allowed size, or none; a transfer comes to its end.
+use crate::model;
+
+/// Any request gets one answer that can be read, of allowed size, or none; a transfer comes to its end; a question is
+/// answered as the model has it.
 pub fn packet(request: &[u8]) {
+    model::agrees(request);
     for policy in policies() {
         let udp = ask(request, Transport::Udp, policy);
         let tcp = ask(request, Transport::Tcp, policy);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Outcome};
 use crate::workspace::{cargo, run};
-use crate::{bench, demo, iana, interop, packages, tidy};
+use crate::{bench, demo, differential, iana, packages, tidy};
 
 /// One heading of the run.
 struct Step {
@@ -21,7 +21,7 @@ const STEPS: &[Step] = &[
     Step { name: "tests", work: || run(cargo().args(["test", "--workspace", "--locked"])) },
     Step { name: "tidy", work: tidy::run },
     Step { name: "iana", work: iana::run },
-    Step { name: "interop", work: || interop::run(&interop::Options::default()) },
+    Step { name: "differential, small", work: differential::run_small },
     Step { name: "bench, small", work: bench::run_small },
     Step { name: "bench, instructions", work: bench::run_instructions },
     Step { name: "demo", work: || demo::run(true) },

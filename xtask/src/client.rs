@@ -1,5 +1,6 @@
-//! A small DNS client: one question at a time, over UDP or TCP.
+//! A small DNS client: questions over UDP or TCP, one at a time or many under way.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
@@ -10,6 +11,9 @@ use crate::failure::{Context, Outcome};
 
 /// Over loopback an answer takes microseconds; a busy machine may deschedule the server for a while.
 const REPLY_TIME: Duration = Duration::from_secs(2);
+
+/// Of many queries a server may leave some unanswered on purpose; those are asked again with more patience.
+const FIRST_REPLY_TIME: Duration = Duration::from_millis(300);
 
 /// The carrier of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +38,20 @@ pub(crate) struct Query {
     pub(crate) qname: NameBuf,
     pub(crate) qtype: RType,
     pub(crate) qclass: Class,
+    pub(crate) flags: Flags,
     pub(crate) edns: Option<Edns>,
     pub(crate) transport: Transport,
+}
+
+/// The bits of a query's header that are the asker's to choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags {
+    /// RD (RFC 1035 §4.1.1).
+    pub(crate) recursion_desired: bool,
+    /// AD (RFC 6840 §5.7).
+    pub(crate) authentic_data: bool,
+    /// CD (RFC 4035 §3.2.2).
+    pub(crate) checking_disabled: bool,
 }
 
 impl Query {
@@ -47,15 +63,29 @@ impl Query {
             qname: qname.to_buf(),
             qtype,
             qclass: Class::IN,
+            flags: Flags::default(),
             edns: None,
             transport: Transport::Udp,
         }
     }
 
-    /// The message in wire form; recursion is not desired.
+    /// The message in wire form.
     pub(crate) fn to_wire(&self) -> Vec<u8> {
         let mut wire = self.id.to_be_bytes().to_vec();
-        wire.extend([self.opcode << 3, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(self.edns.is_some())]);
+        let Flags { recursion_desired, authentic_data, checking_disabled } = self.flags;
+        let flags = u8::from(authentic_data) << 5 | u8::from(checking_disabled) << 4;
+        wire.extend([
+            self.opcode << 3 | u8::from(recursion_desired),
+            flags,
+            0,
+            1,
+            0,
+            0,
+            0,
+            0,
+            0,
+            u8::from(self.edns.is_some()),
+        ]);
         wire.extend(self.qname.as_name().as_wire());
         wire.extend(self.qtype.0.to_be_bytes());
         wire.extend(self.qclass.0.to_be_bytes());
@@ -98,7 +128,11 @@ impl Client {
                     if let Some(stream) = &mut self.tcp {
                         let mut probe = [0; 1];
                         stream.set_nonblocking(true)?;
-                        let open = matches!(stream.peek(&mut probe), Err(e) if e.kind() == io::ErrorKind::WouldBlock);
+                        // Replies to earlier queries may be waiting.
+                        let open = match stream.peek(&mut probe) {
+                            Ok(waiting) => waiting > 0,
+                            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+                        };
                         stream.set_nonblocking(false)?;
                         if open && stream.write_all(&framed).is_ok() {
                             return Ok(());
@@ -118,19 +152,7 @@ impl Client {
     pub(crate) fn receive(&mut self, id: u16, transport: Transport) -> Option<Vec<u8>> {
         let start = Instant::now();
         while start.elapsed() < REPLY_TIME {
-            let reply = match transport {
-                Transport::Udp => {
-                    let length = self.udp.recv(&mut self.buffer).ok()?;
-                    self.buffer[..length].to_vec()
-                }
-                Transport::Tcp => match self.receive_stream() {
-                    Ok(reply) => reply,
-                    Err(_) => {
-                        self.tcp = None;
-                        return None;
-                    }
-                },
-            };
+            let reply = self.receive_any(transport).ok()?;
             // A late reply to an earlier query is not ours.
             if reply.starts_with(&id.to_be_bytes()) {
                 return Some(reply);
@@ -148,12 +170,86 @@ impl Client {
         Ok(reply)
     }
 
+    /// Asks many at once; the replies come in the order of the queries, whose IDs have to be different.
+    ///
+    /// Queries that stay without reply are asked once more, since UDP may lose packets.
+    pub(crate) fn ask_many(&mut self, queries: &[Query]) -> Vec<Option<Vec<u8>>> {
+        let mut replies = vec![None; queries.len()];
+        for time in [FIRST_REPLY_TIME, REPLY_TIME] {
+            for (transport, window) in [(Transport::Udp, UDP_WINDOW), (Transport::Tcp, TCP_WINDOW)] {
+                let is_wanted = |at: &usize| queries[*at].transport == transport && replies[*at].is_none();
+                let wanted: Vec<usize> = (0..queries.len()).filter(is_wanted).collect();
+                for window in wanted.chunks(window) {
+                    self.ask_window(queries, window, transport, time, &mut replies);
+                }
+            }
+        }
+        replies
+    }
+
+    fn ask_window(
+        &mut self,
+        queries: &[Query],
+        window: &[usize],
+        transport: Transport,
+        time: Duration,
+        replies: &mut [Option<Vec<u8>>],
+    ) {
+        if self.set_reply_time(transport, time).is_err() {
+            return;
+        }
+        for &at in window {
+            if self.send(&queries[at].to_wire(), transport).is_err() {
+                return;
+            }
+        }
+        let by_id: HashMap<[u8; 2], usize> = window.iter().map(|&at| (queries[at].id.to_be_bytes(), at)).collect();
+        let mut missing = window.len();
+        while missing > 0 {
+            let Ok(reply) = self.receive_any(transport) else { break };
+            let at = reply.first_chunk().and_then(|id| by_id.get(id));
+            // Late replies to earlier queries are passed over.
+            if let Some(&at) = at
+                && replies[at].replace(reply).is_none()
+            {
+                missing -= 1;
+            }
+        }
+        // A socket that cannot be set so cannot be asked either.
+        let _ = self.set_reply_time(transport, REPLY_TIME);
+    }
+
+    fn set_reply_time(&mut self, transport: Transport, time: Duration) -> io::Result<()> {
+        match (transport, &self.tcp) {
+            (Transport::Udp, _) => self.udp.set_read_timeout(Some(time)),
+            (Transport::Tcp, Some(stream)) => stream.set_read_timeout(Some(time)),
+            (Transport::Tcp, None) => Ok(()),
+        }
+    }
+
+    /// The next message from the server, whatever it answers.
+    fn receive_any(&mut self, transport: Transport) -> io::Result<Vec<u8>> {
+        match transport {
+            Transport::Udp => {
+                let length = self.udp.recv(&mut self.buffer)?;
+                Ok(self.buffer[..length].to_vec())
+            }
+            Transport::Tcp => self.receive_stream().inspect_err(|_| self.tcp = None),
+        }
+    }
+
     /// Asks and waits.
     pub(crate) fn ask(&mut self, query: &Query) -> Option<Vec<u8>> {
         self.send(&query.to_wire(), query.transport).ok()?;
         self.receive(query.id, query.transport)
     }
 }
+
+/// Queries on the way at once over UDP: their replies fit into the buffer that Linux gives a socket.
+const UDP_WINDOW: usize = 48;
+
+/// Queries on the way at once over TCP: short enough for the server to take them all before it has to write.
+const TCP_WINDOW: usize = 8;
 
 /// The RCODE of a reply, without the upper bits in its OPT record.
 pub(crate) fn rcode(reply: &[u8]) -> Option<u8> {
@@ -188,6 +284,36 @@ mod tests {
         assert_eq!(query.to_wire(), [0x10, 0x35, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1]);
         query.edns = Some(Edns { payload_size: 1232, version: 0, dnssec_ok: true });
         assert_eq!(query.to_wire()[17..], [0, 0, 41, 4, 208, 0, 0, 128, 0, 0, 0]);
+    }
+
+    #[test]
+    fn flags_are_where_the_rfc_has_them() {
+        let mut query = Query::new(Name::ROOT, RType::NS);
+        query.flags = Flags { recursion_desired: true, authentic_data: false, checking_disabled: true };
+        assert_eq!(query.to_wire()[2..4], [0x01, 0x10]);
+        query.flags = Flags { recursion_desired: false, authentic_data: true, checking_disabled: false };
+        assert_eq!(query.to_wire()[2..4], [0x00, 0x20]);
+    }
+
+    #[test]
+    fn replies_find_their_queries_in_any_order() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut client = Client::new(server.local_addr().unwrap()).unwrap();
+        let replying = std::thread::spawn(move || {
+            let mut asked = Vec::new();
+            for _ in 0..3 {
+                let mut query = [0; 64];
+                let (_, from) = server.recv_from(&mut query).unwrap();
+                asked.push((from, [query[0], query[1], 9]));
+            }
+            for (from, reply) in asked.iter().rev() {
+                server.send_to(reply, from).unwrap();
+            }
+        });
+        let queries: Vec<Query> = (0..3).map(|id| Query { id, ..Query::new(Name::ROOT, RType::NS) }).collect();
+        let replies = client.ask_many(&queries);
+        assert_eq!(replies, [Some(vec![0, 0, 9]), Some(vec![0, 1, 9]), Some(vec![0, 2, 9])]);
+        replying.join().unwrap();
     }
 
     #[test]

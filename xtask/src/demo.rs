@@ -5,9 +5,9 @@ use std::process::Command;
 use nss_wire::{NameBuf, RType};
 
 use crate::client::{Client, Query, Transport};
+use crate::differential::Answer;
 use crate::failure::{Context, Failure, Outcome};
 use crate::http::{Response, post};
-use crate::interop::Answer;
 use crate::tree::{Delegation, NAME_SERVERS, To, Tree};
 use crate::workspace::{Daemons, Profile, output};
 

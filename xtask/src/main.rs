@@ -5,11 +5,11 @@ mod bench;
 mod ci;
 mod client;
 mod demo;
+mod differential;
 mod failure;
 mod fuzz;
 mod http;
 mod iana;
-mod interop;
 mod man;
 mod packages;
 mod process;
@@ -38,8 +38,8 @@ enum Task {
     Tidy,
     /// Our tables of types, keys and codes beside those of others, who copied them from IANA
     Iana,
-    /// Random zones and queries through NSD, Knot, BIND and nssd: where the three agree, nssd must
-    Interop(interop::Options),
+    /// Random zones, queries and zone files through NSD, Knot, BIND and nssd: every difference is explained, or shown small
+    Differential(differential::Options),
     /// The whole service on loopback, shown by using it; runs until Ctrl-C
     Demo {
         /// End after the last step; fail if one went wrong
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run_all(),
         Task::Tidy => tidy::run(),
         Task::Iana => iana::run(),
-        Task::Interop(options) => interop::run(&options),
+        Task::Differential(options) => differential::run(&options),
         Task::Demo { once } => demo::run(once),
         Task::Bench(bench) => bench::run(&bench),
         Task::Man(options) => man::run(&options),

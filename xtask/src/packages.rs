@@ -12,12 +12,14 @@ struct Tool {
     package: &'static str,
 }
 
-/// Everything that `ci`, `iana`, `interop` and `bench` start; each of them installs what is missing.
+/// Everything that `ci`, `iana`, `differential` and `bench` start; each of them installs what is missing.
 const TOOLS: &[Tool] = &[
     Tool { program: "nsd", package: "nsd" },
     Tool { program: "nsd-checkzone", package: "nsd" },
     Tool { program: "knotd", package: "knot" },
     Tool { program: "kzonecheck", package: "knot-dnssecutils" },
+    Tool { program: "kzonesign", package: "knot-dnssecutils" },
+    Tool { program: "keymgr", package: "knot" },
     Tool { program: "kdig", package: "knot-dnsutils" },
     Tool { program: "named", package: "bind9" },
     Tool { program: "named-checkzone", package: "bind9-utils" },
@@ -30,6 +32,8 @@ const TOOLS: &[Tool] = &[
     Tool { program: "dnsperf", package: "dnsperf" },
     Tool { program: "drill", package: "ldnsutils" },
     Tool { program: "ldns-read-zone", package: "ldnsutils" },
+    Tool { program: "ldns-keygen", package: "ldnsutils" },
+    Tool { program: "ldns-signzone", package: "ldnsutils" },
     Tool { program: "ldns-verify-zone", package: "ldnsutils" },
     Tool { program: "curl", package: "curl" },
     Tool { program: "valgrind", package: "valgrind" },
@@ -60,6 +64,7 @@ pub(crate) fn require(program: &str) -> Outcome<PathBuf> {
 pub(crate) fn install_missing() -> Outcome {
     let mut missing: Vec<&str> =
         TOOLS.iter().filter(|tool| find(tool.program).is_none()).map(|tool| tool.package).collect();
+    missing.sort_unstable();
     missing.dedup();
     if missing.is_empty() {
         return Ok(());

@@ -167,6 +167,7 @@ fn bind(zones: &Zones, state: &Path, address: SocketAddr) -> String {
   empty-zones-enable no;
   minimal-responses no;
   minimal-any no;
+  zero-no-soa-ttl no;
   answer-cookie no;
   check-names primary ignore;
   check-integrity no;

@@ -7,7 +7,7 @@ use std::fmt;
 use nss_wire::RType;
 use nss_wire::message::Rcode;
 
-use crate::zone::{Data, Name, Record, Zone};
+use super::zone::{Data, Name, Record, Zone};
 
 /// Aliases that are followed, as the library's documentation has it.
 const CHAIN_MAX: usize = 16;

@@ -13,7 +13,7 @@ use nss_wire::name::NAME_SIZE_MAX;
 use nss_wire::{Class, NameBuf, RType};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
-use reply::Reply;
+use reply::{Manner, Reply};
 use zone::{Data, Name, Record, Zone};
 
 /// Names that zones are made for: above each other, beside each other, and the root.
@@ -41,14 +41,6 @@ const QTYPES: &[RType] = &[
     RType::ANY,
     RType(65280),
 ];
-
-/// How the question is asked.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Manner {
-    transport: Transport,
-    /// The payload size that is announced and whether DO is set, with EDNS.
-    edns: Option<(u16, bool)>,
-}
 
 const MANNERS: &[Manner] = &[
     Manner { transport: Transport::Udp, edns: None },
@@ -243,15 +235,6 @@ fn publish(zones: &[Zone]) -> Arc<Catalog> {
     catalog
 }
 
-fn request(qname: &Name, qtype: RType, edns: Option<(u16, bool)>) -> Vec<u8> {
-    let header = [0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(edns.is_some())];
-    let mut message = [&header[..], &qname.wire(), &qtype.0.to_be_bytes(), &[0, 1]].concat();
-    if let Some((size, is_do)) = edns {
-        message.extend([&[0, 0, 41][..], &size.to_be_bytes(), &[0, 0, u8::from(is_do) << 7, 0, 0, 0]].concat());
-    }
-    message
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, max_shrink_iters: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -273,7 +256,7 @@ proptest! {
             let wants_signatures = manner.edns.is_some_and(|(_, is_do)| is_do);
             let expected: Expected = answer::respond(&zones, &qname, qtype, wants_signatures);
             let peer = Peer { transport: manner.transport, address: [192, 0, 2, 53].into() };
-            let request = request(&qname, qtype, manner.edns);
+            let request = manner.request(&qname, qtype);
             let outcome = view.respond(&request, &peer, &policy, &mut out);
             let Outcome::Reply(reply) = outcome else { panic!("{outcome:?}") };
             let Outcome::Reply(other) = general.respond(&request, &peer, &policy, &mut general_out) else { panic!() };

@@ -4,9 +4,28 @@ use nss_authority::Transport;
 use nss_wire::RType;
 use nss_wire::message::{Flags, HEADER_SIZE, Rcode, Reader, Section};
 
-use crate::Manner;
-use crate::answer::{Expected, Item};
-use crate::zone::Name;
+use super::answer::{Expected, Item};
+use super::zone::Name;
+
+/// How a question is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) transport: Transport,
+    /// The payload size that is announced and whether DO is set, with EDNS.
+    pub(crate) edns: Option<(u16, bool)>,
+}
+
+impl Manner {
+    /// The message that asks so.
+    pub(crate) fn request(self, qname: &Name, qtype: RType) -> Vec<u8> {
+        let header = [0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(self.edns.is_some())];
+        let mut message = [&header[..], &qname.wire(), &qtype.0.to_be_bytes(), &[0, 1]].concat();
+        if let Some((size, is_do)) = self.edns {
+            message.extend([&[0, 0, 41][..], &size.to_be_bytes(), &[0, 0, u8::from(is_do) << 7, 0, 0, 0]].concat());
+        }
+        message
+    }
+}
 
 /// Octets of an OPT record without options.
 const OPT_SIZE: usize = 11;
@@ -95,6 +114,9 @@ impl Reply {
         }
         if !answers.contains(answer) {
             return Some("the answer section");
+        }
+        if !are_distinct(answer) {
+            return Some("a record that is twice in the answer section");
         }
         if lacks(authority, &expected.authority) {
             return Some("a missing record in the authority section");

@@ -23,8 +23,8 @@ use nss_wire::RType;
 
 use super::machine;
 use crate::client::{Client, Transport};
+use crate::differential::{Answer, Rr};
 use crate::failure::{Context, Failure, Outcome};
-use crate::interop::{Answer, Rr};
 use crate::process::Folder;
 use crate::workspace::{Profile, build_program};
 use contestant::{Contestant, Kind, Setup};

@@ -7,9 +7,9 @@ use nss_wire::{NameBuf, RType};
 
 use super::{median, percentile};
 use crate::client::{Client, Query};
+use crate::differential::Answer;
 use crate::failure::{Context, Failure, Outcome};
 use crate::http::post;
-use crate::interop::Answer;
 use crate::tree::{Delegation, NAME_SERVERS, To, Tree};
 use crate::workspace::{Daemons, Profile};
 

@@ -9,28 +9,66 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 /// A zone and what queries about it are made of.
+#[derive(Clone, Debug)]
 pub(crate) struct Zone {
     /// Without the final dot.
     pub(crate) name: String,
     pub(crate) apex: NameBuf,
-    pub(crate) text: String,
+    /// Its records, each a line that needs no other; the SOA record is the first.
+    pub(crate) lines: Vec<String>,
     /// Owners and targets, in no order.
     pub(crate) names: Vec<NameBuf>,
+    /// What owners are put together of, and queries about them.
+    pub(crate) labels: Vec<&'static str>,
     /// How the zone is signed before it is served.
     pub(crate) signing: Option<Signing>,
 }
 
-/// How the names that a zone does not have are denied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signing {
-    Nsec,
-    Nsec3,
-    /// NSEC3 that leaves out delegations without DS (RFC 5155 §6).
-    OptOut,
+impl Zone {
+    /// The zone file before it is signed.
+    pub(crate) fn text(&self) -> String {
+        self.lines.iter().flat_map(|line| [line, "\n"]).collect()
+    }
 }
 
-/// Labels of all owners; `*` makes wildcards, the capital letters test that case does not matter.
+/// Who signs a zone, and how the names that it does not have are denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Signing {
+    pub(crate) signer: Signer,
+    pub(crate) denial: Denial,
+}
+
+/// The programs that sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signer {
+    /// `dnssec-signzone`.
+    Bind,
+    /// `kzonesign`.
+    Knot,
+    /// `ldns-signzone`.
+    Ldns,
+}
+
+/// The records that deny.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Denial {
+    Nsec,
+    Nsec3 {
+        iterations: u16,
+        /// Octets in hexadecimal, or nothing.
+        salt: &'static str,
+        /// Leaves out delegations without DS (RFC 5155 §6).
+        opt_out: bool,
+    },
+}
+
+/// Labels of all zones; `*` makes wildcards, the capital letters test that case does not matter.
 pub(crate) const LABELS: [&str; 7] = ["a", "b", "C", "*", "ns", "www", "x"];
+
+/// Labels of some zones, with octets that a host name cannot have, a dot and a quote among them.
+///
+/// Backslashes are not: NSD 4.6 takes a dot behind an escaped one for a part of the label.
+const ODD_LABELS: [&str; 6] = ["\\000", "a\\.b", "\\255X", "\\\"q", "W\\032w", "_tcp"];
 
 /// The most owners of a zone besides its apex: enough for collisions, small enough to read in a report.
 const OWNERS_MAX: usize = 18;
@@ -57,18 +95,32 @@ pub(crate) fn generate(seed: u64, count: usize) -> Vec<Zone> {
             let cuts: Vec<&NameBuf> =
                 plan.nodes.iter().filter(|(_, kind)| **kind == Kind::Cut).map(|(name, _)| name).collect();
             let cut = cuts.choose(&mut plan.rng).map(|cut| cut.as_name().to_lowercase());
-            child = cut.filter(|cut| zones.iter().all(|zone| zone.apex != *cut));
+            child = cut.filter(|cut| is_file_name(cut) && zones.iter().all(|zone| zone.apex != *cut));
         }
-        let signing = match plan.rng.random_range(0..6) {
-            0 => Some(Signing::Nsec),
-            1 => Some(Signing::Nsec3),
-            2 => Some(Signing::OptOut),
-            _ => None,
-        };
+        let signing = signing(&mut plan.rng);
         let name = apex.to_string().trim_end_matches('.').to_ascii_lowercase();
-        zones.push(Zone { name, apex, text: plan.text, names: plan.targets.into_iter().collect(), signing });
+        let Plan { lines, targets, labels, .. } = plan;
+        zones.push(Zone { name, apex, lines, names: targets.into_iter().collect(), labels, signing });
     }
     zones
+}
+
+/// Apexes name files and stand in configurations of four syntaxes, so that they are kept plain.
+fn is_file_name(apex: &NameBuf) -> bool {
+    apex.as_name().labels().flatten().all(|octet| octet.is_ascii_alphanumeric())
+}
+
+fn signing(rng: &mut StdRng) -> Option<Signing> {
+    let signer = *[Signer::Bind, Signer::Knot, Signer::Ldns].choose(rng).expect("not empty");
+    let iterations = *[0, 0, 1, 5].choose(rng).expect("not empty");
+    let salt = *["", "", "AB", "00112233445566778899"].choose(rng).expect("not empty");
+    let denial = match rng.random_range(0..4) {
+        0 => return None,
+        1 => Denial::Nsec,
+        2 => Denial::Nsec3 { iterations, salt, opt_out: false },
+        _ => Denial::Nsec3 { iterations, salt, opt_out: true },
+    };
+    Some(Signing { signer, denial })
 }
 
 /// What an owner is for. Combinations that a peer refuses to load are left out.
@@ -88,13 +140,18 @@ struct Plan {
     rng: StdRng,
     nodes: BTreeMap<NameBuf, Kind>,
     targets: BTreeSet<NameBuf>,
-    text: String,
+    labels: Vec<&'static str>,
+    lines: Vec<String>,
 }
 
 impl Plan {
-    fn new(apex: NameBuf, count: usize, rng: StdRng) -> Plan {
+    fn new(apex: NameBuf, count: usize, mut rng: StdRng) -> Plan {
         let targets = BTreeSet::from([apex.clone()]);
-        Plan { apex, count, rng, nodes: BTreeMap::new(), targets, text: String::new() }
+        let mut labels = LABELS.to_vec();
+        if rng.random_bool(0.4) {
+            labels.extend(ODD_LABELS.sample(&mut rng, 2));
+        }
+        Plan { apex, count, rng, nodes: BTreeMap::new(), targets, labels, lines: Vec::new() }
     }
 
     fn fill(&mut self) {
@@ -121,7 +178,7 @@ impl Plan {
     fn owner(&mut self) -> NameBuf {
         let mut text = String::new();
         for _ in 0..self.rng.random_range(1..=3) {
-            let _ = write!(text, "{}.", LABELS.choose(&mut self.rng).expect("not empty"));
+            let _ = write!(text, "{}.", self.labels.choose(&mut self.rng).expect("not empty"));
         }
         format!("{text}{}", self.apex).parse().expect("short labels")
     }
@@ -186,9 +243,10 @@ impl Plan {
         let mut seen = BTreeSet::new();
         for index in 0..count {
             let at_apex = *owner == self.apex;
-            let server = match self.rng.random_range(0..4) {
+            let server = match self.rng.random_range(0..5) {
                 0 | 1 => format!("ns{index}.{owner}"),
                 2 if !at_apex => format!("ns{index}.{}", self.apex),
+                3 if !at_apex => self.sibling(owner),
                 _ => format!("ns{}.example.net.", self.rng.random_range(1..4)),
             };
             if !seen.insert(server.clone()) {
@@ -206,6 +264,17 @@ impl Plan {
                 self.addresses(&host);
             }
         }
+    }
+
+    /// A server below another cut, whose address is sibling glue (RFC 9471 §2.2), or elsewhere if there is no other cut.
+    fn sibling(&mut self, owner: &NameBuf) -> String {
+        let cuts: Vec<&NameBuf> = self
+            .nodes
+            .iter()
+            .filter(|(name, kind)| **kind == Kind::Cut && *name != owner)
+            .map(|(name, _)| name)
+            .collect();
+        cuts.choose(&mut self.rng).map_or("ns9.example.net.".to_owned(), |cut| format!("ns0.{cut}"))
     }
 
     fn addresses(&mut self, owner: &NameBuf) {
@@ -232,22 +301,26 @@ impl Plan {
             let ttl = self.ttl();
             // Large RRsets meet the limits of a UDP message.
             let many = if self.rng.random_bool(0.06) { 30 } else { self.rng.random_range(1..=3) };
+            // Knot may hang at large sets of names; few of them are enough to see that the others do not.
+            let names = if many > 8 && !self.rng.random_bool(0.02) { 8 } else { many };
             match kind {
                 0..=3 => self.addresses(owner),
-                4 | 5 => self.many(owner, ttl, "MX", many, |plan, n| format!("{n} {}", plan.target())),
-                6 => self.many(owner, ttl, "SRV", many, |plan, n| format!("{n} 0 53 {}", plan.target())),
+                4 | 5 => self.many(owner, ttl, "MX", names, |plan, n| format!("{n} {}", plan.target())),
+                6 => self.many(owner, ttl, "SRV", names, |plan, n| format!("{n} 0 53 {}", plan.target())),
                 7 | 8 => self.many(owner, ttl, "TXT", many, |plan, n| {
                     format!("\"{n} {}\"", "long ".repeat(plan.rng.random_range(0..45)))
                 }),
-                9 => self.many(owner, ttl, "PTR", many, |plan, _| plan.target()),
+                9 => self.many(owner, ttl, "PTR", names, |plan, _| plan.target()),
                 10 => self.many(owner, ttl, "CAA", many, |_, n| format!("0 issue \"ca{n}.example\"")),
                 11 => self.many(owner, ttl, "TYPE65280", many, |_, n| format!("\\# 4 0102{n:04x}")),
                 12 => {
-                    self.many(owner, ttl, "NAPTR", many, |plan, n| format!("{n} 1 \"S\" \"x\" \"\" {}", plan.target()));
+                    self.many(owner, ttl, "NAPTR", names, |plan, n| {
+                        format!("{n} 1 \"S\" \"x\" \"\" {}", plan.target())
+                    });
                 }
                 13 => self.many(owner, ttl, "HINFO", many, |_, n| format!("\"cpu{n}\" \"os\"")),
                 14 => self.many(owner, ttl, "TLSA", many, |_, n| format!("3 1 1 {:064x}", n + 1)),
-                _ => self.many(owner, ttl, "SVCB", many, |plan, n| format!("{} {} port=53", n + 1, plan.target())),
+                _ => self.many(owner, ttl, "SVCB", names, |plan, n| format!("{} {} port=53", n + 1, plan.target())),
             }
         }
     }
@@ -281,12 +354,12 @@ impl Plan {
     }
 
     fn line(&mut self, owner: &NameBuf, ttl: u32, rtype: &str, rdata: &str) {
-        let _ = writeln!(self.text, "{owner} {ttl} IN {rtype} {rdata}");
+        self.lines.push(format!("{owner} {ttl} IN {rtype} {rdata}"));
     }
 }
 
 /// The types that queries ask for, common ones more than once.
-pub(crate) const QTYPES: [RType; 30] = [
+pub(crate) const QTYPES: [RType; 37] = [
     RType::A,
     RType::A,
     RType::A,
@@ -313,6 +386,13 @@ pub(crate) const QTYPES: [RType; 30] = [
     RType::TLSA,
     RType::SVCB,
     RType::ANY,
+    RType::ANY,
+    RType::RRSIG,
+    RType::NSEC,
+    RType::NSEC3,
+    RType::DNSKEY,
+    RType::NSEC3PARAM,
+    RType::CDS,
     RType(65280),
     RType(65281),
     RType(3),
@@ -330,7 +410,7 @@ mod tests {
 
     #[test]
     fn the_seed_decides() {
-        let texts = |seed| generate(seed, 20).into_iter().map(|zone| zone.text).collect::<Vec<_>>();
+        let texts = |seed| generate(seed, 20).into_iter().map(|zone| zone.text()).collect::<Vec<_>>();
         assert_eq!(texts(1), texts(1));
         assert_ne!(texts(1), texts(2));
     }

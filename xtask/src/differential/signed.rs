@@ -7,26 +7,51 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use clap::Args;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::sign::sign;
-use super::zones::{self, Signing, Zone};
+use super::zones::{self, Denial, Signer, Signing, Zone};
 use crate::failure::{Context, Failure, Outcome};
 use crate::packages::require;
 use crate::process::Folder;
 use crate::workspace::Daemons;
 
-/// Compares `count` zones, nearly all with a change; fails if a verdict of all peers is not ours.
-pub(super) fn run(seed: u64, count: usize, reports: usize, daemons: &Daemons) -> Outcome {
+/// How many signed zones are compared.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Options {
+    /// Repeats an earlier run; a fresh one is drawn and printed otherwise
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Signed zones, nearly all with a change, that all verifiers look at
+    #[arg(long, default_value_t = 2_000)]
+    zones: usize,
+    /// Disagreements printed in full
+    #[arg(long, default_value_t = 20)]
+    reports: usize,
+}
+
+impl Options {
+    /// The share of CI, where a change waits for it.
+    pub(super) fn small() -> Options {
+        Options { seed: None, zones: 300, reports: 20 }
+    }
+}
+
+/// Compares zones, nearly all with a change; fails if a verdict of all peers is not ours.
+pub(super) fn run(options: &Options, daemons: &Daemons) -> Outcome {
+    let Options { seed, zones: count, reports } = *options;
+    let seed = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    println!("seed {seed} (cargo xtask differential signed --seed {seed} --zones {count})");
     let start = Instant::now();
     let folder = Folder::new("signed")?;
     let verifiers = Verifiers::find(daemons, folder.folder("zone")?.join("zone"))?;
     let mut tally = Tally::default();
     let mut bases = Vec::new();
     for (zone, signing) in zones::generate(seed, count.div_ceil(CHANGES_MIN)).into_iter().zip(SIGNINGS.iter().cycle()) {
-        bases.extend(base(&zone, *signing, &verifiers, &folder)?);
+        bases.extend(base(&zone, signing, &verifiers, &folder)?);
     }
     for (index, (name, base)) in bases.iter().enumerate() {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_mul(104_729).wrapping_add(index as u64));
@@ -56,7 +81,11 @@ pub(super) fn run(seed: u64, count: usize, reports: usize, daemons: &Daemons) ->
     }
 }
 
-const SIGNINGS: [Signing; 3] = [Signing::Nsec, Signing::Nsec3, Signing::OptOut];
+const SIGNINGS: [Signing; 3] = [
+    Signing { signer: Signer::Bind, denial: Denial::Nsec },
+    Signing { signer: Signer::Bind, denial: Denial::Nsec3 { iterations: 0, salt: "", opt_out: false } },
+    Signing { signer: Signer::Bind, denial: Denial::Nsec3 { iterations: 0, salt: "", opt_out: true } },
+];
 
 /// Changed zones for each zone that is signed, about.
 const CHANGES_MIN: usize = 20;
@@ -64,13 +93,13 @@ const CHANGES_MIN: usize = 20;
 /// The lines of a signed zone, one record each; `None` if the signer refuses it or we do not load it.
 fn base(
     zone: &Zone,
-    signing: Signing,
+    signing: &Signing,
     verifiers: &Verifiers,
     folder: &Folder,
 ) -> Outcome<Option<(String, Vec<String>)>> {
     let path = folder.folder("bases")?.join(&zone.name);
-    std::fs::write(&path, &zone.text).context(path.display())?;
-    if !sign(zone, signing, &path, &folder.folder("keys")?)? {
+    std::fs::write(&path, zone.text()).context(path.display())?;
+    if !sign(&zone.name, signing, &path, &folder.folder("keys")?)? {
         return Ok(None);
     }
     let mut print = Command::new(&verifiers.ours);

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::Command;
 
+use clap::Args;
 use explanations::{Case, EXPLANATIONS};
 use query::Query;
 use rand::SeedableRng;
@@ -27,8 +28,28 @@ use crate::workspace::Daemons;
 /// Queries that all servers get.
 const QUERIES: u16 = 3000;
 
+/// Which odd queries are compared.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Options {
+    /// Repeats an earlier run; a fresh one is drawn and printed otherwise
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Disagreements printed in full
+    #[arg(long, default_value_t = 20)]
+    reports: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { seed: None, reports: 20 }
+    }
+}
+
 /// Compares answers to odd queries, and cookies; fails if a difference has no explanation.
-pub(super) fn run(seed: u64, reports: usize, daemons: &Daemons) -> Outcome {
+pub(super) fn run(options: &Options, daemons: &Daemons) -> Outcome {
+    let Options { seed, reports } = *options;
+    let seed = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    println!("seed {seed} (cargo xtask differential edns --seed {seed})");
     let folder = Folder::new("edns")?;
     std::fs::write(folder.path().join("example.com.zone"), ZONE).context("cannot write the zone")?;
     let mut servers =

@@ -5,8 +5,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::zones::{LABELS, QTYPES, Zone, has_room};
-use crate::client::{Edns, Query, Transport};
+use super::zones::{QTYPES, Zone, has_room};
+use crate::client::{Edns, Flags, Query, Transport};
 
 /// Makes `count` queries; the same seed and zone give the same ones.
 pub(crate) fn generate(seed: u64, zone: &Zone, count: usize) -> Vec<Query> {
@@ -34,6 +34,11 @@ fn query(rng: &mut StdRng, zone: &Zone) -> Query {
         opcode: 0,
         qname: if rng.random_bool(0.2) { mix_case(rng, &qname) } else { qname },
         qtype: if is_transfer(qtype) { RType::A } else { qtype },
+        flags: Flags {
+            recursion_desired: rng.random_bool(0.2),
+            authentic_data: rng.random_bool(0.1),
+            checking_disabled: rng.random_bool(0.1),
+        },
         qclass: if rng.random_bool(0.003) { Class(rng.random_range(2..250)) } else { Class::IN },
         edns,
         transport: if rng.random_bool(0.15) { Transport::Tcp } else { Transport::Udp },
@@ -47,15 +52,16 @@ fn is_transfer(qtype: RType) -> bool {
 
 fn qname(rng: &mut StdRng, zone: &Zone) -> NameBuf {
     let known = zone.names.choose(rng).expect("the apex is there").clone();
-    let label = *LABELS.choose(rng).expect("not empty");
+    let label = *zone.labels.choose(rng).expect("not empty");
     let below = |name: &NameBuf, label: &str| format!("{label}.{name}").parse().unwrap_or_else(|_| name.clone());
     match rng.random_range(0..20) {
         0..=8 => known,
-        9..=12 if has_room(known.as_name()) => below(&known, label),
+        9..=11 if has_room(known.as_name()) => below(&known, label),
+        12 => known.as_name().parent().map_or_else(|| known.clone(), |parent| below(&parent.to_buf(), label)),
         13 => known.as_name().parent().map_or_else(|| known.clone(), |parent| parent.to_buf()),
-        14 => below(&below(&known, label), LABELS.choose(rng).expect("not empty")),
+        14 => below(&below(&known, label), zone.labels.choose(rng).expect("not empty")),
         15 => zone.apex.clone(),
-        16..=18 => below(&below(&zone.apex, label), LABELS.choose(rng).expect("not empty")),
+        16..=18 => below(&below(&zone.apex, label), zone.labels.choose(rng).expect("not empty")),
         _ => below(&zone.apex, label),
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Reply {
     /// Bytes came that are no reply to the query, and why.
     Broken(String),
     Silence,
+    /// The server stopped answering anything at this query.
+    Hung,
 }
 
 /// A reply without everything that differs between two correct servers by chance.
@@ -24,12 +26,28 @@ pub(crate) struct Answer {
     pub(crate) rcode: u16,
     pub(crate) authoritative: bool,
     pub(crate) truncated: bool,
-    pub(crate) has_edns: bool,
+    /// RA, Z, AD and CD, in their places of the header's fourth octet.
+    pub(crate) other_flags: u8,
+    pub(crate) edns: Option<Edns>,
     /// The question section octet for octet, its case included; empty if there is none.
     pub(crate) question: Vec<u8>,
     pub(crate) answer: Section,
     pub(crate) authority: Section,
     pub(crate) additional: Section,
+    /// Records that stand more than once in their section.
+    pub(crate) repeated: Section,
+    /// Octets of the message.
+    pub(crate) size: usize,
+}
+
+/// The OPT record of a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Edns {
+    pub(crate) version: u8,
+    pub(crate) payload_size: u16,
+    pub(crate) dnssec_ok: bool,
+    /// The codes of its options.
+    pub(crate) options: BTreeSet<u16>,
 }
 
 /// The records of one section; their order means nothing.
@@ -79,15 +97,24 @@ impl Answer {
             }
             count => return Err(format!("{count} questions")),
         };
+        let mut repeated = Section::new();
         Ok(Answer {
             rcode: message.metadata.response_code.into(),
             authoritative: message.metadata.authoritative,
             truncated: message.metadata.truncation,
-            has_edns: message.edns.is_some(),
+            other_flags: reply[3] & 0xf0,
+            edns: message.edns.as_ref().map(|edns| Edns {
+                version: edns.version(),
+                payload_size: edns.max_payload(),
+                dnssec_ok: edns.flags().dnssec_ok,
+                options: edns.options().as_ref().iter().map(|(code, _)| u16::from(*code)).collect(),
+            }),
             question,
-            answer: section(&message.answers)?,
-            authority: section(&message.authorities)?,
-            additional: section(&message.additionals)?,
+            answer: section(&message.answers, &mut repeated)?,
+            authority: section(&message.authorities, &mut repeated)?,
+            additional: section(&message.additionals, &mut repeated)?,
+            repeated,
+            size: reply.len(),
         })
     }
 
@@ -97,18 +124,24 @@ impl Answer {
     }
 }
 
-fn section(records: &[rr::Record]) -> Result<Section, String> {
+fn section(records: &[rr::Record], repeated: &mut Section) -> Result<Section, String> {
     let mut section = Section::new();
     for record in records {
         let rr = Rr::read(record)?;
         if let Some(twice) = section.replace(rr) {
-            return Err(format!("this record stands twice in one section: {twice}"));
+            repeated.insert(twice);
         }
     }
     Ok(section)
 }
 
 impl Rr {
+    /// A record in wire form, nothing compressed, as the replies have it.
+    pub(crate) fn from_wire(wire: &[u8]) -> Result<Rr, String> {
+        let record = rr::Record::read(&mut BinDecoder::new(wire)).map_err(|error| error.to_string())?;
+        Rr::read(&record)
+    }
+
     fn read(record: &rr::Record) -> Result<Rr, String> {
         let mut wire = Vec::new();
         let mut encoder = BinEncoder::new(&mut wire);
@@ -119,17 +152,44 @@ impl Rr {
         let [t0, t1, c0, c1, ttl @ .., _, _] = rest.get(..10).ok_or("a record is cut short")? else {
             return Err("a record is cut short".to_owned());
         };
+        let mut rdata = rest.get(10..).unwrap_or_default().to_vec();
+        // The names in these have no letter case either, whatever their canonical form is.
+        match RType(record.record_type().into()) {
+            RType::DNAME => rdata.make_ascii_lowercase(),
+            RType::SVCB | RType::HTTPS => {
+                let size =
+                    rdata.get(2..).and_then(|rest| Name::from_wire(rest).ok()).map_or(0, |(name, _)| name.wire_len());
+                rdata[2..2 + size].make_ascii_lowercase();
+            }
+            _ => {}
+        }
         Ok(Rr {
             owner: owner.to_lowercase(),
             rtype: u16::from_be_bytes([*t0, *t1]),
             class: u16::from_be_bytes([*c0, *c1]),
             ttl: ttl.try_into().map(u32::from_be_bytes).map_err(|_| "a record is cut short")?,
-            rdata: rest.get(10..).unwrap_or_default().to_vec(),
+            rdata,
         })
     }
 
     pub(crate) fn is(&self, rtype: RType) -> bool {
         self.rtype == rtype.0
+    }
+
+    /// What a signature covers: its data starts with that (RFC 4034 §3.1).
+    pub(crate) fn covered(&self) -> Option<RType> {
+        let covered = self.rdata.first_chunk().map(|octets| RType(u16::from_be_bytes(*octets)));
+        covered.filter(|_| self.is(RType::RRSIG))
+    }
+
+    /// Whether it is an NSEC or NSEC3 record, or the signature of one.
+    pub(crate) fn is_denial(&self) -> bool {
+        self.is_or_signs(RType::NSEC) || self.is_or_signs(RType::NSEC3)
+    }
+
+    /// Whether it is of a type or a signature that covers the type.
+    pub(crate) fn is_or_signs(&self, rtype: RType) -> bool {
+        self.is(rtype) || self.covered() == Some(rtype)
     }
 }
 
@@ -152,11 +212,29 @@ impl fmt::Display for Reply {
             Reply::Answer(answer) => answer,
             Reply::Broken(why) => return write!(f, "    broken: {why}"),
             Reply::Silence => return f.write_str("    silence"),
+            Reply::Hung => return f.write_str("    silence from here on"),
         };
-        write!(f, "    rcode {}", answer.rcode)?;
-        let flags = [(answer.authoritative, "aa"), (answer.truncated, "tc"), (answer.has_edns, "edns")].into_iter();
-        for (_, name) in flags.filter(|(set, _)| *set) {
+        write!(f, "    {} octets, rcode {}", answer.size, answer.rcode)?;
+        if answer.question.is_empty() {
+            f.write_str(" no question")?;
+        }
+        let bit = |bit| answer.other_flags & bit != 0;
+        let flags = [
+            (answer.authoritative, "aa"),
+            (answer.truncated, "tc"),
+            (bit(0x80), "ra"),
+            (bit(0x40), "z"),
+            (bit(0x20), "ad"),
+            (bit(0x10), "cd"),
+        ];
+        for (_, name) in flags.into_iter().filter(|(set, _)| *set) {
             write!(f, " {name}")?;
+        }
+        if let Some(Edns { version, payload_size, dnssec_ok, options }) = &answer.edns {
+            write!(f, " edns{version} size {payload_size}{}", if *dnssec_ok { " do" } else { "" })?;
+            if !options.is_empty() {
+                write!(f, " options {options:?}")?;
+            }
         }
         let sections =
             [("answer", &answer.answer), ("authority", &answer.authority), ("additional", &answer.additional)];
@@ -166,6 +244,31 @@ impl fmt::Display for Reply {
             }
         }
         Ok(())
+    }
+}
+
+/// A record for tests.
+#[cfg(test)]
+pub(crate) fn rr(owner: &str, rtype: RType) -> Rr {
+    Rr { owner: owner.parse().unwrap(), rtype: rtype.0, class: 1, ttl: 60, rdata: vec![1] }
+}
+
+/// An authoritative answer for tests, of its three sections.
+#[cfg(test)]
+pub(crate) fn sections(sections: [&[Rr]; 3]) -> Answer {
+    let [answer, authority, additional] = sections.map(|section| section.iter().cloned().collect());
+    Answer {
+        rcode: 0,
+        authoritative: true,
+        truncated: false,
+        other_flags: 0,
+        edns: None,
+        question: Vec::new(),
+        answer,
+        authority,
+        additional,
+        repeated: Section::new(),
+        size: 0,
     }
 }
 
@@ -189,7 +292,7 @@ mod tests {
         let Reply::Answer(answer) = Reply::read(&QUERY, Some(&reply(0x8400, [1, 1, 0, 0], body))) else { panic!() };
         assert_eq!(answer.question, b"\x01A\0\0\x0f\0\x01");
         assert_eq!(answer.answer.first().unwrap().to_string().to_lowercase(), "a. 60 in mx 10 m.a.");
-        assert!(answer.authoritative && !answer.truncated && !answer.has_edns);
+        assert!(answer.authoritative && !answer.truncated && answer.edns.is_none());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use nss_wire::{RType, RecordBuf};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -25,8 +26,32 @@ use crate::packages::require;
 use crate::process::Folder;
 use crate::workspace::Daemons;
 
-/// Compares `count` files, half of them with a mistake; fails if a verdict of all peers is not ours.
-pub(super) fn run(seed: u64, count: usize, reports: usize, daemons: &Daemons) -> Outcome {
+/// How many zone files are compared.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Options {
+    /// Repeats an earlier run; a fresh one is drawn and printed otherwise
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Zone files, half of them broken, that all checkers read
+    #[arg(long, default_value_t = 10_000)]
+    files: usize,
+    /// Disagreements printed in full
+    #[arg(long, default_value_t = 20)]
+    reports: usize,
+}
+
+impl Options {
+    /// The share of CI, where a change waits for it.
+    pub(super) fn small() -> Options {
+        Options { seed: None, files: 300, reports: 20 }
+    }
+}
+
+/// Compares files, half of them with a mistake; fails if a verdict of all peers is not ours.
+pub(super) fn run(options: &Options, daemons: &Daemons) -> Outcome {
+    let Options { seed, files: count, reports } = *options;
+    let seed = seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    println!("seed {seed} (cargo xtask differential files --seed {seed} --files {count})");
     let folder = Folder::new("files")?;
     let checkers = Checkers::find(daemons)?;
     let start = Instant::now();
