@@ -51,6 +51,13 @@ impl Hosted {
         chain
     }
 
+    /// Whether a CNAME record of the name's own zone leads to it.
+    pub(crate) fn is_alias_for(&self, name: Name<'_>) -> bool {
+        let target = name.to_lowercase();
+        let leads_there = |rr: &Rr| rr.is(RType::CNAME) && rr.rdata == target.as_name().as_wire();
+        self.zone_of(name).is_some_and(|(_, zone)| zone.records().any(leads_there))
+    }
+
     /// All records of an owner and type in any of the zones; those at a cut stand in two of them.
     pub(crate) fn rrset(&self, owner: Name<'_>, rtype: u16) -> impl Iterator<Item = &Rr> {
         let above = self.zones.iter().filter(move |(apex, _)| owner.is_at_or_below(apex.as_name()));

@@ -2,20 +2,26 @@
 
 use nss_wire::Class;
 
-use super::super::answer::Edns;
+use super::super::answer::{Edns, Rr};
 use super::super::compare::Difference;
-use super::Case;
+use super::{Case, cut};
 use crate::servers::Kind;
 
 pub(super) fn room(case: &Case<'_>, difference: &Difference) -> bool {
     let (Difference::Truncated, Some((theirs, ours))) = (difference, case.whole) else { return false };
     let limit = case.size_limit();
     if case.theirs.truncated {
-        theirs.size > limit && case.ours.size <= limit
-    } else {
-        ours.size > limit && theirs.size <= limit
+        return theirs.size > limit && case.ours.size <= limit;
     }
+    // What the other has less is a difference of its own. We truncate for lack of glue, but not of other additional data.
+    let is_glue = |rr: &Rr| cut(ours).is_some_and(|cut| rr.owner.as_name().is_at_or_below(cut.as_name()));
+    let optional = ours.additional.iter().filter(|rr| !is_glue(rr));
+    let optional: usize = optional.map(|rr| COMPRESSED_SIZE + rr.rdata.len()).sum();
+    ours.size - optional > limit && case.theirs.size <= limit
 }
+
+/// Octets of a record whose owner stands in the message already, without its data.
+const COMPRESSED_SIZE: usize = 12;
 
 pub(super) fn extended_error(case: &Case<'_>, difference: &Difference) -> bool {
     const EDE: u16 = 15;

@@ -99,6 +99,8 @@ fn is_useful(case: &Case<'_>, difference: &Difference) -> bool {
         || match case.peer {
             // The keys of a mail server's certificate (RFC 7672 §3).
             Kind::Bind if rr.is_or_signs(RType::TLSA) => owner.parent().and_then(Name::parent).is_some_and(is_named),
+            // The target of a target.
+            Kind::Bind => case.hosted.is_alias_for(owner),
             // Proofs that a wildcard stands for a target, and the wildcard itself.
             Kind::Knot => rr.is_denial() || owner.is_wildcard() && is_parent_named(),
             // Where a wildcard stands for a target, labels in the middle of its name get lost.
@@ -113,6 +115,6 @@ fn is_useful(case: &Case<'_>, difference: &Difference) -> bool {
                 };
                 theirs.answer.iter().any(|other| is_longer(&other.rdata))
             }
-            Kind::Bind | Kind::Nssd => false,
+            Kind::Nssd => false,
         }
 }
