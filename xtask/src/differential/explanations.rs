@@ -124,7 +124,7 @@ pub(crate) static HANGING: Explanation = Explanation {
 };
 
 /// Knot has not been seen to hang at smaller ones.
-const NAMES_OF_KNOT_MAX: usize = 8;
+const NAMES_OF_KNOT_MAX: usize = 4;
 
 /// All of them, the narrow ones before the wide ones.
 pub(crate) static EXPLANATIONS: &[Explanation] = &[
