@@ -17,7 +17,7 @@ pub(super) fn room(case: &Case<'_>, difference: &Difference) -> bool {
     let is_glue = |rr: &Rr| cut(ours).is_some_and(|cut| rr.owner.as_name().is_at_or_below(cut.as_name()));
     let optional = ours.additional.iter().filter(|rr| !is_glue(rr));
     let optional: usize = optional.map(|rr| COMPRESSED_SIZE + rr.rdata.len()).sum();
-    ours.size - optional > limit && case.theirs.size <= limit
+    ours.size.saturating_sub(optional) > limit && case.theirs.size <= limit
 }
 
 /// Octets of a record whose owner stands in the message already, without its data.
