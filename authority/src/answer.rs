@@ -112,8 +112,8 @@ impl<'a> Answer<'a, '_> {
         qtype: RType,
     ) -> Result<Step, Full> {
         match qtype {
-            RType::ANY => return self.any(node, expanded, missing),
-            RType::RRSIG => return self.signatures(node, expanded, missing),
+            RType::ANY => return self.any(node, expanded, missing, qname),
+            RType::RRSIG => return self.signatures(node, expanded, missing, qname),
             _ => {}
         }
         if let Some(rrset) = node.rrset(qtype) {
@@ -165,7 +165,7 @@ impl<'a> Answer<'a, '_> {
     }
 
     /// ANY gets one RRset (RFC 8482 §4.1): an alias, or the smallest, so that asking for all has no point.
-    fn any(&mut self, node: Node<'a>, expanded: Option<Claim>, missing: Claim) -> Result<Step, Full> {
+    fn any(&mut self, node: Node<'a>, expanded: Option<Claim>, missing: Claim, qname: Name<'_>) -> Result<Step, Full> {
         // Records of DNSSEC are last: whoever asks for ANY does not mean them.
         let cost = |rrset: &RRset<'_>| match rrset.rtype() {
             RType::CNAME => (0, 0),
@@ -178,16 +178,29 @@ impl<'a> Answer<'a, '_> {
                 self.end(expanded)?;
                 Ok(Step::Done(ReplyKind::Answer))
             }
-            None => self.signatures(node, expanded, missing),
+            None => self.signatures(node, expanded, missing, qname),
         }
     }
 
     /// RRSIG is as costly as ANY and gets the signatures of one RRset (RFC 8482 §7).
-    fn signatures(&mut self, node: Node<'a>, expanded: Option<Claim>, missing: Claim) -> Result<Step, Full> {
+    fn signatures(
+        &mut self,
+        node: Node<'a>,
+        expanded: Option<Claim>,
+        missing: Claim,
+        qname: Name<'_>,
+    ) -> Result<Step, Full> {
+        // Those of a DNAME record that has led here are in the answer with it.
+        let has_dname = self.with_signatures && self.has_redirected(node.owner(), qname);
+        let is_there = |rrset: &RRset<'_>| has_dname && rrset.rtype() == RType::DNAME;
         let signed = node.rrsets().filter(|rrset| rrset.signature_count() > 0);
-        let Some(rrset) = signed.min_by_key(|rrset| rrset.signature_count()) else {
+        let Some(rrset) = signed.min_by_key(|rrset| (is_there(rrset), rrset.signature_count())) else {
             return self.negative(ReplyKind::NoData, missing);
         };
+        if is_there(&rrset) {
+            self.end(expanded)?;
+            return Ok(Step::Done(ReplyKind::Answer));
+        }
         let mark = self.writer.mark();
         let written = write_signatures(self.writer, Section::Answer, current(self.chain), self.zone.class(), rrset);
         if written.is_err() {

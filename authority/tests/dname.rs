@@ -62,6 +62,15 @@ fn rfc_2181_section_5_a_dname_that_leads_to_its_own_owner_is_there_once() {
 }
 
 #[test]
+fn signatures_of_a_dname_that_leads_to_its_own_owner_are_there_once() {
+    let mut story = story("old.example. DNAME example.\nold.example. RRSIG DNAME example.");
+    story.edns = Some(story::EdnsWish { payload_size: 1232, flags: nss_wire::message::EdnsFlags::DO });
+    let lines = story.lines("old.old.example. RRSIG");
+    let signatures: Vec<&String> = lines.iter().filter(|line| line.contains("RRSIG")).collect();
+    assert_eq!(signatures.len(), 1, "{lines:?}");
+}
+
+#[test]
 fn section_2_3_a_dname_at_the_apex_leaves_the_apex_itself_alone() {
     let mut story = story("example. DNAME other.");
     story.check("example. NS", "NOERROR aa\nanswer example. NS ns.other.");
