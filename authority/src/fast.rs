@@ -11,6 +11,7 @@ use nss_wire::{Class, Name, RType};
 use crate::additional::{self, ADDRESSES};
 use crate::arena::{Node, NodeKind};
 use crate::catalog::View;
+use crate::denial::{Claim, Denial, Proofs};
 use crate::links::{LINKED_MAX, Link, POINTER_BITS};
 use crate::lookup::Found;
 use crate::policy::{Policy, Transport, UDP_PAYLOAD_SIZE_MIN};
@@ -29,7 +30,7 @@ impl View {
         policy: &Policy,
         out: &mut [u8],
     ) -> Option<Reply> {
-        let View { catalog, zones, scratch: Scratch { suffixes, .. } } = self;
+        let View { catalog, zones, scratch: Scratch { suffixes, proofs, .. } } = self;
         let (header, rest) = request.split_first_chunk::<HEADER_SIZE>()?;
         // QR and OPCODE are zero; one question; nothing else before the additional section.
         let &[id, id2, flags, flags2, 0, 1, 0, 0, 0, 0, 0, additional_count @ (0 | 1)] = header else { return None };
@@ -77,7 +78,7 @@ impl View {
             true => Found::Exact(zone.apex_node()),
             false => zone.find(suffixes),
         };
-        let answer = Plain { zone, suffixes, qtype, with_signatures: message.wants_signatures() };
+        let answer = Plain { zone, suffixes, proofs, qtype, with_signatures: message.wants_signatures() };
         match found {
             Found::Exact(node) if node.kind() != NodeKind::Delegation => {
                 message.flags = flags.with(Flags::AA);
@@ -90,13 +91,15 @@ impl View {
                 } else if let Some(rrset) = node.rrset(RType::CNAME) {
                     answer.alias(&mut message, rrset, catalog.hasher())
                 } else {
-                    answer.negative(&mut message, Rcode::NOERROR, ReplyKind::NoData, labels as u8)
+                    let claim = || Claim::NoType { labels, node: node.offset() };
+                    answer.negative(&mut message, Rcode::NOERROR, ReplyKind::NoData, labels as u8, claim)
                 }
             }
             Found::Exact(cut) | Found::BelowCut(cut) => answer.referral(&mut message, cut),
-            Found::Missing(_) => {
+            Found::Missing(encloser) => {
                 message.flags = flags.with(Flags::AA);
-                answer.negative(&mut message, Rcode::NXDOMAIN, ReplyKind::NxDomain, zone.apex_labels() as u8)
+                let claim = || Claim::NoName { encloser: encloser.owner().label_count() };
+                answer.negative(&mut message, Rcode::NXDOMAIN, ReplyKind::NxDomain, zone.apex_labels() as u8, claim)
             }
             Found::Wildcard(_) | Found::Redirected(_) => None,
         }
@@ -107,6 +110,7 @@ impl View {
 struct Plain<'z> {
     zone: &'z Zone,
     suffixes: &'z mut Suffixes,
+    proofs: &'z mut Proofs,
     qtype: RType,
     with_signatures: bool,
 }
@@ -155,21 +159,57 @@ impl<'z> Plain<'z> {
         message.finish(Rcode::NOERROR, ReplyKind::Answer, subject_labels)
     }
 
-    /// An answer with the SOA record alone.
-    fn negative(self, message: &mut Message<'_>, rcode: Rcode, kind: ReplyKind, subject_labels: u8) -> Option<Reply> {
-        let soa = self.zone.soa_rrset();
-        // Signatures, and proofs that there is nothing.
-        if self.with_signatures && (self.zone.is_signed() || soa.signature_count() > 0) {
-            return None;
-        }
+    /// An answer with the SOA record, and what proves the claim if that is asked for.
+    fn negative(
+        self,
+        message: &mut Message<'_>,
+        rcode: Rcode,
+        kind: ReplyKind,
+        subject_labels: u8,
+        claim: impl FnOnce() -> Claim,
+    ) -> Option<Reply> {
+        let (soa, ttl) = (self.zone.soa_rrset(), self.zone.negative_ttl());
         let apex_size = self.zone.apex_node().owner_octets().len();
         // The root is written, not pointed to.
         if apex_size == 1 || self.has_more_of_it(soa, apex_size, self.zone.apex_labels()) {
             return None;
         }
         let owner = message.suffix(apex_size);
-        message.rrset(Section::Authority, owner, soa, self.zone.negative_ttl(), false, &mut [0; LINKED_MAX])?;
+        message.rrset(Section::Authority, owner, soa, ttl, false, &mut [0; LINKED_MAX])?;
+        if self.with_signatures {
+            // RFC 4034 §3: signatures have the TTL of what they cover.
+            message.signatures(Section::Authority, owner, soa, ttl.min(soa.signature_ttl()))?;
+            self.prove(message, claim())?;
+        }
         message.finish(rcode, kind, subject_labels)
+    }
+
+    /// Adds the NSEC3 records that prove a claim; `None` in zones with NSEC, whose owners may be any names.
+    fn prove(self, message: &mut Message<'_>, claim: Claim) -> Option<()> {
+        let Plain { zone, suffixes, proofs, .. } = self;
+        let denier = zone.denier();
+        match denier.denial {
+            Denial::None => return Some(()),
+            Denial::Nsec { .. } => return None,
+            Denial::Nsec3 { .. } => {}
+        }
+        proofs.clear();
+        denier.prove(claim, suffixes, proofs);
+        let apex_size = zone.apex_node().owner_octets().len();
+        let apex = message.suffix(apex_size);
+        let asked = suffixes.label_above(zone.apex_labels());
+        for &offset in proofs.nodes() {
+            let node = zone.node_at_offset(offset);
+            let Some(rrset) = node.rrset(RType::NSEC3) else { continue };
+            let (label, _) = node.owner_octets().split_at_checked(NSEC3_LABEL_SIZE)?;
+            // Who asks for the hash itself could be pointed to for all of the owner.
+            let is_asked_for = asked.is_some_and(|asked| asked.eq_ignore_ascii_case(label));
+            if node.owner_octets().len() != NSEC3_LABEL_SIZE + apex_size || is_asked_for {
+                return None;
+            }
+            message.rrset_below(Section::Authority, label, apex, rrset)?;
+        }
+        Some(())
     }
 
     /// Whom to ask instead.
@@ -182,19 +222,23 @@ impl<'z> Plain<'z> {
         let owner = message.suffix(owner_size);
         let mut targets = [0; LINKED_MAX];
         message.rrset(Section::Authority, owner, servers, servers.ttl(), self.with_signatures, &mut targets)?;
-        if self.with_signatures && self.zone.is_signed() {
-            message.plain_rrset(Section::Authority, owner, cut.rrset(RType::DS)?, true)?;
+        let Plain { zone, with_signatures, .. } = self;
+        if with_signatures && zone.is_signed() {
+            match cut.rrset(RType::DS) {
+                Some(ds) => message.plain_rrset(Section::Authority, owner, ds, true)?,
+                None => self.prove(message, Claim::NoType { labels: owner_labels, node: cut.offset() })?,
+            }
         }
         for is_wanted_in_domain in [true, false] {
             for (offset, pointer) in servers.targets().zip(targets).filter(|(offset, _)| *offset > 0) {
-                let node = self.zone.node_at_offset(offset);
+                let node = zone.node_at_offset(offset);
                 let is_in_domain =
                     offset == cut.offset() || node.cut().is_some_and(|above| above.offset() == cut.offset());
                 if is_in_domain != is_wanted_in_domain {
                     continue;
                 }
                 for rrset in ADDRESSES.iter().filter_map(|&rtype| node.rrset(rtype)) {
-                    message.plain_rrset(Section::Additional, pointer, rrset, self.with_signatures)?;
+                    message.plain_rrset(Section::Additional, pointer, rrset, with_signatures)?;
                 }
             }
         }
@@ -318,7 +362,7 @@ impl Message<'_> {
             *self.octets.out.get_mut(size_at..)?.first_chunk_mut()? = size.to_be_bytes();
         }
         self.counts[section as usize] += rrset.len() as u16;
-        if with_signatures { self.signatures(section, owner, rrset) } else { Some(()) }
+        if with_signatures { self.signatures(section, owner, rrset, rrset.signature_ttl()) } else { Some(()) }
     }
 
     /// Writes the name at the start of `rdata` as its link says; returns what stands behind it.
@@ -345,13 +389,27 @@ impl Message<'_> {
         }
         self.octets.records(record_start(owner, rrset.rtype(), rrset.ttl()), rrset.rdatas())?;
         self.counts[section as usize] += rrset.len() as u16;
-        if with_signatures { self.signatures(section, owner, rrset) } else { Some(()) }
+        if with_signatures { self.signatures(section, owner, rrset, rrset.signature_ttl()) } else { Some(()) }
+    }
+
+    /// Writes an RRset and its signatures, whose owner is a label below the name that `above` points to.
+    fn rrset_below(&mut self, section: Section, label: &[u8], above: u16, rrset: RRset<'_>) -> Option<()> {
+        let owner = u16::try_from(self.octets.at).ok().filter(|&at| at <= !POINTER_BITS)? | POINTER_BITS;
+        let mut rdatas = rrset.rdatas();
+        let first = rdatas.next()?;
+        self.octets.put(label)?;
+        self.octets.array(record_start(above, rrset.rtype(), rrset.ttl()))?;
+        self.octets.array((first.len() as u16).to_be_bytes())?;
+        self.octets.put(first)?;
+        self.octets.records(record_start(owner, rrset.rtype(), rrset.ttl()), rdatas)?;
+        self.counts[section as usize] += rrset.len() as u16;
+        self.signatures(section, owner, rrset, rrset.signature_ttl())
     }
 
     #[inline]
-    fn signatures(&mut self, section: Section, owner: u16, rrset: RRset<'_>) -> Option<()> {
+    fn signatures(&mut self, section: Section, owner: u16, rrset: RRset<'_>, ttl: u32) -> Option<()> {
         if rrset.signature_count() > 0 {
-            let start = record_start(owner, RType::RRSIG, rrset.signature_ttl());
+            let start = record_start(owner, RType::RRSIG, ttl);
             self.octets.records(start, rrset.signatures())?;
             self.counts[section as usize] += rrset.signature_count() as u16;
         }
@@ -448,6 +506,9 @@ impl Octets<'_> {
 
 /// Octets of type and class behind the name of a question.
 const QUESTION_END_SIZE: usize = 4;
+
+/// Octets of the first label of an NSEC3 record's owner, with its length: a SHA-1 hash in base32hex (RFC 5155 §3).
+const NSEC3_LABEL_SIZE: usize = 33;
 
 /// A pointer to the question's name.
 const QUESTION_POINTER: u16 = POINTER_BITS | HEADER_SIZE as u16;

@@ -73,7 +73,7 @@ pub(crate) struct Scratch {
     pub(crate) suffixes: Suffixes,
     compressor: Compressor,
     chain: Vec<NameBuf>,
-    proofs: Proofs,
+    pub(crate) proofs: Proofs,
     rotation: Rotation,
     pub(crate) ahead: Box<[Ahead; AHEAD_MAX]>,
 }

@@ -4,7 +4,9 @@
 
 mod story;
 
-use nss_authority::{FindingKind, Severity, ZoneBuilder};
+use std::sync::Arc;
+
+use nss_authority::{Catalog, FindingKind, HashSeed, Outcome, Severity, Transport, ZoneBuilder};
 use nss_wire::message::{EdnsFlags, Reader, Section};
 use nss_wire::{Class, Name, NameBuf, RType, Record};
 use story::Story;
@@ -189,6 +191,44 @@ fn rfc_5155_section_7_2_8_the_owner_of_an_nsec3_record_is_no_name() {
     // A transfer has it nevertheless.
     let (zone, _) = story::build(&nsec3()).unwrap();
     assert_eq!(zone.records().filter(|record| record.rtype == RType::NSEC3).count(), 11);
+}
+
+/// A signature that nobody would believe.
+fn signature(owner: &str, covered: u16, ttl: u32) -> String {
+    format!("{owner} {ttl} RRSIG \\# 28 {covered:04x}0d0100000e10{}076578616d706c6500ff", "00".repeat(10))
+}
+
+#[test]
+fn what_is_denied_with_nsec3_is_written_in_few_steps_as_in_many() {
+    // Negative answers and their signatures live for less than the SOA record and its own.
+    let mut zone = nsec3().replace("3600000 3600", "3600000 60");
+    zone += "\nExample. 60 TYPE65400 \\# 0\nalias.example. CNAME ns1.example.\nb.example. NS ns.b.example.\n";
+    for (owner, covered, ttl) in [("example.", 6, 3600), ("a.example.", 43, 3600), ("a.example.", 2, 3600)] {
+        zone += &format!("{}\n", signature(owner, covered, ttl));
+    }
+    for owner in NSEC3_OWNERS {
+        zone += &format!("{}\n", signature(&format!("{owner}.example."), 50, 3600));
+    }
+    let mut names: Vec<String> = story::records(EXAMPLE).iter().map(|(_, record)| record.owner.to_string()).collect();
+    names.extend(NSEC3_OWNERS.map(|owner| format!("{}.example.", owner.to_uppercase())));
+    let below = |above: &String| ["x", "y.x", "*"].map(|label| format!("{label}.{above}"));
+    names.extend(names.clone().iter().flat_map(below));
+    for (edns, transport) in [(512, Transport::Udp), (1232, Transport::Udp), (1232, Transport::Tcp)] {
+        let mut story = Story::new(&[&zone]).with_edns(edns, EdnsFlags::DO);
+        story.transport = transport;
+        // Zones of another seed are answered from by the general way alone.
+        let general = Arc::new(Catalog::new(HashSeed::new(1)));
+        story.catalog.zones().for_each(|zone| drop(general.publish(zone)));
+        let (mut general, peer, policy) = (general.view(), story.peer(), story.policy.clone());
+        let mut out = vec![0; 65535];
+        for name in &names {
+            for rtype in [RType::A, RType::MX, RType::NS, RType::DS, RType::NSEC3] {
+                let request = story::query(&name.parse().unwrap(), rtype, story.edns);
+                let Outcome::Reply(expected) = general.respond(&request, &peer, &policy, &mut out) else { panic!() };
+                assert_eq!(story.ask(&request), (expected, out[..expected.len].to_vec()), "{name} {rtype}");
+            }
+        }
+    }
 }
 
 #[test]
