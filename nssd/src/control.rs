@@ -266,16 +266,27 @@ pub struct Counters {
 /// What a reload found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadReport {
-    /// Zones from files that are served now and were not before.
+    /// Zones from files that are served now and were not before, the first [`REPORT_ZONES_MAX`] of them by name.
     pub created: Vec<String>,
-    /// Zones from files that are served in another version than before.
+    /// How many they are.
+    pub created_count: u64,
+    /// Zones from files that are served in another version than before, the first [`REPORT_ZONES_MAX`] of them by name.
     pub replaced: Vec<String>,
-    /// Zones whose file is gone or no longer configured.
+    /// How many they are.
+    pub replaced_count: u64,
+    /// Zones whose file is gone or no longer configured, the first [`REPORT_ZONES_MAX`] of them by name.
     pub withdrawn: Vec<String>,
+    /// How many they are.
+    pub withdrawn_count: u64,
     /// Files whose content did not change.
     pub unchanged: u64,
-    /// Files that do not make a zone; what was served before goes on being served.
+    /// Files that do not make a zone, up to [`REPORT_ZONES_MAX`]; what was served before goes on being served.
     pub broken: Vec<BrokenZone>,
+    /// How many they are.
+    pub broken_count: u64,
     /// What else the operator should know: a configuration that can't be read, or settings that need a restart.
     pub notes: Vec<String>,
 }
+
+/// Zones of one kind that a [`ReloadReport`] names: more than anybody reads, and little beside what a hundred thousand would take.
+pub const REPORT_ZONES_MAX: usize = 1000;

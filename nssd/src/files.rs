@@ -3,7 +3,7 @@
 //! They are read at the start and at each reload. A file that no longer makes a zone keeps the zone that is served;
 //! a file that is gone withdraws it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::hash::Hasher;
 use std::io::{self, Read};
@@ -12,18 +12,19 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use nss_authority::HashSeed;
-use nss_wire::{Name, NameBuf};
+use nss_wire::NameBuf;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::check::{self, Accepted, Include, Method, TEXT_SIZE_KEPT};
 use crate::config::Config;
-use crate::control::{BrokenZone, Change, ReloadReport, Source, ZoneStatus};
-use crate::zones::{Pending, Zones};
+use crate::control::{BrokenZone, Change, REPORT_ZONES_MAX, ReloadReport, Source, ZoneStatus};
+use crate::zones::{self, Digest, FilePath, Input, Pending, ZONE_SUFFIX, ZoneFile, Zones};
 
-/// What was read at the last reload.
+/// Reads zone files; what was read of them is remembered with the zones.
 #[derive(Debug)]
 pub(crate) struct ZoneFiles {
-    known: Mutex<BTreeMap<Apex, Known>>,
+    /// Held by who reads.
+    reading: Mutex<()>,
     seed: HashSeed,
     /// Key of the digests, so that nobody can make two texts that count as one.
     digest_key: [u64; 2],
@@ -31,47 +32,11 @@ pub(crate) struct ZoneFiles {
     is_stopping: AtomicBool,
 }
 
-/// The name of a zone as there are many of them: in lower-case wire form, and no longer than that.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Apex(Box<[u8]>);
-
-impl Apex {
-    fn new(name: &NameBuf) -> Apex {
-        Apex(name.as_name().to_lowercase().as_name().as_wire().into())
-    }
-
-    fn name(&self) -> NameBuf {
-        Name::from_wire_exact(&self.0).expect("an apex is made of a name").to_buf()
-    }
-}
-
-/// What is known of one zone file.
-#[derive(Debug)]
-struct Known {
-    /// Shared with the index of zones.
-    path: Arc<Path>,
-    /// Of its text as it was read; `None` if it could not be.
-    digest: Option<Digest>,
-    /// The files that it includes.
-    included: Box<[Input]>,
-    /// Why it makes no zone.
-    broken: Option<Box<str>>,
-}
-
-/// A digest, in halves so that it needs no more room than they do.
-type Digest = [u64; 2];
-
-/// One file as it was read.
-#[derive(Debug, PartialEq, Eq)]
-struct Input {
-    path: PathBuf,
-    digest: Digest,
-}
-
 /// Where the zones should come from, by the configuration and the directories as they are now.
 #[derive(Debug, Default)]
 struct Wanted {
-    files: BTreeMap<Apex, Arc<Path>>,
+    /// The files by the names of their zones as text, in their order.
+    files: Vec<(Box<str>, FilePath)>,
     /// Directories that could not be read: what came from them stays.
     unreadable: Vec<PathBuf>,
     broken: Vec<BrokenZone>,
@@ -80,7 +45,7 @@ struct Wanted {
 
 impl ZoneFiles {
     pub(crate) fn new(seed: HashSeed, digest_key: [u64; 2]) -> ZoneFiles {
-        ZoneFiles { known: Mutex::default(), seed, digest_key, is_stopping: AtomicBool::new(false) }
+        ZoneFiles { reading: Mutex::default(), seed, digest_key, is_stopping: AtomicBool::new(false) }
     }
 
     /// Ends a reload that is in progress after the files in hand, and any further one at once.
@@ -92,83 +57,76 @@ impl ZoneFiles {
     ///
     /// Two reloads at once come one after the other.
     pub(crate) fn reload(&self, zones: &Arc<Zones>, config: &Config) -> ReloadReport {
-        let mut known = self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let wanted = Wanted::from(config);
-        let report = Mutex::new(ReloadReport { notes: wanted.notes, broken: wanted.broken, ..ReloadReport::default() });
-        let before = std::mem::take(&mut *known);
-        let (mut kept, mut gone) = (BTreeMap::new(), Vec::new());
-        for (apex, known) in before {
-            let directory = known.path.parent();
-            if wanted.files.contains_key(&apex) {
-                kept.insert(apex, known);
-            } else if wanted.unreadable.iter().any(|unreadable| Some(unreadable.as_path()) == directory) {
-                known_stays(zones, &report, &apex, &known);
-                kept.insert(apex, known);
-            } else {
-                gone.push(apex);
+        let _one_at_a_time = lock(&self.reading);
+        let Wanted { files, unreadable, broken, notes } = Wanted::from(config);
+        let tally = Mutex::new(Tally { notes, ..Tally::default() });
+        broken.into_iter().for_each(|broken| lock(&tally).break_one(broken));
+        for (key, file) in zones.files_other_than(files.iter().map(|(key, _)| &**key)) {
+            if unreadable.iter().any(|unreadable| Some(unreadable.as_path()) == file.path.directory()) {
+                file_stays(zones, &tally, &key, &file);
+                continue;
             }
-        }
-        for apex in gone.iter().map(Apex::name) {
-            match zones.withdraw_file(apex.clone()) {
+            match key.parse().map_or(Ok(()), |apex| zones.withdraw_file(apex)) {
                 Ok(()) => {
-                    tracing::info!(zone = %apex, "the zone's file is gone; zone withdrawn");
-                    lock(&report).withdrawn.push(apex.to_string());
+                    tracing::info!(zone = %key, "the zone's file is gone; zone withdrawn");
+                    lock(&tally).withdrawn.add(key.into());
                 }
-                Err(problem) => lock(&report).notes.push(format!("{apex}: {problem}")),
+                Err(problem) => lock(&tally).notes.push(format!("{key}: {problem}")),
             }
         }
-        let queue = Mutex::new(wanted.files.into_iter());
-        let (kept, results) = (Mutex::new(kept), Mutex::new(Vec::new()));
+        let queue = Mutex::new(files.into_iter());
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
                     // Zones are read while those before them are published: a thread that waited for each would
                     // mostly sleep and wake.
-                    let mut begun = VecDeque::with_capacity(BEGUN_MAX);
-                    let end = |begun: Begun| {
-                        let (apex, known) = begun.end(zones, &report);
-                        lock(&results).push((apex, known));
-                    };
+                    let mut begun: VecDeque<Begun> = VecDeque::with_capacity(BEGUN_MAX);
                     while !self.is_stopping.load(Relaxed)
-                        && let Some((apex, path)) = lock(&queue).next()
+                        && let Some((key, path)) = lock(&queue).next()
                     {
-                        let before = lock(&kept).remove(&apex);
-                        begun.push_back(self.begin_one(zones, apex, path, before));
-                        if begun.len() == BEGUN_MAX {
-                            begun.pop_front().map(end);
+                        begun.extend(self.begin_one(zones, &tally, key, path));
+                        if begun.len() == BEGUN_MAX
+                            && let Some(first) = begun.pop_front()
+                        {
+                            first.end(&tally);
                         }
                     }
-                    begun.into_iter().for_each(end);
+                    begun.into_iter().for_each(|begun| begun.end(&tally));
                 });
             }
         });
-        let results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let kept = kept.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        // A tree that is made at once has no nodes that are half empty.
-        *known = results.into_iter().chain(kept).collect();
-        let mut report = report.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        report.created.sort();
-        report.replaced.sort();
-        report.broken.sort_by(|a, b| a.zone.cmp(&b.zone));
-        report
+        tally.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).into()
     }
 
-    /// Reads one file, if it has changed, and begins to publish its zone.
-    fn begin_one(&self, zones: &Zones, apex: Apex, path: Arc<Path>, before: Option<Known>) -> Begun {
-        if let Some(before) = before
+    /// Reads one file, if it has changed, and begins to publish its zone, if it makes one.
+    fn begin_one(&self, zones: &Zones, tally: &Mutex<Tally>, key: Box<str>, path: FilePath) -> Option<Begun> {
+        let place = path.of(&key);
+        if let Some(before) = zones.file(&key)
             && before.path == path
-            && before.digest.is_some_and(|digest| self.is_unchanged(&path, digest))
-            && before.included.iter().all(|input| self.is_unchanged(&input.path, input.digest))
+            && before.digest.is_some_and(|digest| self.is_unchanged(&place, digest))
+            && before.included().iter().all(|input| self.is_unchanged(&input.path, input.digest))
         {
-            return Begun { apex, known: before, published: None };
+            file_stays(zones, tally, &key, &before);
+            return None;
         }
-        let name = apex.name();
         let (mut digest, mut included) = (None, Vec::new());
-        let loaded = self.load(&name, &path, &mut digest, &mut included);
-        let published = loaded.map(|accepted| zones.put_file(name, &path, accepted));
-        let known = Known { path, digest, included: included.into(), broken: None };
-        Begun { apex, known, published: Some(published) }
+        let apex = key.parse::<NameBuf>().map_err(|error| error.to_string());
+        let loaded = apex.and_then(|apex| self.load(&apex, &place, &mut digest, &mut included));
+        let mut file = ZoneFile::new(path, digest, included);
+        match loaded {
+            Ok(accepted) => Some(Begun { pending: zones.put_file(key, file, accepted), place }),
+            Err(reason) => {
+                let place = place.display();
+                tracing::error!(zone = %key, file = %place, %reason, "a zone file makes no zone; the one before stays");
+                file.set_broken(&reason);
+                match zones.put_broken_file(key.clone(), file) {
+                    Ok(broken) => lock(tally).break_one(broken),
+                    Err(problem) => lock(tally).notes.push(format!("{key}: {problem}")),
+                }
+                None
+            }
+        }
     }
 
     fn load(
@@ -186,7 +144,7 @@ impl ZoneFiles {
             let method = Method { include: Include::Read(&mut read), seed, lints: None, signatures: None };
             let zone = check::accept(name, &mut text, method).map_err(cannot_read)?;
             if let Some(zone) = zone {
-                *digest = Some(halves(text.hasher));
+                *digest = Some(digest_of(&text.hasher));
                 return Ok(Accepted { zone, findings: Vec::new(), findings_left_out: 0 });
             }
             // There is something to say about it, for which the text is needed.
@@ -210,7 +168,7 @@ impl ZoneFiles {
         let digest_now = open_bounded(path).and_then(|file| {
             let mut text = Digested { file, hasher: self.hasher() };
             io::copy(&mut text, &mut io::sink())?;
-            Ok(halves(text.hasher))
+            Ok(digest_of(&text.hasher))
         });
         digest_now.is_ok_and(|now| now == digest)
     }
@@ -222,121 +180,174 @@ impl ZoneFiles {
     fn digest(&self, text: &[u8]) -> Digest {
         let mut hasher = self.hasher();
         hasher.write(text);
-        halves(hasher)
+        digest_of(&hasher)
     }
 }
 
-fn halves(hasher: SipHasher13) -> Digest {
-    let digest = hasher.finish128();
-    [digest.h1, digest.h2]
+fn digest_of(hasher: &SipHasher13) -> Digest {
+    let octets = hasher.finish128().as_bytes();
+    let (parts, _) = octets.as_chunks::<4>();
+    std::array::from_fn(|i| u32::from_ne_bytes(parts[i]))
 }
 
-/// A file that was looked at.
+/// A file whose zone is on its way.
 struct Begun {
-    apex: Apex,
-    known: Known,
-    /// Its zone on the way, or why it makes none; `None` if the file is as it was.
-    published: Option<Result<Pending<ZoneStatus>, String>>,
+    place: PathBuf,
+    pending: Pending<ZoneStatus>,
 }
 
 impl Begun {
-    /// Waits for what became of it, and reports it.
-    fn end(self, zones: &Zones, report: &Mutex<ReloadReport>) -> (Apex, Known) {
-        let Begun { apex, mut known, published } = self;
-        let Some(published) = published else {
-            known_stays(zones, report, &apex, &known);
-            return (apex, known);
-        };
-        let (name, file) = (apex.name(), known.path.display());
-        match published.and_then(|pending| pending.wait().map_err(|problem| problem.to_string())) {
-            Ok(status) => {
-                let (serial, records) = (status.serial, status.records);
-                tracing::info!(zone = %name, %file, serial, records, "zone read from its file");
-                let mut report = lock(report);
-                let list = if status.change == Change::Created { &mut report.created } else { &mut report.replaced };
-                list.push(status.zone);
+    /// Waits for what became of it.
+    fn end(self, tally: &Mutex<Tally>) {
+        let Begun { place, pending } = self;
+        let place = place.display();
+        match pending.wait() {
+            Ok(ZoneStatus { zone, serial, records, change, .. }) => {
+                tracing::info!(%zone, file = %place, serial, records, "zone read from its file");
+                let mut tally = lock(tally);
+                if change == Change::Created { tally.created.add(zone) } else { tally.replaced.add(zone) }
             }
-            Err(reason) => {
-                tracing::error!(zone = %name, %file, %reason, "a zone file makes no zone; the one before stays");
-                match zones.put_broken_file(name.clone(), &known.path, &reason) {
-                    Ok(broken) => lock(report).broken.push(broken),
-                    Err(problem) => lock(report).notes.push(format!("{name}: {problem}")),
-                }
-                known.broken = Some(reason.into());
-            }
+            Err(problem) => lock(tally).notes.push(format!("{place}: {problem}")),
         }
-        (apex, known)
     }
 }
 
 impl Wanted {
     fn from(config: &Config) -> Wanted {
         let mut wanted = Wanted::default();
+        let zones = config.zones.iter();
+        let zones = zones.map(|zone| (zones::key(zone.name.as_name()).into(), FilePath::at(zone.file.clone())));
+        wanted.files.extend(zones);
         for directory in &config.zone_directories {
-            if let Err(error) = wanted.add_directory(&directory.path) {
+            if let Err(error) = wanted.add_directory(&Arc::new(directory.path.clone())) {
                 let note = format!("the zone directory {} cannot be read: {error}", directory.path.display());
                 tracing::error!("{note}");
                 wanted.notes.push(note);
                 wanted.unreadable.push(directory.path.clone());
             }
         }
-        for zone in &config.zones {
-            if let Some(other) = wanted.files.insert(Apex::new(&zone.name), zone.file.as_path().into()) {
-                wanted.notes.push(format!(
-                    "{} is read from {} and not from {}: a [[zone]] goes before a [[zone_directory]]",
-                    zone.name,
-                    zone.file.display(),
-                    other.display()
+        let Wanted { files, notes, .. } = &mut wanted;
+        // What was added first stays first among those of one zone.
+        files.sort_by(|(a, _), (b, _)| a.cmp(b));
+        files.dedup_by(|(key, path), (before, kept)| {
+            let is_second = key == before;
+            if is_second {
+                let (path, kept) = (path.of(key), kept.of(key));
+                notes.push(format!(
+                    "{key} is read from {} and not from {}: a [[zone]] goes before a [[zone_directory]], and what is \
+                     named first before what follows",
+                    kept.display(),
+                    path.display()
                 ));
             }
-        }
+            is_second
+        });
         wanted
     }
 
-    fn add_directory(&mut self, directory: &Path) -> io::Result<()> {
-        for entry in fs::read_dir(directory)? {
-            let path = entry?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            let Some(apex) = name.strip_suffix(ZONE_SUFFIX) else { continue };
+    fn add_directory(&mut self, directory: &Arc<PathBuf>) -> io::Result<()> {
+        let first = self.files.len();
+        for entry in fs::read_dir(&**directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some((name, apex)) = name.to_str().and_then(|name| Some((name, name.strip_suffix(ZONE_SUFFIX)?)))
+            else {
+                continue;
+            };
             // Editors put their copies beside the file under such names; "..zone" is the root.
             if apex.starts_with('.') && apex != "." {
                 continue;
             }
             // A directory of that name is no zone file; what can't be looked at will fail to be read, and is reported.
-            if fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
+            if fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()) {
                 continue;
             }
             match apex.parse::<NameBuf>() {
-                Ok(name) => {
-                    let apex = Apex::new(&name);
-                    if let Some(other) = self.files.get(&apex) {
-                        let note = format!("{name} is read from {} and not from {}", other.display(), path.display());
-                        self.notes.push(note);
-                    } else {
-                        self.files.insert(apex, path.into());
-                    }
+                Ok(apex) => {
+                    let key: Box<str> = zones::key(apex.as_name()).into();
+                    let path = FilePath::in_directory(directory, name, &key);
+                    self.files.push((key, path));
                 }
                 Err(error) => self.broken.push(BrokenZone {
                     zone: name.to_owned(),
-                    source: Source::File(path.display().to_string()),
+                    source: Source::File(entry.path().display().to_string()),
                     still_served: false,
                     reason: format!("\"{apex}\" is not a domain name: {error}"),
                 }),
             }
         }
+        // A directory lists its files in no order, and may have several for one zone.
+        self.files[first..].sort_by(|(a, path), (b, other)| a.cmp(b).then_with(|| path.of(a).cmp(&other.of(b))));
         Ok(())
     }
 }
 
-fn known_stays(zones: &Zones, report: &Mutex<ReloadReport>, apex: &Apex, known: &Known) {
-    match &known.broken {
-        None => lock(report).unchanged += 1,
-        Some(reason) => lock(report).broken.push(BrokenZone {
-            zone: apex.name().to_string(),
-            source: Source::File(known.path.display().to_string()),
-            still_served: zones.status(apex.name().as_name()).is_ok(),
-            reason: reason.to_string(),
+fn file_stays(zones: &Zones, tally: &Mutex<Tally>, key: &str, file: &ZoneFile) {
+    match file.broken() {
+        None => lock(tally).unchanged += 1,
+        Some(reason) => lock(tally).break_one(BrokenZone {
+            zone: key.to_owned(),
+            source: file.source(key),
+            still_served: zones.is_served(key),
+            reason: reason.to_owned(),
         }),
+    }
+}
+
+/// What a reload has found so far.
+#[derive(Debug, Default)]
+struct Tally {
+    created: Counted,
+    replaced: Counted,
+    withdrawn: Counted,
+    unchanged: u64,
+    broken: Vec<BrokenZone>,
+    broken_count: u64,
+    notes: Vec<String>,
+}
+
+/// Zones, the first of them by name.
+#[derive(Debug, Default)]
+struct Counted {
+    names: BTreeSet<String>,
+    count: u64,
+}
+
+impl Counted {
+    fn add(&mut self, name: String) {
+        self.count += 1;
+        self.names.insert(name);
+        if self.names.len() > REPORT_ZONES_MAX {
+            self.names.pop_last();
+        }
+    }
+}
+
+impl Tally {
+    fn break_one(&mut self, broken: BrokenZone) {
+        self.broken_count += 1;
+        if self.broken.len() < REPORT_ZONES_MAX {
+            self.broken.push(broken);
+        }
+    }
+}
+
+impl From<Tally> for ReloadReport {
+    fn from(tally: Tally) -> ReloadReport {
+        let Tally { created, replaced, withdrawn, unchanged, mut broken, broken_count, notes } = tally;
+        broken.sort_by(|a, b| a.zone.cmp(&b.zone));
+        ReloadReport {
+            created_count: created.count,
+            created: created.names.into_iter().collect(),
+            replaced_count: replaced.count,
+            replaced: replaced.names.into_iter().collect(),
+            withdrawn_count: withdrawn.count,
+            withdrawn: withdrawn.names.into_iter().collect(),
+            unchanged,
+            broken_count,
+            broken,
+            notes,
+        }
     }
 }
 
@@ -346,8 +357,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Files of one thread whose zones are being published; as many hide the time that this takes.
 const BEGUN_MAX: usize = 64;
-
-const ZONE_SUFFIX: &str = ".zone";
 
 /// Octets of a zone file at most: the largest top-level zones have some gigabytes as text, and the
 /// zone itself has to fit in memory beside it.

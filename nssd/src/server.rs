@@ -275,11 +275,11 @@ impl Daemon for Inner {
         self.transfers.set(config.transfer.clone());
         *self.lock_config() = config;
         tracing::info!(
-            created = report.created.len(),
-            replaced = report.replaced.len(),
-            withdrawn = report.withdrawn.len(),
+            created = report.created_count,
+            replaced = report.replaced_count,
+            withdrawn = report.withdrawn_count,
             unchanged = report.unchanged,
-            broken = report.broken.len(),
+            broken = report.broken_count,
             notes = report.notes.len(),
             "reloaded"
         );

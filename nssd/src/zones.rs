@@ -10,12 +10,12 @@
 //! two uploads of one zone never mix, uploads that come together share one sync of the disk, and the disk is
 //! written before the zone is served.
 
+mod file;
 mod index;
 mod publisher;
 
 use std::collections::VecDeque;
 use std::ops::Bound;
-use std::path::Path;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,6 +26,7 @@ use nss_wire::{Name, NameBuf, RType};
 use nss_zonefile::LintOptions;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+pub(crate) use self::file::{Digest, FilePath, Input, ZONE_SUFFIX, ZoneFile};
 use self::index::{Checked, Hosted, Index, Origin, Served, Tombstone, Upload, due_since, etag};
 use self::publisher::{Job, Publisher, Reply};
 use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions};
@@ -274,18 +275,38 @@ impl Zones {
         }
     }
 
+    /// What was read of the file of the zone that is called `key`, if it has one.
+    pub(crate) fn file(&self, key: &str) -> Option<ZoneFile> {
+        self.index().zones.get(key)?.file.clone()
+    }
+
+    /// The files of all zones but the `wanted` ones, whose names as text come in their order.
+    pub(crate) fn files_other_than<'k>(&self, wanted: impl Iterator<Item = &'k str>) -> Vec<(Box<str>, ZoneFile)> {
+        let mut wanted = wanted.peekable();
+        let index = self.index();
+        let others = index.zones.iter().filter_map(|(key, hosted)| {
+            while wanted.next_if(|wanted| **wanted < **key).is_some() {}
+            let file = hosted.file.as_ref().filter(|_| wanted.peek() != Some(&&**key))?;
+            Some((key.clone(), file.clone()))
+        });
+        others.collect()
+    }
+
+    /// Whether the zone that is called `key` is served.
+    pub(crate) fn is_served(&self, key: &str) -> bool {
+        self.index().zones.get(key).is_some_and(|hosted| hosted.served.is_some())
+    }
+
     /// Serves a zone from the operator's file, instead of an upload if there is one.
     ///
     /// Blocks only while too many changes wait; what became of this one is for [`Pending::wait`] to say.
-    pub(crate) fn put_file(&self, apex: NameBuf, path: &Arc<Path>, accepted: Accepted) -> Pending<ZoneStatus> {
-        let path = path.clone();
-        self.begin(|reply| Job::PutFile { apex, path, accepted: Box::new(accepted), reply })
+    pub(crate) fn put_file(&self, key: Box<str>, file: ZoneFile, accepted: Accepted) -> Pending<ZoneStatus> {
+        self.begin(|reply| Job::PutFile { key, file, accepted: Box::new(accepted), reply })
     }
 
     /// Notes that the operator's file makes no zone; what is served stays. Blocks.
-    pub(crate) fn put_broken_file(&self, apex: NameBuf, path: &Arc<Path>, reason: &str) -> Result<BrokenZone, Problem> {
-        let (path, reason) = (path.clone(), reason.into());
-        self.submit_blocking(|reply| Job::BreakFile { apex, path, reason, reply })
+    pub(crate) fn put_broken_file(&self, key: Box<str>, file: ZoneFile) -> Result<BrokenZone, Problem> {
+        self.submit_blocking(|reply| Job::BreakFile { key, file, reply })
     }
 
     /// Withdraws a zone whose file is gone; an upload that the file went before is served again. Blocks.
@@ -439,7 +460,7 @@ const QUEUE_SIZE_MAX: usize = 1024;
 const LOAD_PAGE_SIZE: usize = 256;
 
 /// The name of a zone as text: lower case, with the final dot.
-fn key(apex: Name<'_>) -> String {
+pub(crate) fn key(apex: Name<'_>) -> String {
     apex.to_lowercase().to_string()
 }
 
@@ -487,6 +508,7 @@ fn now() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::path::Path;
 
     use nss_authority::HashSeed;
     use proptest::prelude::*;
@@ -580,7 +602,8 @@ mod tests {
             for (number, event) in events {
                 let apex: NameBuf = format!("z{number}.example").parse().unwrap();
                 let zones = &running.zones;
-                let file: &Arc<Path> = &Path::new("file").into();
+                let file = ZoneFile::new(FilePath::at("file".into()), None, Vec::new());
+                let key: Box<str> = key(apex.as_name()).into();
                 let result = match event {
                     Event::Upload(serial) => {
                         let put = zones.put(
@@ -598,9 +621,13 @@ mod tests {
                     },
                     Event::FileAppears(serial) => {
                         let accepted = zones.check(&apex, text(serial).as_bytes(), None, None).unwrap();
-                        zones.put_file(apex.clone(), file, accepted).wait().map(drop)
+                        zones.put_file(key, file, accepted).wait().map(drop)
                     }
-                    Event::FileBreaks => zones.put_broken_file(apex.clone(), file, "it is broken").map(drop),
+                    Event::FileBreaks => {
+                        let mut file = file;
+                        file.set_broken("it is broken");
+                        zones.put_broken_file(key, file).map(drop)
+                    }
                     Event::FileGoes => zones.withdraw_file(apex.clone()),
                     Event::Restart => {
                         let Running { zones, publisher, .. } = running;

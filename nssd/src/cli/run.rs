@@ -334,18 +334,31 @@ fn broken_lines(broken: &[BrokenZone]) -> String {
 
 fn reload_lines(report: &ReloadReport) -> String {
     let mut text = String::new();
-    for (what, zones) in [("added", &report.created), ("replaced", &report.replaced), ("withdrawn", &report.withdrawn)]
-    {
+    for (what, zones, count) in [
+        ("added", &report.created, report.created_count),
+        ("replaced", &report.replaced, report.replaced_count),
+        ("withdrawn", &report.withdrawn, report.withdrawn_count),
+    ] {
         for zone in zones {
             text.push_str(&format!("{what}: {zone}\n"));
         }
+        text.push_str(&rest_line(what, count, zones.len()));
     }
     text.push_str(&format!("unchanged: {}\n", report.unchanged));
     text.push_str(&broken_lines(&report.broken));
+    text.push_str(&rest_line("broken", report.broken_count, report.broken.len()));
     for note in &report.notes {
         text.push_str(&format!("note: {note}\n"));
     }
     text
+}
+
+/// How many there are beside those that were named.
+fn rest_line(what: &str, count: u64, named: usize) -> String {
+    match count.saturating_sub(named as u64) {
+        0 => String::new(),
+        rest => format!("{what}: {rest} more\n"),
+    }
 }
 
 fn print_json(value: &impl serde::Serialize) -> io::Result<()> {

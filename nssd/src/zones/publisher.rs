@@ -2,15 +2,14 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use nss_wire::NameBuf;
 use tokio::sync::{mpsc, oneshot};
 
-use super::index::{Checked, Hosted, Origin, Tombstone, Upload, ZoneFile, serial_finding};
+use super::file::ZoneFile;
+use super::index::{Checked, Hosted, Origin, Tombstone, Upload, serial_finding};
 use super::{Zones, key, not_found, storage_problem};
 use crate::check::Accepted;
 use crate::control::{
@@ -44,15 +43,14 @@ pub(super) enum Job {
         reply: Reply<()>,
     },
     PutFile {
-        apex: NameBuf,
-        path: Arc<Path>,
+        key: Box<str>,
+        file: ZoneFile,
         accepted: Box<Accepted>,
         reply: Reply<ZoneStatus>,
     },
     BreakFile {
-        apex: NameBuf,
-        path: Arc<Path>,
-        reason: Box<str>,
+        key: Box<str>,
+        file: ZoneFile,
         reply: Reply<BrokenZone>,
     },
     WithdrawFile {
@@ -179,11 +177,11 @@ impl Publisher {
                     generation = zones.index().generation;
                     let _ = reply.send(result);
                 }
-                Job::PutFile { apex, path, accepted, reply } => {
-                    let _ = reply.send(Ok(put_file(zones, &apex, path, *accepted)));
+                Job::PutFile { key, file, accepted, reply } => {
+                    let _ = reply.send(Ok(put_file(zones, key, file, *accepted)));
                 }
-                Job::BreakFile { apex, path, reason, reply } => {
-                    let _ = reply.send(Ok(break_file(zones, &apex, path, reason)));
+                Job::BreakFile { key, file, reply } => {
+                    let _ = reply.send(Ok(break_file(zones, key, file)));
                 }
                 Job::WithdrawFile { apex, reply } => {
                     let _ = reply.send(withdraw_file(zones, &apex));
@@ -340,26 +338,24 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
     Ok(())
 }
 
-fn put_file(zones: &Zones, apex: &NameBuf, path: Arc<Path>, accepted: Accepted) -> ZoneStatus {
-    let key = key(apex.as_name());
+fn put_file(zones: &Zones, key: Box<str>, file: ZoneFile, accepted: Accepted) -> ZoneStatus {
     let served = zones.publish(accepted, Origin::File);
     let mut index = zones.index_mut();
-    let before = index.zones.get(key.as_str());
+    let before = index.zones.get(&key);
     let change = if before.is_some_and(|hosted| hosted.served.is_some()) { Change::Replaced } else { Change::Created };
     let upload = before.and_then(|hosted| hosted.upload.clone());
-    let hosted = Hosted { served: Some(served), file: Some(ZoneFile { path, broken: None }), upload };
+    let hosted = Hosted { served: Some(served), file: Some(file), upload };
     let status = hosted.status(&key, change).expect("it is served");
     index.set(key, hosted);
     status
 }
 
-fn break_file(zones: &Zones, apex: &NameBuf, path: Arc<Path>, reason: Box<str>) -> BrokenZone {
-    let key = key(apex.as_name());
+fn break_file(zones: &Zones, key: Box<str>, file: ZoneFile) -> BrokenZone {
     let mut index = zones.index_mut();
-    let before = index.zones.get(key.as_str());
+    let before = index.zones.get(&key);
     let served = before.and_then(|hosted| hosted.served.clone());
     let upload = before.and_then(|hosted| hosted.upload.clone());
-    let hosted = Hosted { served, file: Some(ZoneFile { path, broken: Some(reason) }), upload };
+    let hosted = Hosted { served, file: Some(file), upload };
     let broken = hosted.broken_zone(&key).expect("it is broken");
     index.set(key, hosted);
     broken
