@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures beside those of the peers, from one run on one machine.
 
+mod api;
 mod attack;
 mod check;
 mod connections;
@@ -40,6 +41,8 @@ pub(crate) enum Bench {
     Connections(connections::Options),
     /// Instructions in user space for each kind of answer, and what they are spent on; fails if one is over its budget
     Instructions(dns::instructions::Options),
+    /// Uploads a second, durable and checked at the parent, and what one costs both daemons
+    Api(api::Options),
     /// Time from an upload to the first correct answer, parent check included
     Upload(upload::Options),
     /// Megabytes per second of CPU time that zone text is read at, beside other readers in Rust
@@ -56,6 +59,7 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
         Bench::Measured { command } => measured::run(command),
         Bench::Connections(options) => connections::run(options, Profile::Release),
         Bench::Instructions(options) => packages::install_missing().and_then(|()| dns::instructions::run(options)),
+        Bench::Api(options) => api::run(options, Profile::Release),
         Bench::Upload(options) => upload::run(options),
         Bench::Zonefile(options) => zonefile::run(options),
     }
@@ -66,12 +70,13 @@ pub(crate) fn run_instructions() -> Outcome {
     dns::instructions::run(&dns::instructions::Options::default())
 }
 
-/// All of `dns`, `attack`, `check` and `connections`, made so small that it says nothing but whether it works.
+/// All of `dns`, `attack`, `check`, `connections` and `api`, made so small that it says nothing but whether it works.
 pub(crate) fn run_small() -> Outcome {
     dns::run(&dns::Options::small())?;
     attack::run(&attack::Options::small())?;
     check::run_small()?;
-    connections::run(&connections::Options::small(), Profile::Dev)
+    connections::run(&connections::Options::small(), Profile::Dev)?;
+    api::run(&api::Options::small(), Profile::Dev)
 }
 
 /// The middle one; of an even number the upper one.

@@ -98,7 +98,7 @@ pub(crate) fn run(once: bool) -> Outcome {
 }
 
 /// A key and its label, made as an owner makes them at home.
-fn make_key(daemons: &Daemons) -> Outcome<(String, String)> {
+pub(crate) fn make_key(daemons: &Daemons) -> Outcome<(String, String)> {
     let made = output(Command::new(&daemons.nss_api).args(["key", "new"]))?;
     let text = String::from_utf8_lossy(&made).into_owned();
     let word = |first| text.lines().find_map(|line| line.strip_prefix(first)).map(|word| word.trim().to_owned());

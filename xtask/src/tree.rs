@@ -59,6 +59,7 @@ pub(crate) struct Tree {
     pub(crate) root: SocketAddr,
     pub(crate) tld: SocketAddr,
     pub(crate) folder: Folder,
+    /// In the order of their start: root, TLD, hosting, front.
     processes: Vec<Process>,
 }
 
@@ -86,8 +87,18 @@ impl Tree {
         tree.serve(daemons, "root", &[ROOT], port, &[("root.zone", ".", &root())])?;
         tree.serve(daemons, "tld", &TLD, port, &[("com.zone", "com", &com), ("gg.zone", "gg", &gg)])?;
         let state = tree.serve(daemons, "hosting", &[HOSTING], port, &[("elk.gg.zone", "elk.gg", &elk())])?;
-        tree.front(daemons, &state)?;
+        tree.start_front(daemons, &state)?;
         Ok(tree)
+    }
+
+    /// The process of the nssd that hosts.
+    pub(crate) fn hosting(&self) -> u32 {
+        self.processes[2].id()
+    }
+
+    /// The process of nss-api.
+    pub(crate) fn front(&self) -> u32 {
+        self.processes[3].id()
     }
 
     /// Starts one nssd with zones of its own; returns its folder.
@@ -128,7 +139,7 @@ impl Tree {
         Ok(state)
     }
 
-    fn front(&mut self, daemons: &Daemons, hosting: &Path) -> Outcome {
+    fn start_front(&mut self, daemons: &Daemons, hosting: &Path) -> Outcome {
         let state = self.folder.folder("front")?;
         let config = format!(
             "listen = [\"{}\"]

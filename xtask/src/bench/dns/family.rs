@@ -43,6 +43,19 @@ impl Family {
         Ok(nanoseconds / 1000.0)
     }
 
+    /// CPU time of the first process's threads of this name, in microseconds.
+    pub(in crate::bench) fn cpu_time_of_us(self, name: &str) -> f64 {
+        let is_named = |thread: &u32| {
+            let comm = fs::read_to_string(format!("/proc/{}/task/{thread}/comm", self.0));
+            comm.is_ok_and(|comm| comm.trim_end() == name)
+        };
+        let times = threads(self.0).into_iter().filter(is_named).map(|thread| {
+            let text = fs::read_to_string(format!("/proc/{}/task/{thread}/schedstat", self.0)).unwrap_or_default();
+            text.split(' ').next().and_then(|n| n.parse::<f64>().ok()).unwrap_or_default() / 1000.0
+        });
+        times.sum()
+    }
+
     /// Memory of all together, a page that several share counted once, in octets.
     pub(in crate::bench) fn proportional_memory(self) -> Outcome<u64> {
         self.members().into_iter().map(|process| field(process, "smaps_rollup", "Pss:")).sum()
