@@ -3,11 +3,13 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use nss_wire::Name;
 use serde::de::DeserializeOwned;
@@ -19,20 +21,28 @@ use super::{
     ZoneList, ZoneStatus,
 };
 
-/// Calls the control socket of one daemon; cheap to clone, one connection per call.
+/// Calls the control socket of one daemon; cheap to clone.
 ///
-/// A connection per call costs some 20 µs on a Unix socket, and in return a client needs no care when the
-/// daemon restarts.
+/// Connections are kept for the next call, of clones too, and each has a task on the runtime of the call that made it. A daemon
+/// that was restarted meanwhile is connected to anew.
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
     timeout: Duration,
+    idle: Arc<Mutex<Vec<Idle>>>,
+}
+
+/// A connection between two calls.
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<Full<Bytes>>,
+    since: Instant,
 }
 
 impl Client {
     /// A client of the daemon that listens on `socket`; nothing is connected yet.
     pub fn new(socket: impl Into<PathBuf>) -> Client {
-        Client { socket: socket.into(), timeout: TIMEOUT_DEFAULT }
+        Client { socket: socket.into(), timeout: TIMEOUT_DEFAULT, idle: Arc::default() }
     }
 
     /// The same client with another time limit for a whole call, 60 s unless set.
@@ -189,43 +199,71 @@ impl Client {
         request: http::request::Builder,
         body: Bytes,
     ) -> Result<(http::response::Parts, Bytes), ClientError> {
-        let unreachable = |error: io::Error| ClientError::Unreachable { socket: self.socket.clone(), error };
-        let interrupted = |error: hyper::Error| ClientError::Interrupted(error.to_string());
-        let stream = UnixStream::connect(&self.socket).await.map_err(unreachable)?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(interrupted)?;
-        let request = request
+        let mut request = request
             // A Unix socket has no host; HTTP/1.1 wants the header all the same (RFC 9112 §3.2).
             .header(header::HOST, "nssd")
-            .header(header::CONNECTION, "close")
             .body(Full::new(body))
             .map_err(|error| ClientError::Protocol(error.to_string()))?;
-        let exchange = async {
-            let (head, body) = sender.send_request(request).await.map_err(interrupted)?.into_parts();
-            let body = Limited::new(body, RESPONSE_SIZE_MAX).collect().await;
-            let body = body.map_err(|error| ClientError::Interrupted(error.to_string()))?;
-            Ok((head, body.to_bytes()))
-        };
-        // The connection does the reading and writing; it ends no later than the exchange.
-        let (exchange, connection) = (std::pin::pin!(exchange), std::pin::pin!(connection));
-        let (head, body) = drive(exchange, connection).await?;
-        if head.status.is_success() {
-            return Ok((head, body));
+        let interrupted = |error: hyper::Error| ClientError::Interrupted(error.to_string());
+        loop {
+            let (mut sender, is_fresh) = match self.take_idle() {
+                Some(sender) => (sender, false),
+                None => (self.connect().await?, true),
+            };
+            let ready = sender.ready().await;
+            let mut failed = match ready {
+                Ok(()) => match sender.try_send_request(request).await {
+                    Ok(response) => {
+                        let (head, body) = response.into_parts();
+                        let body = Limited::new(body, RESPONSE_SIZE_MAX).collect().await;
+                        let body = body.map_err(|error| ClientError::Interrupted(error.to_string()))?.to_bytes();
+                        self.put_idle(sender);
+                        return match head.status.is_success() {
+                            true => Ok((head, body)),
+                            false => Err(ClientError::Refused(Box::new(problem_of(head.status, &body)))),
+                        };
+                    }
+                    Err(failed) => failed,
+                },
+                // The daemon closed it between two calls.
+                Err(_) if !is_fresh => continue,
+                Err(error) => return Err(interrupted(error)),
+            };
+            match failed.take_message() {
+                // Nothing of it was sent, so that it may be sent again.
+                Some(unsent) if !is_fresh => request = unsent,
+                Some(_) | None => return Err(interrupted(failed.into_error())),
+            }
         }
-        Err(ClientError::Refused(Box::new(problem_of(head.status, &body))))
     }
-}
 
-/// Polls `connection` alongside `exchange` until the latter is done.
-async fn drive<T>(
-    mut exchange: impl Future<Output = T> + Unpin,
-    mut connection: impl Future<Output = hyper::Result<()>> + Unpin,
-) -> T {
-    tokio::select! {
-        biased;
-        done = &mut exchange => done,
-        // Its error is the exchange's error, too.
-        _ = &mut connection => exchange.await,
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
+        let unreachable = |error: io::Error| ClientError::Unreachable { socket: self.socket.clone(), error };
+        let stream = UnixStream::connect(&self.socket).await.map_err(unreachable)?;
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(|error| ClientError::Interrupted(error.to_string()))?;
+        // Ends when the sender is dropped, or the daemon closes it; its error is that of the call, too.
+        tokio::spawn(async move { _ = connection.await });
+        Ok(sender)
+    }
+
+    /// The connection that was used last: of many the others then end by themselves.
+    fn take_idle(&self) -> Option<SendRequest<Full<Bytes>>> {
+        let mut idle = self.idle();
+        idle.retain(|idle| idle.since.elapsed() < IDLE_TIME_MAX && !idle.sender.is_closed());
+        idle.pop().map(|idle| idle.sender)
+    }
+
+    fn put_idle(&self, sender: SendRequest<Full<Bytes>>) {
+        let mut idle = self.idle();
+        if idle.len() < IDLE_MAX {
+            idle.push(Idle { sender, since: Instant::now() });
+        }
+    }
+
+    // A panic while the lock was held left whole connections behind.
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -357,6 +395,13 @@ impl std::error::Error for ClientError {
 /// Time for a whole call: a large zone takes some seconds to build, a disk some to sync.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 
+/// How long a connection is kept without a call: well below the ten seconds after which the daemon closes it, or a call could
+/// meet its end on the way and nobody would know whether it had effect.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Connections kept: three programs with so many leave the daemon a quarter of its places.
+const IDLE_MAX: usize = 64;
+
 /// Octets of an answer at most: the text of a zone in canonical form is longer than the text it came from,
 /// by the names and TTLs that were left out there.
 const RESPONSE_SIZE_MAX: usize = 8 * ZONE_TEXT_SIZE_MAX;
@@ -385,6 +430,8 @@ fn encode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[test]
@@ -402,5 +449,42 @@ mod tests {
         let error = client.status().await.unwrap_err();
         assert!(matches!(&error, ClientError::Unreachable { .. }), "{error}");
         assert!(error.to_string().starts_with("cannot connect to /nonexistent/control.sock: "), "{error}");
+    }
+
+    /// Answers as many calls as `calls` says over each connection, one after the other, and then closes it.
+    async fn answer(listener: tokio::net::UnixListener, calls: usize) {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            for _ in 0..calls {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    match stream.read_u8().await {
+                        Ok(octet) => head.push(octet),
+                        Err(_) => break,
+                    }
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"zones\":[]}").await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_share_a_connection_and_outlive_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let server = tokio::spawn(answer(listener, 3));
+        let client = Client::new(&path).with_timeout(Duration::from_secs(60));
+        // The daemon takes one connection at a time: a second one would wait for the end of the first.
+        for _ in 0..10 {
+            client.clone().list_zones(None, 1).await.unwrap();
+        }
+        server.abort();
+        let _ = server.await;
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(client.status().await, Err(ClientError::Unreachable { .. })));
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        tokio::spawn(answer(listener, 3));
+        client.list_zones(None, 1).await.unwrap();
     }
 }
