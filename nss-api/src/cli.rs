@@ -2,6 +2,7 @@
 //!
 //! It stands apart from what is done ([`command`](crate::command)), so that manual pages can be made of it without the daemon.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -33,6 +34,21 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE", default_value = CONFIG_PATH)]
         file: PathBuf,
     },
+    /// Look at our own name servers as the world sees them: zone, glue, wildcards, both address families
+    ///
+    /// One line for each finding: ok, advice, unknown or wrong, and what to do. Run it where name servers on the Internet can be
+    /// asked, and nssd is beside it.
+    CheckSetup {
+        /// Configuration file, in which name_servers has to be set
+        #[arg(long, short, value_name = "FILE", default_value = CONFIG_PATH)]
+        config: PathBuf,
+        /// An address of our name servers; when given, name servers with other addresses are wrong
+        #[arg(long, short, value_name = "ADDRESS")]
+        address: Vec<IpAddr>,
+        /// Print a JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Make a zone key, or tell the label of one, without a server
     #[command(subcommand)]
     Key(KeyCommand),
@@ -62,4 +78,5 @@ pub(crate) enum KeyCommand {
 /// Where the configuration is, unless the command line says otherwise.
 const CONFIG_PATH: &str = "/etc/nssd/nss-api.toml";
 
-const EXIT_CODES: &str = "Exit codes: 0 success; 2 wrong command line; 3 broken configuration; 4 cannot start, or cannot listen; 5 no usable key.";
+const EXIT_CODES: &str = "Exit codes: 0 success; 2 wrong command line; 3 broken configuration; 4 cannot start, or cannot listen; 5 no usable key. \
+                          Of check-setup: 0 nothing is wrong; 1 something is; 2 something could not be found out.";

@@ -16,6 +16,7 @@ use crate::config::{Config, Log, LogFormat};
 use crate::key::Key;
 use crate::new_key::{self, NewKey};
 use crate::server::Server;
+use crate::setup::{self, Level};
 
 impl Arguments {
     /// Does what the command line says; returns when that is done.
@@ -42,6 +43,20 @@ impl Arguments {
                 print!("{}", new_key::label_text(key.label(), &name_servers));
                 Ok(())
             }
+            Command::CheckSetup { config, address, json } => {
+                let config = read(&config)?;
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let report = runtime.map_err(|error| cannot_start(&error))?.block_on(setup::check(&config, &address));
+                print!("{}", if json { report.json() } else { report.text() });
+                match report.level() {
+                    Level::Ok | Level::Advice => Ok(()),
+                    Level::Wrong => Err(Failure { exit: Exit::Wrong, reason: "the setup is not right".into() }),
+                    Level::Unknown => Err(Failure {
+                        exit: Exit::Unknown,
+                        reason: "whether the setup is right could not be found out".into(),
+                    }),
+                }
+            }
             Command::Serve { config } => {
                 let config = read(&config)?;
                 start_log(&config.log);
@@ -62,7 +77,11 @@ pub struct Failure {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
-    /// As nssd has them: 2 is the command line's, and clap's.
+    /// Of check-setup.
+    Wrong = 1,
+    /// Of check-setup; with other commands 2 is the command line's, and clap's.
+    Unknown = 2,
+    /// As nssd has them.
     Configuration = 3,
     Start = 4,
     Key = 5,

@@ -59,6 +59,8 @@ mod routes;
 #[cfg(feature = "daemon")]
 pub mod server;
 #[cfg(feature = "daemon")]
+pub mod setup;
+#[cfg(feature = "daemon")]
 mod standing;
 #[cfg(feature = "daemon")]
 mod stream;

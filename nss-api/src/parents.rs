@@ -140,7 +140,7 @@ fn is_contradicted(findings: &Findings, cut: Option<&Cut>) -> bool {
     })
 }
 
-fn checker_config(config: &Config) -> nss_registrar_check::Config {
+pub(crate) fn checker_config(config: &Config) -> nss_registrar_check::Config {
     let mut checks = nss_registrar_check::Config::default();
     if !config.parent.root_hints.is_empty() {
         checks.root_hints.clone_from(&config.parent.root_hints);

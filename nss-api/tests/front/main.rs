@@ -4,6 +4,7 @@ mod abuse;
 mod http;
 mod life;
 mod ownership;
+mod setup;
 mod support;
 mod tree;
 mod upload;

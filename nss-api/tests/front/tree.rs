@@ -128,7 +128,7 @@ impl Tree {
 
     /// Where our server takes orders.
     pub(crate) fn control_socket(&self) -> PathBuf {
-        self.ours.directory.path().join("control.sock")
+        self.ours.control_socket()
     }
 
     /// The addresses of ns1 and ns2.
@@ -174,7 +174,7 @@ impl StoppedTree {
 }
 
 /// A top-level domain with its two servers.
-fn parent_zone(a: IpAddr, b: IpAddr, delegations: &str) -> String {
+pub(crate) fn parent_zone(a: IpAddr, b: IpAddr, delegations: &str) -> String {
     format!("$TTL 60\n@ SOA a hostmaster 1 1800 900 604800 60\n@ NS a\n@ NS b\na A {a}\nb A {b}\n{delegations}\n")
 }
 
@@ -187,7 +187,7 @@ pub(crate) struct NameServer {
 
 impl NameServer {
     /// `None` when an address is taken.
-    fn start(runtime: &Runtime, listen: &[SocketAddr], zones: &[(&str, &str)]) -> Option<NameServer> {
+    pub(crate) fn start(runtime: &Runtime, listen: &[SocketAddr], zones: &[(&str, &str)]) -> Option<NameServer> {
         let directory = tempfile::tempdir().unwrap();
         let mut config = String::new();
         for (n, (name, text)) in zones.iter().enumerate() {
@@ -213,6 +213,11 @@ impl NameServer {
         let broken = server.status().broken;
         assert!(broken.is_empty(), "{broken:?}");
         Some(NameServer { server, listen: listen.to_vec(), directory })
+    }
+
+    /// Where it takes orders.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.directory.path().join("control.sock")
     }
 
     fn zone_file(&self, name: &str) -> PathBuf {
