@@ -132,6 +132,10 @@ pub struct Claim {
     /// The hash of the key that the zone is pinned to, or was when it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
+    /// When it was pinned to this key, in seconds since 1970; for a pin from before that was written down, when the zone was
+    /// uploaded last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned_at: Option<u64>,
     /// The deepest zone above it that is served here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enclosing: Option<Enclosing>,

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use nss_wire::{Name, NameBuf};
@@ -142,6 +142,19 @@ impl Store {
         self.read(|transaction| {
             let pin = transaction.open_table(PINS)?.get(key.as_name().as_wire())?;
             Ok(pin.map(|pin| Pin::from(*pin.value())))
+        })
+    }
+
+    /// When a zone was pinned to its present key, in seconds since 1970; `None` without a pin, and for one of an older format.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read.
+    pub fn pinned_at(&self, apex: Name<'_>) -> Result<Option<u64>, StoreError> {
+        let key = apex.to_lowercase();
+        self.read(|transaction| {
+            let time = transaction.open_table(PIN_TIMES)?.get(key.as_name().as_wire())?;
+            Ok(time.map(|time| time.value()))
         })
     }
 
@@ -356,6 +369,9 @@ const CHECKS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("checks")
 /// Apex in lower-case wire form to the hash of the key that may change the zone.
 const PINS: TableDefinition<'_, &[u8], &[u8; 32]> = TableDefinition::new("pins");
 
+/// Apex in lower-case wire form to when the zone was pinned to this key, in seconds since 1970; nothing for pins of older formats.
+const PIN_TIMES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("pin times");
+
 /// [`GENERATION`] and [`FORMAT`].
 const STATE: TableDefinition<'_, &str, u64> = TableDefinition::new("state");
 
@@ -363,10 +379,10 @@ const GENERATION: &str = "generation";
 
 /// Says how the tables are to be read.
 const FORMAT: &str = "format";
-const FORMAT_VERSION: u64 = 3;
+const FORMAT_VERSION: u64 = 4;
 
-/// The first format. It had neither pins nor checks, the second one no checks; both become the present one when they
-/// are opened, and an older version of the program, which would ignore what it does not know, then refuses them.
+/// The first format. It had neither pins nor checks, the second one no checks, the third one no times of pins; all become the
+/// present one when they are opened, and an older version of the program, which would ignore what it does not know, then refuses them.
 const FORMAT_FIRST: u64 = 1;
 
 /// Time that another process may take to let go of the file: a killed one frees its memory first.
@@ -433,6 +449,7 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
     transaction.open_table(VERSIONS)?;
     transaction.open_table(PINS)?;
     transaction.open_table(CHECKS)?;
+    transaction.open_table(PIN_TIMES)?;
     transaction.open_table(STATE)?.insert(FORMAT, FORMAT_VERSION)?;
     transaction.commit()?;
     Ok(FORMAT_VERSION)
@@ -446,13 +463,14 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
     {
         let mut texts = transaction.open_table(TEXTS)?;
         let mut versions = transaction.open_table(VERSIONS)?;
-        let mut pins = transaction.open_table(PINS)?;
+        let mut pins =
+            Pins { keys: transaction.open_table(PINS)?, times: transaction.open_table(PIN_TIMES)?, now: now() };
         let mut checks = transaction.open_table(CHECKS)?;
         let mut state = transaction.open_table(STATE)?;
         for write in writes {
             let generation = match write {
                 Write::SetPin { apex, pin } => {
-                    set_pin(&mut pins, apex, &Some(*pin))?;
+                    pins.set(apex, Some(*pin))?;
                     continue;
                 }
                 Write::Check { apex, check } => {
@@ -466,11 +484,12 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
                     texts.remove(key.as_name().as_wire())?;
                     versions.remove(key.as_name().as_wire())?;
                     checks.remove(key.as_name().as_wire())?;
-                    pins.remove(key.as_name().as_wire())?;
+                    pins.keys.remove(key.as_name().as_wire())?;
+                    pins.times.remove(key.as_name().as_wire())?;
                     *generation
                 }
                 Write::Put { apex, text, version, pin } => {
-                    set_pin(&mut pins, apex, pin)?;
+                    pins.set(apex, *pin)?;
                     let key = apex.as_name().to_lowercase();
                     // Who uploads has just shown that the zone is delegated here.
                     checks.remove(key.as_name().as_wire())?;
@@ -479,7 +498,7 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
                     version.generation
                 }
                 Write::Delete { apex, generation, pin } => {
-                    set_pin(&mut pins, apex, pin)?;
+                    pins.set(apex, *pin)?;
                     let key = apex.as_name().to_lowercase();
                     checks.remove(key.as_name().as_wire())?;
                     texts.remove(key.as_name().as_wire())?;
@@ -494,11 +513,29 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
     Ok(())
 }
 
-fn set_pin(pins: &mut redb::Table<'_, &[u8], &[u8; 32]>, apex: &NameBuf, pin: &Option<Pin>) -> Result<(), redb::Error> {
-    if let Some(pin) = pin {
-        pins.insert(apex.as_name().to_lowercase().as_name().as_wire(), pin.as_octets())?;
+/// The tables of pins in a commit.
+struct Pins<'t> {
+    keys: redb::Table<'t, &'static [u8], &'static [u8; 32]>,
+    times: redb::Table<'t, &'static [u8], u64>,
+    now: u64,
+}
+
+impl Pins<'_> {
+    /// Pins a zone to another key; to the same one it has been pinned since it was first.
+    fn set(&mut self, apex: &NameBuf, pin: Option<Pin>) -> Result<(), redb::Error> {
+        let Some(pin) = pin else { return Ok(()) };
+        let apex = apex.as_name().to_lowercase();
+        let before = self.keys.insert(apex.as_name().as_wire(), pin.as_octets())?.map(|pin| Pin::from(*pin.value()));
+        if before != Some(pin) {
+            self.times.insert(apex.as_name().as_wire(), self.now)?;
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn is_full(error: &io::Error) -> bool {
@@ -571,6 +608,31 @@ mod tests {
     }
 
     #[test]
+    fn a_pin_has_the_time_at_which_it_became_this_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let apex = name("Example.com");
+        let pin = |octet| Write::SetPin { apex: apex.clone(), pin: Pin::from([octet; 32]) };
+        let set_time = |time: u64| {
+            let slot = store.database.read().unwrap();
+            let transaction = slot.as_ref().unwrap().begin_write().unwrap();
+            let key = apex.as_name().to_lowercase();
+            transaction.open_table(PIN_TIMES).unwrap().insert(key.as_name().as_wire(), time).unwrap();
+            transaction.commit().unwrap();
+        };
+        assert_eq!(store.pinned_at(apex.as_name()).unwrap(), None);
+        store.commit(&[pin(1)]).unwrap();
+        assert!(store.pinned_at(apex.as_name()).unwrap().is_some_and(|time| time > 7));
+        set_time(7);
+        store.commit(&[pin(1)]).unwrap();
+        assert_eq!(store.pinned_at(apex.as_name()).unwrap(), Some(7), "the same key");
+        store.commit(&[pin(2)]).unwrap();
+        assert!(store.pinned_at(apex.as_name()).unwrap().is_some_and(|time| time > 7), "another key");
+        store.commit(&[Write::Purge { apex: apex.clone(), generation: 1 }]).unwrap();
+        assert_eq!(store.pinned_at(apex.as_name()).unwrap(), None);
+    }
+
+    #[test]
     fn a_store_from_before_there_were_pins_keeps_its_zones() {
         let directory = tempfile::tempdir().unwrap();
         let apex = name("example.com");
@@ -603,7 +665,7 @@ mod tests {
             transaction.commit().unwrap();
         }
         let error = Store::open(directory.path()).unwrap_err();
-        assert!(error.to_string().contains("has format 4, this version of nssd reads format 3"), "{error}");
+        assert!(error.to_string().contains("has format 5, this version of nssd reads format 4"), "{error}");
     }
 
     #[test]

@@ -121,7 +121,14 @@ impl Zones {
     pub(crate) fn claim(&self, apex: Name<'_>) -> Result<Claim, Problem> {
         let pin = self.store.pin(apex).map_err(|error| storage_problem(&error))?;
         let check = self.store.check(apex).map_err(|error| storage_problem(&error))?;
-        Ok(Claim { zone: key(apex), pin, enclosing: self.enclosing(apex), check })
+        let pinned_at = match pin {
+            Some(_) => self.store.pinned_at(apex).map_err(|error| storage_problem(&error))?.or_else(|| {
+                let uploaded = self.index().zones.get(key(apex).as_str())?.upload.as_ref()?.version.uploaded_at;
+                Some(uploaded)
+            }),
+            None => None,
+        };
+        Ok(Claim { zone: key(apex), pin, pinned_at, enclosing: self.enclosing(apex), check })
     }
 
     /// Up to `limit` uploaded zones, and pins of withdrawn ones, whose next check at the parent is due, those that wait longest first.
