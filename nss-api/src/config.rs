@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use tracing_subscriber::EnvFilter;
 
 use crate::key::LABEL_SIZE;
+use crate::rdap;
 
 /// Everything that can be set; unknown keys are refused with line and column.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,6 +39,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// What becomes of zones that are no longer delegated here.
     pub lifecycle: Lifecycle,
+    /// Whether registries are asked for a second opinion.
+    pub rdap: rdap::Settings,
     /// Sizes and counts.
     pub limits: Limits,
     /// How long things may take.
@@ -250,6 +253,7 @@ impl Config {
         if self.parent.dns_port == 0 {
             return Err("parent.dns_port is 0: name servers listen on port 53".into());
         }
+        self.rdap.check()?;
         let limits = &self.limits;
         if limits.body_size_max.get() > nssd::control::ZONE_TEXT_SIZE_MAX {
             return Err(format!(
@@ -291,6 +295,7 @@ impl Default for Config {
             parent: Parent::default(),
             quotas: Quotas::default(),
             lifecycle: Lifecycle::default(),
+            rdap: rdap::Settings::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             log: Log::default(),
@@ -474,6 +479,8 @@ mod tests {
         assert_eq!(format!("{:?}", config.timeouts), format!("{:?}", defaults.timeouts));
         assert_eq!(format!("{:?}", config.quotas), format!("{:?}", defaults.quotas));
         assert_eq!(format!("{:?}", config.lifecycle), format!("{:?}", defaults.lifecycle));
+        let fixed = rdap::Settings { bootstrap: None, servers: [].into(), ca_file: None, ..config.rdap };
+        assert_eq!(format!("{fixed:?}"), format!("{:?}", defaults.rdap));
         assert_eq!(format!("{:?}", config.parent), format!("{:?}", defaults.parent));
     }
 
@@ -505,6 +512,16 @@ mod tests {
         refused(&format!("{NAMES}[limits]\nbody_size_max = 1_000_000_000"), &["body_size_max"]);
         refused(&format!("{NAMES}[limits]\nbody_memory_max = 1"), &["body_memory_max"]);
         refused(&format!("{NAMES}[limits]\nconnections_max = 1_000_000"), &["connections_max"]);
+    }
+
+    #[test]
+    fn registries_are_asked_over_https_and_only_when_it_is_said_whom() {
+        assert!(!Config::from_toml(NAMES).unwrap().rdap.enabled);
+        refused(&format!("{NAMES}[rdap]\nenabled = true"), &["rdap.bootstrap", "rdap.servers"]);
+        refused(&format!("{NAMES}[rdap]\nbootstrap = \"http://data.example/\""), &["rdap.bootstrap", "https://"]);
+        refused(&format!("{NAMES}[rdap.servers]\ncom = \"http://rdap.example/\""), &["rdap.servers.com", "https://"]);
+        let path = Config::from_toml(&format!("{NAMES}[rdap]\nenabled = true\nbootstrap = \"/etc/nssd/rdap.json\""));
+        assert!(path.unwrap().rdap.enabled);
     }
 
     #[test]

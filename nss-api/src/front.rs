@@ -25,6 +25,7 @@ use crate::new_key::NewKey;
 use crate::problem::{JSON, Problem, TEXT, to_json};
 use crate::query::{self, Options, QueryError};
 use crate::rate::{Client, RateLimits};
+use crate::rdap::Rdap;
 use crate::rounds::Rounds;
 use crate::routes::{Call, HELP, NoCall};
 use crate::upload::{Gate, no_randomness, preconditions};
@@ -63,14 +64,18 @@ pub(crate) struct Caller {
 }
 
 impl Front {
-    pub(crate) fn new(config: Config) -> Front {
+    /// # Errors
+    ///
+    /// Certificates of RDAP servers that cannot be read.
+    pub(crate) fn new(config: Config) -> Result<Front, String> {
+        let rdap = Rdap::new(&config.rdap)?;
         let zone_server =
             ZoneServer::new(&config.control_socket).with_timeout(milliseconds(config.timeouts.control_ms));
         let memory = Memory::new(config.limits.body_memory_max.get());
         let bodies =
             BodyReader::new(config.limits.body_size_max.get(), milliseconds(config.timeouts.body_ms), memory.clone());
         let names: String = config.name_servers.iter().map(|name| format!("  {name}\n")).collect();
-        Front {
+        Ok(Front {
             zone_server: zone_server.clone(),
             rates: RateLimits::new(config.requests_per_second, config.requests_per_second_total),
             bodies,
@@ -78,8 +83,8 @@ impl Front {
             downloads: Semaphore::new(DOWNLOADS_MAX),
             help: format!("{HELP}{names}"),
             mode: mode(&config).map(HeaderValue::from_static),
-            gate: Gate::new(config, zone_server),
-        }
+            gate: Gate::new(config, zone_server, rdap),
+        })
     }
 
     /// The rounds that this server makes, if it makes any.

@@ -53,6 +53,8 @@ pub mod quota;
 #[cfg(feature = "daemon")]
 pub mod rate;
 #[cfg(feature = "daemon")]
+pub mod rdap;
+#[cfg(feature = "daemon")]
 pub mod rounds;
 #[cfg(feature = "daemon")]
 mod routes;

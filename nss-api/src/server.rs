@@ -63,7 +63,7 @@ impl Server {
         };
         let stop_timeout = milliseconds(config.timeouts.stop_ms);
         let round_pause = Duration::from_secs(config.lifecycle.round_s.get().into());
-        let front = Arc::new(Front::new(config));
+        let front = Arc::new(Front::new(config).map_err(StartError::Config)?);
         let (stop, stopped) = watch::channel(false);
         if let Some(rounds) = front.rounds() {
             tokio::spawn(make_rounds(Arc::new(rounds), round_pause, stopped.clone()));

@@ -32,6 +32,9 @@ pub(crate) struct Standing {
     enter: Vec<String>,
     /// Who was asked and what they said.
     evidence: Vec<String>,
+    /// What the registry says, where registries are asked; one sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) registration: Vec<String>,
 }
 
 /// Whether a domain is delegated to us.
@@ -83,6 +86,7 @@ impl Standing {
             not_a_key: Vec::new(),
             enter: ours.iter().map(enter).collect(),
             evidence: Vec::new(),
+            registration: Vec::new(),
         };
         let Some(sight) = sight else { return standing };
         let verdict = sight.verdict();
@@ -139,6 +143,7 @@ impl Standing {
                 "enter names with the label of a key of yours at the registrar (POST /v1/keys), and nobody else can\n",
             );
         }
+        write_names(&mut text, "what the registry says:", &self.registration);
         write_names(&mut text, "who was asked:", &self.evidence);
         text
     }
@@ -236,7 +241,7 @@ impl HostedZone {
 }
 
 /// A time as RFC 3339 writes it.
-fn utc(seconds_since_1970: u64) -> String {
+pub(crate) fn utc(seconds_since_1970: u64) -> String {
     let (days, second) = (seconds_since_1970 / 86_400, seconds_since_1970 % 86_400);
     // Years that begin in March have their leap day at the end; 400 of them have 146,097 days, 719,468 since the year 0.
     let days = days + 719_468;

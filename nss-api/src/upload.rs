@@ -26,6 +26,7 @@ use crate::parents::{Parents, Unasked};
 use crate::problem::Problem;
 use crate::query::Options;
 use crate::quota::{Exceeded, Quotas};
+use crate::rdap::Rdap;
 use crate::rounds::Rounds;
 use crate::standing::{HostedZone, Standing};
 use crate::zone_server;
@@ -42,6 +43,8 @@ pub(crate) struct Gate {
     parents: Option<Arc<Parents>>,
     parses: Arc<Semaphore>,
     quotas: Quotas,
+    /// `None` when registries are not asked.
+    rdap: Option<Rdap>,
     /// Walks for who only asks: whatever they ask about, most of the walks are left for uploads.
     asks: Semaphore,
     /// Where the times of the quotas are counted from.
@@ -49,7 +52,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(config: Config, zone_server: ZoneServer) -> Gate {
+    pub(crate) fn new(config: Config, zone_server: ZoneServer, rdap: Option<Rdap>) -> Gate {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let parses = config.limits.parses_max.map_or(cores, |n| n.get());
         Gate {
@@ -57,6 +60,7 @@ impl Gate {
             zone_server,
             parses: Arc::new(Semaphore::new(parses)),
             quotas: Quotas::new(&config.quotas),
+            rdap,
             asks: Semaphore::new(config.limits.parent_checks_max.get().div_ceil(ASKS_SHARE)),
             started: Instant::now(),
             config,
@@ -186,7 +190,10 @@ impl Gate {
                 Some(status)
             }
         };
-        let standing = self.standing(domain, None).await?;
+        let mut standing = self.standing(domain, None).await?;
+        if let Some(rdap) = &self.rdap {
+            standing.registration = rdap.sentences(domain, claim.pinned_at).await;
+        }
         let makes_rounds = self.rounds().is_some().then_some(self.config.lifecycle.recheck_hours.get());
         Ok(HostedZone::new(status, claim.check, standing, makes_rounds))
     }
@@ -202,15 +209,20 @@ impl Gate {
     /// Asks the parent zone whether the domain is delegated to us, and whether the caller may change it.
     async fn check_owner(&self, domain: &Domain, key: Option<&Key>) -> Result<Grant, Problem> {
         let Some((delegation, entered)) = self.check_delegation(domain).await? else { return Ok(Grant::Open) };
-        let pin = match self.config.ownership {
+        let (pin, pinned_at) = match self.config.ownership {
             Ownership::Pinned if entered.labels.is_empty() => {
                 let claim = self.zone_server.claim(domain.name()).await;
-                claim.map_err(|error| zone_server::problem(&error))?.pin
+                let claim = claim.map_err(|error| zone_server::problem(&error))?;
+                (claim.pin, claim.pinned_at)
             }
-            Ownership::Pinned | Ownership::Keyed | Ownership::Open => None,
+            Ownership::Pinned | Ownership::Keyed | Ownership::Open => (None, None),
         };
-        ownership::decide(self.config.ownership, &entered.labels, key, pin, domain.name())
-            .map_err(|denial| denial.problem(domain, &delegation, &entered, key, &self.config.name_servers))
+        let grant = ownership::decide(self.config.ownership, &entered.labels, key, pin, domain.name())
+            .map_err(|denial| denial.problem(domain, &delegation, &entered, key, &self.config.name_servers))?;
+        if let Some(rdap) = &self.rdap {
+            rdap.check(domain, grant, pinned_at).await?;
+        }
+        Ok(grant)
     }
 
     /// Parses and builds the zone on a thread for such work, and looks at its NS set.
@@ -405,7 +417,7 @@ mod tests {
 
     fn gate(more: &str) -> Gate {
         let config = format!("name_servers = [\"ns1.dns.example.net\"]\n{more}");
-        Gate::new(Config::from_toml(&config).unwrap(), ZoneServer::new("/nonexistent/control.sock"))
+        Gate::new(Config::from_toml(&config).unwrap(), ZoneServer::new("/nonexistent/control.sock"), None)
     }
 
     #[tokio::test]
