@@ -17,6 +17,8 @@ struct Operator {
     zone: String,
     /// The same on the second server, where it is a daemon with another version.
     zone_b: Option<String>,
+    /// A zone that was uploaded to the first server.
+    uploaded: Option<&'static str>,
     /// The last octets of the addresses that our server listens on.
     hosts: Vec<u8>,
     /// Those of the root servers that the program is told of.
@@ -41,7 +43,15 @@ impl Operator {
                 zone.push_str(&format!("{name}.dns AAAA ::1\n*.{name}.dns AAAA ::1\n"));
             }
         }
-        Operator { delegation: glue, zone, zone_b: None, hosts: vec![5, 6], hints: [1, 2], config: String::new() }
+        Operator {
+            delegation: glue,
+            zone,
+            zone_b: None,
+            uploaded: None,
+            hosts: vec![5, 6],
+            hints: [1, 2],
+            config: String::new(),
+        }
     }
 
     /// Starts it all and has the program look at it.
@@ -79,6 +89,13 @@ impl Operator {
                 Some(Some(other)) => Some(other),
                 None => None,
             };
+            if let Some(apex) = self.uploaded {
+                let text = format!("{}@ NS ns1.dns.example.net.\n", soa(1));
+                let client = nssd::control::Client::new(ours.control_socket());
+                let apex: nss_wire::NameBuf = apex.parse().unwrap();
+                let put = nssd::control::PutOptions::default();
+                runtime.block_on(client.put_zone(apex.as_name(), text.into(), &put)).unwrap();
+            }
             let directory = tempfile::tempdir().unwrap();
             let control_socket = match self.config.contains("control_socket") {
                 true => String::new(),
@@ -212,6 +229,32 @@ fn servers_with_different_versions_are_wrong() {
         "wrong   example.net.: its servers have different versions: serial 1 at",
         &["serial 2 at", &seen.other],
     );
+}
+
+#[test]
+fn a_server_that_does_not_serve_what_was_uploaded_is_wrong() {
+    let mut operator = Operator::right();
+    operator.uploaded = Some("example.com");
+    let seen = operator.check(&[]);
+    seen.expect(0, &format!("ok      {}: answers for example.net.", seen.other), &[]);
+    operator.hosts = vec![5];
+    // The other server has the operator's zone, in the same version, and nothing else.
+    operator.zone_b = Some(operator.zone.clone());
+    let seen = operator.check(&[]);
+    seen.expect(
+        1,
+        &format!("wrong   {}: does not answer for example.com., which was uploaded here", seen.other),
+        &["transfer"],
+    );
+}
+
+#[test]
+fn addresses_that_nobody_outside_reaches_are_wrong() {
+    let mut operator = Operator::right();
+    let (from, to) = ("ns2.dns A {6}", "ns2.dns A 224.0.0.6");
+    assert!(operator.zone.contains(from));
+    operator.zone = operator.zone.replace(from, to);
+    operator.check(&[]).expect(1, "wrong   ns2.dns.example.net.: nobody outside can reach 224.0.0.6", &[]);
 }
 
 #[test]
