@@ -247,7 +247,7 @@ const LOST_OR_SQUATTED: &str = "who has lost it, or finds that somebody else was
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
-    use nss_registrar_check::{Evidence, Findings, NameServer, Outcome, Verdict};
+    use nss_registrar_check::{DsRecords, Evidence, Findings, NameServer, Outcome, Verdict};
 
     use super::*;
 
@@ -263,6 +263,7 @@ mod tests {
             zone: "example.com".parse().unwrap(),
             parent: "com".parse().unwrap(),
             name_servers: to.iter().map(server).collect(),
+            ds: DsRecords::Unasked,
         }
     }
 

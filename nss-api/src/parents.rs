@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nss_registrar_check::{
-    AddressPolicy, Checker, Delegation, Findings, NameServer, NotDelegated, Outcome, Said, Unknown, Verdict,
+    AddressPolicy, Checker, Delegation, DsRecords, Findings, NameServer, NotDelegated, Outcome, Said, Unknown, Verdict,
 };
 use nss_wire::{Name, NameBuf, RType};
 use nssd::control::{Client as ZoneServer, ClientError, Cut};
@@ -121,7 +121,7 @@ fn delegation(domain: Name<'_>, parent: &NameBuf, cut: &Cut) -> Option<Delegatio
     let server = |text: &String| Some(NameServer { name: text.parse().ok()?, addresses: Vec::new() });
     let mut name_servers = cut.name_servers.iter().map(server).collect::<Option<Vec<NameServer>>>()?;
     name_servers.sort_by(|a, b| a.name.cmp(&b.name));
-    Some(Delegation { zone: domain.to_lowercase(), parent: parent.clone(), name_servers })
+    Some(Delegation { zone: domain.to_lowercase(), parent: parent.clone(), name_servers, ds: DsRecords::Unasked })
 }
 
 /// Whether a server of the parent that is not ours sees something else than what we have stored.
@@ -130,7 +130,7 @@ fn is_contradicted(findings: &Findings, cut: Option<&Cut>) -> bool {
     let about = findings.evidence.steps.iter().filter(|step| step.qname.as_name() == domain && step.qtype == RType::NS);
     let mut about = about.map(|step| &step.said);
     about.any(|said| match (said, cut) {
-        (Said::Referral { zone, name_servers }, Some(cut)) if zone.as_name() == domain => {
+        (Said::Referral { zone, name_servers, .. }, Some(cut)) if zone.as_name() == domain => {
             let is_in_cut = |server: &NameServer| cut.name_servers.contains(&server.name.to_string());
             name_servers.len() != cut.name_servers.len() || !name_servers.iter().all(is_in_cut)
         }

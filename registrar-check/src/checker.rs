@@ -14,7 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
 
 use crate::cache::Cache;
-use crate::config::{Config, UDP_PAYLOAD_SIZE};
+use crate::config::{Config, UDP_PAYLOAD_SIZE, Wanted};
 use crate::evidence::Evidence;
 use crate::pace::Pace;
 use crate::question::{Query, Token, Transport};
@@ -29,12 +29,15 @@ use crate::walk::{Heard, KnownZone, Walk};
 pub struct Checker {
     config: Arc<Config>,
     walks: Semaphore,
-    names: Mutex<Cache<NameBuf, Arc<OnceCell<Arc<Findings>>>>>,
+    names: Mutex<Cache<(NameBuf, Wanted), Cell>>,
     zones: Mutex<Cache<NameBuf, KnownZone>>,
     pace: Pace,
     /// Where the times of the pace are counted from.
     started: Instant,
 }
+
+/// Where findings are, or will be.
+type Cell = Arc<OnceCell<Arc<Findings>>>;
 
 impl Checker {
     /// A checker that knows nothing yet.
@@ -58,33 +61,51 @@ impl Checker {
 
     /// What does the parent say about `domain`, whoever's name servers it names?
     pub async fn findings(&self, domain: Name<'_>) -> Arc<Findings> {
+        self.find(domain, Wanted::NameServers).await
+    }
+
+    /// What does the parent say about `domain`, its DS records included?
+    pub async fn findings_with_ds(&self, domain: Name<'_>) -> Arc<Findings> {
+        self.find(domain, Wanted::NameServersAndDs).await
+    }
+
+    async fn find(&self, domain: Name<'_>, wanted: Wanted) -> Arc<Findings> {
         let domain = domain.to_lowercase();
-        let cell = self.cell(&domain);
+        let cell = self.cell(&domain, wanted);
         // When the caller that walks goes away, the next one that waits walks.
-        let findings = cell.get_or_init(|| async { Arc::new(self.find_out(&domain, &cell).await) }).await;
+        let findings = cell.get_or_init(|| async { Arc::new(self.find_out(&domain, wanted, &cell).await) }).await;
         Arc::clone(findings)
     }
 
     /// Forgets what was found out about `domain`, so that the next check asks again.
     pub fn forget(&self, domain: Name<'_>) {
-        lock(&self.names).remove(&domain.to_lowercase());
+        let mut names = lock(&self.names);
+        for wanted in [Wanted::NameServers, Wanted::NameServersAndDs] {
+            names.remove(&(domain.to_lowercase(), wanted));
+        }
     }
 
     /// Where the findings about `domain` are, or will be.
-    fn cell(&self, domain: &NameBuf) -> Arc<OnceCell<Arc<Findings>>> {
+    fn cell(&self, domain: &NameBuf, wanted: Wanted) -> Cell {
         let now = Instant::now();
         let mut names = lock(&self.names);
-        names.get(domain, now).unwrap_or_else(|| {
+        // Who wants less may have the findings of who wanted more.
+        let known = match wanted {
+            Wanted::NameServers => names.get(&(domain.clone(), Wanted::NameServersAndDs), now),
+            Wanted::NameServersAndDs => None,
+        };
+        let key = (domain.clone(), wanted);
+        known.or_else(|| names.get(&key, now)).unwrap_or_else(|| {
             let cell = Arc::new(OnceCell::new());
             // Waiting for a turn and walking both take so long at most.
-            names.insert(domain.clone(), Arc::clone(&cell), now, self.config.limits.time_max * 2);
+            names.insert(key, Arc::clone(&cell), now, self.config.limits.time_max * 2);
             cell
         })
     }
 
-    async fn find_out(&self, domain: &NameBuf, cell: &Arc<OnceCell<Arc<Findings>>>) -> Findings {
+    async fn find_out(&self, domain: &NameBuf, wanted: Wanted, cell: &Cell) -> Findings {
         let findings = match time::timeout(self.config.limits.time_max, self.walks.acquire()).await {
-            Ok(_turn) => self.walk(domain).await,
+            Ok(_turn) => self.walk(domain, wanted).await,
             Err(_) => Findings {
                 domain: domain.clone(),
                 outcome: Outcome::Unknown(Unknown::Busy),
@@ -97,15 +118,15 @@ impl Checker {
             Outcome::NotDelegated(_) => cache.not_delegated_ttl,
             Outcome::Unknown(_) => cache.unknown_ttl,
         };
-        lock(&self.names).insert(domain.clone(), Arc::clone(cell), Instant::now(), ttl);
+        lock(&self.names).insert((domain.clone(), wanted), Arc::clone(cell), Instant::now(), ttl);
         findings
     }
 
-    async fn walk(&self, domain: &NameBuf) -> Findings {
+    async fn walk(&self, domain: &NameBuf, wanted: Wanted) -> Findings {
         let known = self.known_zone(domain.as_name());
         let began_at = known.as_ref().map(|known| known.zone.clone());
         let seed = rand::rng().random();
-        let mut walk = Walk::from_zone(Arc::clone(&self.config), domain.as_name(), known, seed);
+        let mut walk = Walk::from_zone(Arc::clone(&self.config), domain.as_name(), wanted, known, seed);
         let findings = self.drive(&mut walk).await;
         let now = Instant::now();
         let mut zones = lock(&self.zones);

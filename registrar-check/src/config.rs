@@ -79,6 +79,18 @@ pub enum HiddenDelegation {
     TrustApex,
 }
 
+/// What a check is to find out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Wanted {
+    /// The NS set; DS records only where they come with it.
+    #[default]
+    NameServers,
+    /// The NS set and the DS records.
+    ///
+    /// Costs a query more at each server that does not send them with the referral.
+    NameServersAndDs,
+}
+
 /// The bounds of one walk. Each has a default that public zones stay well below.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -102,6 +114,11 @@ pub struct Limits {
     pub lookups_max: usize,
     /// Name servers in one NS set; a reply with more is not used. The largest public sets have 13 to 20.
     pub name_servers_max: usize,
+    /// DS records in one set, which is not used when it has more: registries take six to twelve of a domain.
+    pub ds_records_max: usize,
+    /// Octets of one DS record, likewise: four and the longest digest of those registered, of 48 octets (RFC 6605 §2),
+    /// with room for one of 64.
+    pub ds_size_max: usize,
     /// Addresses kept for one name server; more than this is one family's worth of anycast.
     pub addresses_per_server_max: usize,
     /// Addresses asked in one zone before it counts as unreachable.
@@ -123,6 +140,8 @@ impl Default for Limits {
             lookup_depth_max: 3,
             lookups_max: 12,
             name_servers_max: 32,
+            ds_records_max: 16,
+            ds_size_max: 68,
             addresses_per_server_max: 4,
             addresses_per_zone_max: 12,
             response_size_max: 32 * 1024,

@@ -222,6 +222,12 @@ impl Descent {
         }
     }
 
+    /// Takes an opinion in the place of what the same server said before.
+    pub(crate) fn hold(&mut self, opinion: Opinion) {
+        self.opinions.retain(|other| other.server != opinion.server);
+        self.opinions.push(opinion);
+    }
+
     /// The address let us wait in vain: it is asked again when nobody else is left.
     pub(crate) fn timed_out(&mut self, address: IpAddr) {
         self.asked.retain(|&asked| asked != address);

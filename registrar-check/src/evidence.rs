@@ -62,6 +62,8 @@ pub enum Said {
         zone: NameBuf,
         /// Its NS set with glue.
         name_servers: Vec<NameServer>,
+        /// The RDATA of its DS records in canonical order; empty where the server sent none with the NS set.
+        ds: Vec<Vec<u8>>,
     },
     /// The name is the apex of a zone that this server serves as well; these are the NS records there.
     Apex {
@@ -70,8 +72,8 @@ pub enum Said {
     },
     /// The addresses asked for.
     Addresses(Vec<IpAddr>),
-    /// The name has a DS RRset.
-    HasDs,
+    /// The name has these DS records, as RDATA in canonical order.
+    Ds(Vec<Vec<u8>>),
     /// The name exists or has names below it, but nothing of the type: for NS, there is no cut.
     NoData,
     /// The name does not exist.
@@ -152,16 +154,20 @@ impl fmt::Display for Step {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Said::Referral { zone, name_servers } => {
+            Said::Referral { zone, name_servers, ds } => {
                 write!(f, "{zone} is delegated to ")?;
-                write_list(f, name_servers)
+                write_list(f, name_servers)?;
+                if !ds.is_empty() {
+                    write!(f, ", with {}", DsWords(ds))?;
+                }
+                Ok(())
             }
             Said::Apex { name_servers } => {
                 f.write_str("serves this zone as well, with NS ")?;
                 write_list(f, name_servers)
             }
             Said::Addresses(addresses) => write_list(f, addresses),
-            Said::HasDs => f.write_str("has DS records"),
+            Said::Ds(records) => write!(f, "{}", DsWords(records)),
             Said::NoData => f.write_str("no records of this type"),
             Said::NxDomain => f.write_str("no such name"),
             Said::Alias { owner, rtype } => write!(f, "an alias by the {rtype} record of {owner}"),
@@ -180,6 +186,18 @@ impl fmt::Display for Said {
             Said::Unreachable(kind) => write!(f, "unreachable: {kind}"),
             Said::NotPermitted => f.write_str("not asked: the address is not a permitted one"),
         }
+    }
+}
+
+/// DS records in few words: their key tags (RFC 4034 §5.1.1).
+struct DsWords<'a>(&'a [Vec<u8>]);
+
+impl fmt::Display for DsWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DS of key ")?;
+        let tags = self.0.iter().filter_map(|rdata| rdata.first_chunk::<2>());
+        let tags: Vec<u16> = tags.map(|&tag| u16::from_be_bytes(tag)).collect();
+        write_list(f, &tags)
     }
 }
 

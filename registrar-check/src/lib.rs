@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
-//! use nss_registrar_check::{AddressPolicy, Config, NameServer, Ours, Verdict, Walk};
+//! use nss_registrar_check::{AddressPolicy, Config, NameServer, Ours, Verdict, Walk, Wanted};
 //! use nss_wire::NameBuf;
 //!
 //! // A root server that delegates "example." to "ns.example.net.", whatever it is asked.
@@ -29,7 +29,7 @@
 //!     ..Config::default()
 //! };
 //! let domain: NameBuf = "example.".parse()?;
-//! let mut walk = Walk::new(Arc::new(config), domain.as_name(), [7; 32]);
+//! let mut walk = Walk::new(Arc::new(config), domain.as_name(), Wanted::NameServers, [7; 32]);
 //! let mut now = Duration::ZERO;
 //! while let Some(query) = walk.next_query(now) {
 //!     now += Duration::from_millis(20);
@@ -56,6 +56,8 @@
 //! - All servers that count have to agree on the NS set; glue of our names below the cut has to be ours.
 //! - A server that serves the child as well answers from there and hides the delegation. Others of the parent's servers
 //!   then decide; when there are none, the check could not find out ([`HiddenDelegation`]).
+//! - The DS records beside it ([`DsRecords`]) have to be the same at as many servers, for who wants them ([`Wanted`]).
+//!   When these disagree about them, the NS set stands and the DS records could not be found out.
 //! - Timeouts, errors, lame servers and disagreement are "could not find out", never "no".
 //!
 //! # What hostile servers can do
@@ -81,9 +83,9 @@ mod walk;
 
 pub use address::AddressPolicy;
 pub use checker::Checker;
-pub use config::{CacheConfig, Config, HiddenDelegation, Limits, Trust, UDP_PAYLOAD_SIZE};
+pub use config::{CacheConfig, Config, HiddenDelegation, Limits, Trust, UDP_PAYLOAD_SIZE, Wanted};
 pub use evidence::{Evidence, Lame, NameServer, Said, Step};
 pub use hints::{ROOT_SERVERS, root_hints};
 pub use question::{Query, Token, Transport};
-pub use verdict::{Delegation, Findings, NotDelegated, Ours, Outcome, Required, Unknown, Verdict};
+pub use verdict::{Delegation, DsRecords, Findings, NotDelegated, Ours, Outcome, Required, Unknown, Verdict};
 pub use walk::{Heard, Walk};

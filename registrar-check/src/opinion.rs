@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use nss_wire::{Name, NameBuf, RType};
 
-use crate::config::{Config, HiddenDelegation};
+use crate::config::{Config, HiddenDelegation, Wanted};
 use crate::evidence::NameServer;
-use crate::verdict::{Delegation, NotDelegated, Outcome, Unknown};
+use crate::verdict::{Delegation, DsRecords, NotDelegated, Outcome, Unknown};
 
 /// What one server of the parent says about the domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,19 @@ pub(crate) struct Opinion {
     pub(crate) server: SocketAddr,
     pub(crate) server_name: Option<NameBuf>,
     pub(crate) view: View,
+    /// The DS records beside a cut; `None` when the server did not tell.
+    pub(crate) ds: Option<Vec<Vec<u8>>>,
+}
+
+impl Opinion {
+    /// Whether the server told all that is wanted of it.
+    fn is_complete(&self, wanted: Wanted) -> bool {
+        match (&self.view, wanted) {
+            (View::Cut(_) | View::Hidden(_), Wanted::NameServersAndDs) => self.ds.is_some(),
+            (View::Cut(_) | View::Hidden(_), Wanted::NameServers) => true,
+            (View::NoCut | View::NoSuchName | View::Alias { .. }, _) => true,
+        }
+    }
 }
 
 /// What the zone looks like at the domain.
@@ -50,24 +63,36 @@ impl View {
     }
 }
 
-/// How many opinions show the parent's own view.
-pub(crate) fn count(opinions: &[Opinion]) -> usize {
-    opinions.iter().filter(|opinion| !opinion.view.is_hidden()).count()
+/// What the opinions are about, and how many of them are needed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Topic<'a> {
+    pub(crate) zone: Name<'a>,
+    pub(crate) parent: Name<'a>,
+    pub(crate) wanted: Wanted,
+    pub(crate) needed: usize,
+}
+
+/// How many opinions show the parent's own view and all that is wanted of it.
+pub(crate) fn count(opinions: &[Opinion], wanted: Wanted) -> usize {
+    seen(opinions).filter(|opinion| opinion.is_complete(wanted)).count()
 }
 
 /// What the opinions say together; `None` while there are too few.
-pub(crate) fn decide(opinions: &[Opinion], zone: Name<'_>, parent: Name<'_>, config: &Config) -> Option<Outcome> {
-    let seen: Vec<&Opinion> = opinions.iter().filter(|opinion| !opinion.view.is_hidden()).collect();
-    (seen.len() >= config.servers_min.max(1)).then(|| agree(&seen, zone, parent))
+pub(crate) fn decide(opinions: &[Opinion], topic: Topic<'_>) -> Option<Outcome> {
+    (count(opinions, topic.wanted) >= topic.needed).then(|| agree(&seen(opinions).collect::<Vec<_>>(), topic))
 }
 
 /// What is left to say when nobody else can be asked.
-pub(crate) fn decide_at_last(opinions: &[Opinion], zone: Name<'_>, parent: Name<'_>, config: &Config) -> Outcome {
-    let is_hidden = opinions.iter().any(|opinion| opinion.view.is_hidden());
-    let needed = config.servers_min.max(1);
+pub(crate) fn decide_at_last(opinions: &[Opinion], topic: Topic<'_>, config: &Config) -> Outcome {
+    let Topic { parent, needed, .. } = topic;
+    let seen: Vec<&Opinion> = seen(opinions).collect();
+    if seen.len() >= needed {
+        return agree(&seen, topic);
+    }
+    let is_hidden = seen.len() < opinions.len();
     let unknown = match config.hidden {
         HiddenDelegation::TrustApex if opinions.len() >= needed => {
-            return agree(&opinions.iter().collect::<Vec<_>>(), zone, parent);
+            return agree(&opinions.iter().collect::<Vec<_>>(), topic);
         }
         HiddenDelegation::Unknown if is_hidden => Unknown::Hidden { parent: parent.to_buf() },
         HiddenDelegation::Unknown | HiddenDelegation::TrustApex if opinions.is_empty() => {
@@ -80,9 +105,14 @@ pub(crate) fn decide_at_last(opinions: &[Opinion], zone: Name<'_>, parent: Name<
     Outcome::Unknown(unknown)
 }
 
+/// Those that show the parent's own view.
+fn seen(opinions: &[Opinion]) -> impl Iterator<Item = &Opinion> {
+    opinions.iter().filter(|opinion| !opinion.view.is_hidden())
+}
+
 /// `opinions` is not empty.
-fn agree(opinions: &[&Opinion], zone: Name<'_>, parent: Name<'_>) -> Outcome {
-    let parent = parent.to_buf();
+fn agree(opinions: &[&Opinion], topic: Topic<'_>) -> Outcome {
+    let parent = topic.parent.to_buf();
     let (first, others) = opinions.split_first().expect("at least one server has an opinion");
     if let Some(other) = others.iter().find(|other| !other.view.agrees(&first.view)) {
         return Outcome::Unknown(Unknown::Disagreement { parent, servers: [first.server, other.server] });
@@ -91,12 +121,32 @@ fn agree(opinions: &[&Opinion], zone: Name<'_>, parent: Name<'_>) -> Outcome {
         View::Cut(name_servers) | View::Hidden(name_servers) => {
             let mut name_servers = name_servers.clone();
             others.iter().for_each(|other| add_glue(&mut name_servers, &other.view));
-            return Outcome::Delegation(Delegation { zone: zone.to_buf(), parent, name_servers });
+            let ds = agree_on_ds(opinions, topic);
+            return Outcome::Delegation(Delegation { zone: topic.zone.to_buf(), parent, name_servers, ds });
         }
         View::NoCut => NotDelegated::NoCut { parent },
         View::NoSuchName => NotDelegated::NoSuchName { parent },
         View::Alias { owner, rtype } => NotDelegated::Alias { owner: owner.clone(), rtype: *rtype },
     })
+}
+
+/// The DS records that all have who told them; that they differ leaves the NS set, on which all agree, as it is.
+fn agree_on_ds(opinions: &[&Opinion], topic: Topic<'_>) -> DsRecords {
+    let mut told = opinions.iter().filter_map(|opinion| Some((opinion.server, opinion.ds.as_ref()?)));
+    let answered = told.clone().count();
+    let parent = topic.parent.to_buf();
+    let unknown = match told.next() {
+        Some((server, first)) if answered >= topic.needed => match told.find(|(_, other)| *other != first) {
+            None if first.is_empty() => return DsRecords::Absent,
+            None => return DsRecords::Present(first.clone()),
+            Some((other, _)) => Unknown::Disagreement { parent, servers: [server, other] },
+        },
+        Some(_) | None => Unknown::TooFewServers { parent, answered, needed: topic.needed },
+    };
+    match topic.wanted {
+        Wanted::NameServers => DsRecords::Unasked,
+        Wanted::NameServersAndDs => DsRecords::Unknown(unknown),
+    }
 }
 
 /// Adds the addresses that another server gave.

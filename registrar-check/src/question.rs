@@ -51,6 +51,15 @@ pub(crate) struct Question {
     pub(crate) qtype: RType,
     /// `None`: asked without EDNS.
     pub(crate) cookie: Option<ClientCookie>,
+    /// Whether DNSSEC records are asked for, which needs EDNS (RFC 3225).
+    pub(crate) dnssec: Dnssec,
+}
+
+/// Whether a question has the DO bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dnssec {
+    Asked,
+    NotAsked,
 }
 
 /// The client's half of a cookie (RFC 7873 §4.1).
@@ -70,8 +79,14 @@ pub(crate) enum Fit {
 
 impl Question {
     /// Asks for `qname` in random letter case, with a random id.
-    pub(crate) fn new(qname: Name<'_>, qtype: RType, cookie: Option<ClientCookie>, rng: &mut StdRng) -> Question {
-        Question { id: rng.random(), qname: random_case(qname, rng), qtype, cookie }
+    pub(crate) fn new(
+        qname: Name<'_>,
+        qtype: RType,
+        cookie: Option<ClientCookie>,
+        dnssec: Dnssec,
+        rng: &mut StdRng,
+    ) -> Question {
+        Question { id: rng.random(), qname: random_case(qname, rng), qtype, cookie, dnssec }
     }
 
     /// The message; `server_cookie` is what this server gave us before.
@@ -82,6 +97,7 @@ impl Question {
         if let Some(client) = self.cookie {
             let mut edns = Edns::new();
             edns.set_max_payload(UDP_PAYLOAD_SIZE);
+            edns.set_dnssec_ok(self.dnssec == Dnssec::Asked);
             edns.options_mut().insert(EdnsOption::Unknown(COOKIE, [&client[..], server_cookie].concat()));
             message.set_edns(edns);
         }
@@ -164,7 +180,7 @@ mod tests {
 
     fn question() -> Question {
         let name: NameBuf = "www.example.com".parse().unwrap();
-        Question::new(name.as_name(), RType::NS, Some([7; 8]), &mut StdRng::seed_from_u64(1))
+        Question::new(name.as_name(), RType::NS, Some([7; 8]), Dnssec::NotAsked, &mut StdRng::seed_from_u64(1))
     }
 
     fn answer(question: &Question) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::{DNSClass, Name as ProtoName, RData, Record, RecordType};
+use hickory_proto::serialize::binary::BinEncodable;
 use nss_wire::{Name, NameBuf, NameBuilder, RType};
 
 use crate::config::Limits;
@@ -56,7 +57,13 @@ pub(crate) fn read(message: &Message, zone: Name<'_>, qname: Name<'_>, qtype: RT
             }
             let set: Vec<&Record> = message.authorities.iter().filter(|record| is_in(record, RecordType::NS)).collect();
             match name_servers(message, zone, &set, limits) {
-                Some(name_servers) => Said::Referral { zone: cut, name_servers },
+                Some(name_servers) => {
+                    let ds = message.authorities.iter().filter(|record| is_in(record, RecordType::DS));
+                    let of_cut = ds.filter(|record| name(&record.name).is_some_and(|owner| owner == cut));
+                    // A set beyond the limits is left out, so that it does not hide the NS set.
+                    let ds = ds_records(of_cut, limits).unwrap_or_default();
+                    Said::Referral { zone: cut, name_servers, ds }
+                }
                 None => Said::Garbled("its NS set is larger than the limit"),
             }
         }
@@ -71,7 +78,10 @@ fn answer(message: &Message, zone: Name<'_>, qtype: RType, asked: &[&Record], li
             Some(name_servers) => Said::Apex { name_servers },
             None => Said::Garbled("its NS set is larger than the limit"),
         },
-        RType::DS => Said::HasDs,
+        RType::DS => match ds_records(asked.iter().copied(), limits) {
+            Some(records) => Said::Ds(records),
+            None => Said::Garbled("its DS set is larger than the limit"),
+        },
         _ => {
             let addresses = asked.iter().filter_map(|record| record.data.ip_addr());
             Said::Addresses(addresses.take(limits.addresses_per_server_max).collect())
@@ -150,6 +160,21 @@ fn name_servers(message: &Message, zone: Name<'_>, set: &[&Record], limits: &Lim
     servers.sort_by(|a, b| a.name.cmp(&b.name));
     servers.iter_mut().for_each(|server| server.addresses.sort());
     Some(servers)
+}
+
+/// The RDATA of DS records in canonical order (RFC 4034 §6.3), each once; `None` beyond the limits.
+fn ds_records<'m>(records: impl Iterator<Item = &'m Record>, limits: &Limits) -> Option<Vec<Vec<u8>>> {
+    let mut rdatas = Vec::new();
+    for record in records.take(limits.ds_records_max * 2 + 1) {
+        let rdata = record.data.to_bytes().ok()?;
+        if rdata.len() > limits.ds_size_max {
+            return None;
+        }
+        rdatas.push(rdata);
+    }
+    rdatas.sort();
+    rdatas.dedup();
+    (rdatas.len() <= limits.ds_records_max).then_some(rdatas)
 }
 
 /// Whether a record is of this type in the Internet class.

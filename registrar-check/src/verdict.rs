@@ -65,6 +65,26 @@ pub struct Delegation {
     pub parent: NameBuf,
     /// The NS set in canonical order, each with the glue that any of the parent's servers gave.
     pub name_servers: Vec<NameServer>,
+    /// The DS records beside it.
+    pub ds: DsRecords,
+}
+
+/// The DS records that the parent has for a delegation (RFC 4034 §5).
+///
+/// They are found by the same rules as the NS set: as many servers as [`Config::servers_min`](crate::Config::servers_min)
+/// have to say the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "one value a check, matched by callers")]
+pub enum DsRecords {
+    /// Nobody wanted to know ([`Wanted`](crate::Wanted)), and not all servers sent them with the NS set.
+    Unasked,
+    /// There are none.
+    Absent,
+    /// Their RDATA in canonical order.
+    Present(Vec<Vec<u8>>),
+    /// The servers agree on the NS set, and which DS records there are could not be found out. This is not "none".
+    Unknown(Unknown),
 }
 
 impl Delegation {
@@ -333,6 +353,7 @@ mod tests {
             zone: "example.com".parse().unwrap(),
             parent: "com".parse().unwrap(),
             name_servers: theirs.iter().map(|text| server(text)).collect(),
+            ds: DsRecords::Unasked,
         };
         let outcome = Outcome::Delegation(delegation);
         Findings { domain: "example.com".parse().unwrap(), outcome, evidence: Evidence::default() }.judge(ours)

@@ -11,11 +11,11 @@ use nss_wire::{Name, NameBuf, RType};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::config::{Config, Trust};
+use crate::config::{Config, Trust, Wanted};
 use crate::descent::{Candidate, Descent, Purpose, Server, shuffle};
 use crate::evidence::{Evidence, NameServer, Said, Step};
-use crate::opinion::{self, Opinion, View};
-use crate::question::{ClientCookie, Fit, Query, Question, Token, Transport, cookie_of};
+use crate::opinion::{self, Opinion, Topic, View};
+use crate::question::{ClientCookie, Dnssec, Fit, Query, Question, Token, Transport, cookie_of};
 use crate::reply;
 use crate::verdict::{Findings, NotDelegated, Outcome, Unknown};
 
@@ -34,6 +34,7 @@ pub struct Walk {
     config: Arc<Config>,
     rng: StdRng,
     domain: NameBuf,
+    wanted: Wanted,
     /// Zones whose servers have addresses, by name.
     zones: BTreeMap<NameBuf, Vec<Server>>,
     /// The way to the domain first, then those to name servers.
@@ -84,12 +85,15 @@ struct InFlight {
 
 /// What a query is to find out.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few values a check")]
 enum Aim {
     /// What the descent asks.
     Question,
-    /// Whether a server that answers from the child has the name in the parent zone: only DS is answered from there
-    /// (RFC 4035 §3.1.4.1).
-    BehindApex(Vec<NameServer>),
+    /// The DS records at the domain, which the server otherwise sees so.
+    ///
+    /// Of a server that answers from the child this shows, too, whether it has the name in the parent zone: only DS is
+    /// answered from there (RFC 4035 §3.1.4.1).
+    Ds(View),
 }
 
 /// What is known of an address.
@@ -105,15 +109,22 @@ impl Walk {
     /// A walk from the root hints to the parent of `domain`.
     ///
     /// `seed` is where ids, letter case, cookies and the choice of servers come from: 32 octets of good randomness.
-    pub fn new(config: Arc<Config>, domain: Name<'_>, seed: [u8; 32]) -> Walk {
-        Walk::from_zone(config, domain, None, seed)
+    pub fn new(config: Arc<Config>, domain: Name<'_>, wanted: Wanted, seed: [u8; 32]) -> Walk {
+        Walk::from_zone(config, domain, wanted, None, seed)
     }
 
     /// A walk that begins at a known zone, which has to be above `domain`.
-    pub(crate) fn from_zone(config: Arc<Config>, domain: Name<'_>, known: Option<KnownZone>, seed: [u8; 32]) -> Walk {
+    pub(crate) fn from_zone(
+        config: Arc<Config>,
+        domain: Name<'_>,
+        wanted: Wanted,
+        known: Option<KnownZone>,
+        seed: [u8; 32],
+    ) -> Walk {
         let mut walk = Walk {
             rng: StdRng::from_seed(seed),
             domain: domain.to_lowercase(),
+            wanted,
             zones: BTreeMap::new(),
             descents: Vec::new(),
             in_flight: BTreeMap::new(),
@@ -278,9 +289,7 @@ impl Walk {
             return true;
         }
         let wanted = match (descent.purpose, descent.is_at_target()) {
-            (Purpose::Delegation, true) => {
-                self.config.servers_min.max(1).saturating_sub(opinion::count(&descent.opinions))
-            }
+            (Purpose::Delegation, true) => self.needed().saturating_sub(opinion::count(&descent.opinions, self.wanted)),
             (Purpose::Delegation, false) | (Purpose::Addresses, _) => 1,
         };
         if descent.in_flight >= wanted {
@@ -312,8 +321,7 @@ impl Walk {
                 _ => descent.is_done = true,
             },
             Purpose::Delegation => {
-                let zone = descent.zone.as_name();
-                let outcome = opinion::decide_at_last(&descent.opinions, self.domain.as_name(), zone, &self.config);
+                let outcome = opinion::decide_at_last(&self.descents[at].opinions, self.topic(at), &self.config);
                 self.conclude(outcome);
             }
         }
@@ -373,6 +381,10 @@ impl Walk {
     fn ask(&mut self, at: usize, candidate: Candidate) {
         let contact = self.contact(candidate.address);
         let descent = &self.descents[at];
+        let dnssec = match (descent.purpose, self.wanted) {
+            (Purpose::Delegation, Wanted::NameServersAndDs) => Dnssec::Asked,
+            (Purpose::Delegation, Wanted::NameServers) | (Purpose::Addresses, _) => Dnssec::NotAsked,
+        };
         let query = InFlight {
             descent: at,
             question_number: descent.question,
@@ -381,6 +393,7 @@ impl Walk {
                 descent.qname(),
                 descent.qtype,
                 contact.has_edns.then_some(contact.cookie),
+                dnssec,
                 &mut self.rng,
             ),
             server: SocketAddr::new(candidate.address, self.config.port),
@@ -400,7 +413,7 @@ impl Walk {
         let contact = self.contact(query.server.ip());
         let question = &query.question;
         let cookie = contact.has_edns.then_some(contact.cookie);
-        let question = Question::new(question.qname.as_name(), question.qtype, cookie, &mut self.rng);
+        let question = Question::new(question.qname.as_name(), question.qtype, cookie, question.dnssec, &mut self.rng);
         let deadline = self.now + (query.deadline.saturating_sub(query.sent));
         let transport = contact.transport;
         self.send(InFlight { question, transport, repeats_cookie, sent: self.now, deadline, strays: 0, ..query });
@@ -504,7 +517,10 @@ impl Walk {
         let descent = &mut self.descents[query.descent];
         descent.in_flight = descent.in_flight.saturating_sub(1);
         match (descent.purpose, said) {
-            (_, Said::Timeout) => descent.timed_out(address),
+            (_, Said::Timeout) => {
+                descent.timed_out(address);
+                self.without_ds(query);
+            }
             (
                 _,
                 Said::Failed
@@ -517,7 +533,10 @@ impl Walk {
                 | Said::BadCookie
                 | Said::NoEdns
                 | Said::Strays,
-            ) => descent.give_up(address),
+            ) => {
+                descent.give_up(address);
+                self.without_ds(query);
+            }
             (Purpose::Delegation, said) => self.delegation_reply(query, said),
             (Purpose::Addresses, said) => self.address_reply(&query, said),
         }
@@ -528,17 +547,24 @@ impl Walk {
         let at = query.descent;
         let descent = &mut self.descents[at];
         let is_at_target = descent.is_at_target();
-        let view = match (query.aim.clone(), said) {
-            (Aim::BehindApex(_), Said::NxDomain) => View::NoSuchName,
-            (Aim::BehindApex(name_servers), Said::NoData | Said::HasDs) => View::Hidden(name_servers),
-            (Aim::BehindApex(_), _) => return descent.give_up(query.server.ip()),
-            (Aim::Question, Said::Referral { zone, name_servers }) if zone == self.domain => View::Cut(name_servers),
-            (Aim::Question, Said::Referral { zone, name_servers }) => return self.enter(at, zone, &name_servers),
+        let (view, ds) = match (query.aim.clone(), said) {
+            (Aim::Ds(View::Hidden(_)), Said::NxDomain) => (View::NoSuchName, None),
+            (Aim::Ds(view), Said::NoData) => (view, Some(Vec::new())),
+            (Aim::Ds(view), Said::Ds(records)) => (view, Some(records)),
+            // What it says now contradicts what it said before.
+            (Aim::Ds(_), _) => return descent.give_up(query.server.ip()),
+            (Aim::Question, Said::Referral { zone, name_servers, ds }) if zone == self.domain => {
+                let view = View::Cut(name_servers);
+                // A server may leave DS records out of a referral, and none there says nothing (RFC 4035 §3.1.4).
+                match (ds.is_empty(), self.wanted) {
+                    (false, _) => (view, Some(ds)),
+                    (true, Wanted::NameServers) => (view, None),
+                    (true, Wanted::NameServersAndDs) => return self.ask_for_ds(query, view),
+                }
+            }
+            (Aim::Question, Said::Referral { zone, name_servers, .. }) => return self.enter(at, zone, &name_servers),
             (Aim::Question, Said::Apex { name_servers }) if is_at_target => {
-                let aim = Aim::BehindApex(name_servers);
-                descent.in_flight += 1;
-                let question = Question { qtype: RType::DS, ..query.question.clone() };
-                return self.ask_again(InFlight { aim, question, ..query }, false);
+                return self.ask_for_ds(query, View::Hidden(name_servers));
             }
             (Aim::Question, Said::Apex { name_servers }) => {
                 let zone = descent.qname().to_buf();
@@ -549,23 +575,45 @@ impl Walk {
             }
             // Nothing exists below a name that does not (RFC 8020), nor below a DNAME; the whole name has to say so.
             (Aim::Question, Said::NxDomain | Said::Alias { .. }) if !is_at_target => return descent.ask_for_target(),
-            (Aim::Question, Said::NoData) => View::NoCut,
-            (Aim::Question, Said::NxDomain) => View::NoSuchName,
-            (Aim::Question, Said::Alias { owner, rtype }) => View::Alias { owner, rtype },
+            (Aim::Question, Said::NoData) => (View::NoCut, None),
+            (Aim::Question, Said::NxDomain) => (View::NoSuchName, None),
+            (Aim::Question, Said::Alias { owner, rtype }) => (View::Alias { owner, rtype }, None),
             (Aim::Question, _) => return descent.give_up(query.server.ip()),
         };
-        descent.opinions.push(Opinion { server: query.server, server_name: query.server_name, view });
-        let zone = descent.zone.as_name();
-        if let Some(outcome) = opinion::decide(&descent.opinions, self.domain.as_name(), zone, &self.config) {
+        descent.hold(Opinion { server: query.server, server_name: query.server_name, view, ds });
+        if let Some(outcome) = opinion::decide(&self.descents[at].opinions, self.topic(at)) {
             self.conclude(outcome);
         }
+    }
+
+    /// Asks the server that was asked by `query` for the DS records at the domain.
+    fn ask_for_ds(&mut self, query: InFlight, view: View) {
+        self.descents[query.descent].in_flight += 1;
+        let question = Question { qtype: RType::DS, ..query.question.clone() };
+        self.ask_again(InFlight { aim: Aim::Ds(view), question, ..query }, false);
+    }
+
+    /// Keeps what a server said of the cut, although it then did not tell the DS records.
+    fn without_ds(&mut self, query: InFlight) {
+        let Aim::Ds(view @ View::Cut(_)) = query.aim else { return };
+        let opinion = Opinion { server: query.server, server_name: query.server_name, view, ds: None };
+        self.descents[query.descent].hold(opinion);
+    }
+
+    fn topic(&self, at: usize) -> Topic<'_> {
+        let parent = self.descents[at].zone.as_name();
+        Topic { zone: self.domain.as_name(), parent, wanted: self.wanted, needed: self.needed() }
+    }
+
+    fn needed(&self) -> usize {
+        self.config.servers_min.max(1)
     }
 
     /// Goes on from a usable reply on the way to a name server's addresses.
     fn address_reply(&mut self, query: &InFlight, said: Said) {
         let descent = &mut self.descents[query.descent];
         match said {
-            Said::Referral { zone, name_servers } => self.enter(query.descent, zone, &name_servers),
+            Said::Referral { zone, name_servers, .. } => self.enter(query.descent, zone, &name_servers),
             Said::Addresses(addresses) => {
                 descent.found.extend(addresses);
                 descent.is_done = descent.qtype != RType::A;

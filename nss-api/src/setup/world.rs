@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use nss_registrar_check::{AddressPolicy, Checker, Delegation, Findings, NotDelegated, Outcome, Said, Unknown};
+use nss_registrar_check::{AddressPolicy, Checker, Delegation, DsRecords, Findings, NotDelegated, Outcome, Said, Unknown};
 use nss_wire::{Name, NameBuf, RType};
 
 use super::question::ask;
@@ -53,7 +53,8 @@ impl World {
                     let Some(name_servers) = own_name_servers(&findings) else {
                         return Err(Lost::Unknown(findings_text(&findings)));
                     };
-                    let delegation = Delegation { zone: at, parent: parent.clone(), name_servers };
+                    let ds = DsRecords::Unasked;
+                    let delegation = Delegation { zone: at, parent: parent.clone(), name_servers, ds };
                     return Ok(cut(&findings, delegation, true));
                 }
                 Outcome::NotDelegated(NotDelegated::NoCut { parent } | NotDelegated::NoSuchName { parent })

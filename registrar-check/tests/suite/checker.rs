@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nss_registrar_check::{
-    AddressPolicy, CacheConfig, Checker, Config, Limits, Ours, Outcome, Transport, Unknown, Verdict,
+    AddressPolicy, CacheConfig, Checker, Config, DsRecords, Findings, Limits, Ours, Outcome, Transport, Unknown,
+    Verdict,
 };
 use nss_wire::NameBuf;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -132,6 +133,25 @@ async fn a_delegation_is_found_over_udp_and_remembered() {
     checker.forget(a.as_name());
     assert!(is_delegated(&checker.check(a.as_name(), &ours).await));
     assert_eq!(net.asked(), 7);
+}
+
+#[tokio::test]
+async fn who_does_not_want_ds_records_has_the_findings_of_who_did() {
+    let net = Net::start(tree(&["127.1.9.1"], &["127.1.9.2", "127.1.9.3"])).await;
+    let checker = Checker::new(net.config(&["127.1.9.1"]));
+    let ds = |findings: &Findings| match &findings.outcome {
+        Outcome::Delegation(delegation) => delegation.ds.clone(),
+        other => panic!("{other:?}"),
+    };
+    let domain = name("example.com");
+    assert_eq!(ds(&*checker.findings(domain.as_name()).await), DsRecords::Unasked);
+    assert_eq!(net.asked(), 3);
+    assert_eq!(ds(&*checker.findings_with_ds(domain.as_name()).await), DsRecords::Absent);
+    assert_eq!(net.asked(), 7, "the servers of com. and then both once more, for DS");
+    assert_eq!(ds(&*checker.findings(domain.as_name()).await), DsRecords::Absent);
+    assert_eq!(net.asked(), 7);
+    checker.forget(domain.as_name());
+    assert_eq!(ds(&*checker.findings(domain.as_name()).await), DsRecords::Unasked);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hickory_proto::op::{Edns, Message, MessageType, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, NULL, SOA, opt::EdnsOption};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use nss_registrar_check::{AddressPolicy, Config, Findings, Heard, Query, Transport, Walk};
+use nss_registrar_check::{AddressPolicy, Config, Findings, Heard, Query, Transport, Walk, Wanted};
 use nss_wire::NameBuf;
 
 /// Zones, who serves them, and what is wrong with whom.
@@ -88,8 +88,13 @@ impl Internet {
 
     /// Walks from `root_hints` to the end.
     pub(crate) fn walk(&mut self, domain: &str, config: Config) -> Findings {
+        self.walk_for(Wanted::NameServers, domain, config)
+    }
+
+    /// Walks from `root_hints` to the end to find out what is wanted.
+    pub(crate) fn walk_for(&mut self, wanted: Wanted, domain: &str, config: Config) -> Findings {
         let domain: NameBuf = domain.parse().unwrap();
-        let mut walk = Walk::new(Arc::new(config), domain.as_name(), [7; 32]);
+        let mut walk = Walk::new(Arc::new(config), domain.as_name(), wanted, [7; 32]);
         let mut now = Duration::ZERO;
         let mut on_the_way: Vec<(Duration, nss_registrar_check::Token, Delivery)> = Vec::new();
         loop {
@@ -183,6 +188,10 @@ impl Internet {
             if is_above && !cut.is_empty() {
                 add_glue(&mut reply, &cut);
                 reply.add_authorities(cut);
+                // RFC 4035 §3.1.4.
+                if asked.message.edns.as_ref().is_some_and(|edns| edns.flags().dnssec_ok) {
+                    reply.add_authorities(at(&owner, RecordType::DS));
+                }
                 return reply;
             }
             let dname = at(&owner, RecordType::Unknown(39));
@@ -249,10 +258,16 @@ pub(crate) fn record(line: &str) -> (Name, RData) {
         "CNAME" => RData::CNAME(CNAME(name(data))),
         // Types that hickory-proto does not know or hides behind a feature, as octets.
         "DNAME" => RData::Unknown { code: RecordType::Unknown(39), rdata: NULL::with(wire(data)) },
-        "DS" => RData::Unknown { code: RecordType::DS, rdata: NULL::with(data.as_bytes().to_vec()) },
+        "DS" => RData::Unknown { code: RecordType::DS, rdata: NULL::with(hex(data)) },
         _ => panic!("no {rtype} in this internet"),
     };
     (name(owner), data)
+}
+
+/// Octets of two hexadecimal digits each.
+pub(crate) fn hex(digits: &str) -> Vec<u8> {
+    let pairs = (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]);
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
 fn wire(text: &str) -> Vec<u8> {

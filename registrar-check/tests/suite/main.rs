@@ -2,6 +2,7 @@
 
 mod chance;
 mod checker;
+mod ds;
 mod internet;
 mod peers;
 mod walk;

@@ -11,8 +11,8 @@ use hickory_proto::rr::{Name, RecordType};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use nss_registrar_check::{
-    AddressPolicy, Checker, Config, Findings, HiddenDelegation, NameServer, NotDelegated, Ours, Outcome, Required,
-    Transport, Unknown, Verdict,
+    AddressPolicy, Checker, Config, DsRecords, Findings, HiddenDelegation, NameServer, NotDelegated, Ours, Outcome,
+    Required, Transport, Unknown, Verdict,
 };
 use nss_wire::NameBuf;
 use tempfile::TempDir;
@@ -81,6 +81,22 @@ fn check_peer(peer: Peer) {
     let Outcome::Delegation(delegation) = &crowd.outcome else { panic!("{peer:?}\n{}", crowd.evidence) };
     assert_eq!(delegation.name_servers.len(), CROWD);
     assert!(crowd.evidence.steps.iter().any(|step| step.transport == Transport::Tcp), "the set does not fit into UDP");
+
+    // The zone is not signed; its servers have the records all the same, and a DS query finds them.
+    let ds = |domain: &str| {
+        let findings = runtime.block_on(checker.findings_with_ds(name(domain).as_name()));
+        let Outcome::Delegation(delegation) = &findings.outcome else { panic!("{peer:?}\n{}", findings.evidence) };
+        delegation.ds.clone()
+    };
+    assert_eq!(
+        ds("signed.example"),
+        DsRecords::Present(vec![
+            [&[0, 1, 13, 2][..], &[0xab; 32]].concat(),
+            [&[0xff, 0xff, 13, 2][..], &[0xcd; 32]].concat()
+        ])
+    );
+    assert_eq!(ds("shop.example"), DsRecords::Absent, "{peer:?}");
+    assert_eq!(ds("crowd.example"), DsRecords::Absent, "{peer:?}");
 
     let both = ask("both.example");
     assert_eq!(both.outcome, Outcome::Unknown(Unknown::Hidden { parent: name("example") }), "{}", both.evidence);
@@ -176,6 +192,7 @@ fn address_record(address: IpAddr) -> String {
 /// The zone example., as one of its servers has it.
 fn tld_zone(addresses: [IpAddr; 2], split: &str) -> String {
     let [a, b] = addresses.map(address_record);
+    let [ab, cd] = ["ab", "cd"].map(|octet| octet.repeat(32));
     let crowd: String = (0..CROWD)
         .map(|i| format!("crowd NS ns-{i}.a-name-server-with-a-long-name.and-yet-another-label-{i}.example.net.\n"))
         .collect();
@@ -184,6 +201,7 @@ fn tld_zone(addresses: [IpAddr; 2], split: &str) -> String {
          a.nic {a}\nb.nic {b}\n\
          shop NS ns1.example.net.\nshop NS ns2.example.net.\n\
          cut.deep NS ns1.example.net.\n\
+         signed NS ns1.example.net.\nsigned DS 65535 13 2 {cd}\nsigned DS 1 13 2 {ab}\n\
          plain A 192.0.2.80\n*.wild A 192.0.2.80\n\
          alias CNAME plain\nmoved DNAME shop\n\
          split NS {split}\n\
