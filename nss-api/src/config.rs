@@ -6,6 +6,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nss_registrar_check::TrustAnchor;
 use nss_wire::NameBuf;
 use serde::{Deserialize, Deserializer};
 use tracing_subscriber::EnvFilter;
@@ -71,6 +72,9 @@ pub enum Ownership {
 pub struct Parent {
     /// Addresses of root name servers to start from; empty for those of the public root.
     pub root_hints: Vec<IpAddr>,
+    /// The keys of the root, as DS records; absent for those of the public root, or for none with `root_hints`.
+    #[serde(deserialize_with = "trust_anchors")]
+    pub trust_anchors: Option<Vec<TrustAnchor>>,
     /// The port that all name servers are asked on.
     pub dns_port: u16,
     /// Whether name servers on private and loopback addresses are asked, as a private root needs.
@@ -307,6 +311,7 @@ impl Default for Parent {
     fn default() -> Parent {
         Parent {
             root_hints: Vec::new(),
+            trust_anchors: None,
             dns_port: 53,
             allow_private_addresses: false,
             // One that lies, or is out of date, must not decide alone.
@@ -431,6 +436,12 @@ fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NameBuf>, D::
     texts.iter().map(name).collect()
 }
 
+fn trust_anchors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<TrustAnchor>>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let anchor = |text: &String| text.parse().map_err(|error| serde::de::Error::custom(format!("\"{text}\": {error}")));
+    texts.iter().map(anchor).collect::<Result<_, _>>().map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -481,13 +492,16 @@ mod tests {
         assert_eq!(format!("{:?}", config.lifecycle), format!("{:?}", defaults.lifecycle));
         let fixed = rdap::Settings { bootstrap: None, servers: [].into(), ca_file: None, ..config.rdap };
         assert_eq!(format!("{fixed:?}"), format!("{:?}", defaults.rdap));
-        assert_eq!(format!("{:?}", config.parent), format!("{:?}", defaults.parent));
+        let trust_anchors = config.parent.trust_anchors.clone();
+        assert_eq!(trust_anchors.as_ref(), Some(&nss_registrar_check::Config::default().trust_anchors));
+        assert_eq!(format!("{:?}", config.parent), format!("{:?}", Parent { trust_anchors, ..defaults.parent }));
     }
 
     #[test]
     fn unknown_keys_and_wrong_values_are_refused_where_they_stand() {
         refused(&format!("{NAMES}listn = []"), &["line 2, column 1", "listn"]);
         refused(&format!("{NAMES}[limits]\nbody_size = 1"), &["line 3, column 1", "body_size"]);
+        refused(&format!("{NAMES}[parent]\ntrust_anchors = [\"20326 8 2\"]"), &["line 3", "as a DS record"]);
         refused(&format!("{NAMES}ownership = \"closed\""), &["line 2", "closed", "`pinned`, `keyed`, `open`"]);
         for (word, ownership) in [("pinned", Ownership::Pinned), ("keyed", Ownership::Keyed), ("open", Ownership::Open)]
         {

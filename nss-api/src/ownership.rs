@@ -247,7 +247,7 @@ const LOST_OR_SQUATTED: &str = "who has lost it, or finds that somebody else was
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
-    use nss_registrar_check::{DsRecords, Evidence, Findings, NameServer, Outcome, Verdict};
+    use nss_registrar_check::{DsRecords, Evidence, Findings, NameServer, Outcome, Security, Verdict};
 
     use super::*;
 
@@ -264,6 +264,7 @@ mod tests {
             parent: "com".parse().unwrap(),
             name_servers: to.iter().map(server).collect(),
             ds: DsRecords::Unasked,
+            security: Security::Unchecked,
         }
     }
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nss_registrar_check::{
-    AddressPolicy, Checker, Delegation, DsRecords, Findings, NameServer, NotDelegated, Outcome, Said, Unknown, Verdict,
+    AddressPolicy, Checker, Delegation, DsRecords, Findings, NameServer, NotDelegated, Outcome, Said, Security,
+    Unknown, Verdict,
 };
 use nss_wire::{Name, NameBuf, RType};
 use nssd::control::{Client as ZoneServer, ClientError, Cut};
@@ -121,7 +122,13 @@ fn delegation(domain: Name<'_>, parent: &NameBuf, cut: &Cut) -> Option<Delegatio
     let server = |text: &String| Some(NameServer { name: text.parse().ok()?, addresses: Vec::new() });
     let mut name_servers = cut.name_servers.iter().map(server).collect::<Option<Vec<NameServer>>>()?;
     name_servers.sort_by(|a, b| a.name.cmp(&b.name));
-    Some(Delegation { zone: domain.to_lowercase(), parent: parent.clone(), name_servers, ds: DsRecords::Unasked })
+    Some(Delegation {
+        zone: domain.to_lowercase(),
+        parent: parent.clone(),
+        name_servers,
+        ds: DsRecords::Unasked,
+        security: Security::Unchecked,
+    })
 }
 
 /// Whether a server of the parent that is not ours sees something else than what we have stored.
@@ -144,6 +151,11 @@ pub(crate) fn checker_config(config: &Config) -> nss_registrar_check::Config {
     let mut checks = nss_registrar_check::Config::default();
     if !config.parent.root_hints.is_empty() {
         checks.root_hints.clone_from(&config.parent.root_hints);
+        // Nobody signs a private root with IANA's keys.
+        checks.trust_anchors.clear();
+    }
+    if let Some(anchors) = &config.parent.trust_anchors {
+        checks.trust_anchors.clone_from(anchors);
     }
     checks.port = config.parent.dns_port;
     if config.parent.allow_private_addresses {

@@ -12,8 +12,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = Config::default();
     let hints = arguments.map(|hint| hint.parse()).collect::<Result<Vec<_>, _>>()?;
     if !hints.is_empty() {
-        // A root of one's own may stand in a private network.
-        config = Config { root_hints: hints, addresses: AddressPolicy::AnyUnicast, ..config };
+        // A root of one's own may stand in a private network, and is not signed by IANA.
+        let trust_anchors = Vec::new();
+        config = Config { root_hints: hints, trust_anchors, addresses: AddressPolicy::AnyUnicast, ..config };
     }
 
     let findings = Checker::new(config).findings(domain.as_name()).await;

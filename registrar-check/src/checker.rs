@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nss_wire::{Name, NameBuf};
 use rand::RngExt;
@@ -126,7 +126,8 @@ impl Checker {
         let known = self.known_zone(domain.as_name());
         let began_at = known.as_ref().map(|known| known.zone.clone());
         let seed = rand::rng().random();
-        let mut walk = Walk::from_zone(Arc::clone(&self.config), domain.as_name(), wanted, known, seed);
+        let unix_time = unix_time();
+        let mut walk = Walk::from_zone(Arc::clone(&self.config), domain.as_name(), wanted, known, unix_time, seed);
         let findings = self.drive(&mut walk).await;
         let now = Instant::now();
         let mut zones = lock(&self.zones);
@@ -139,7 +140,11 @@ impl Checker {
                 let new = walk.zones_passed().filter(|passed| {
                     began_at.as_ref().is_none_or(|known| passed.zone.as_name().is_below(known.as_name()))
                 });
-                new.for_each(|passed| zones.insert(passed.zone.clone(), passed, now, self.config.cache.zone_ttl));
+                for passed in new {
+                    let ttl = self.config.cache.zone_ttl;
+                    let until = passed.chain.ends().map(|ends| Duration::from_secs(ends.saturating_sub(unix_time)));
+                    zones.insert(passed.zone.clone(), passed, now, until.map_or(ttl, |until| ttl.min(until)));
+                }
             }
         }
         findings
@@ -269,6 +274,11 @@ async fn ask_tcp(query: &Query, response_size_max: usize) -> io::Result<Vec<u8>>
     let mut packet = vec![0; size];
     stream.read_exact(&mut packet).await?;
     Ok(packet)
+}
+
+/// Seconds since 1970.
+fn unix_time() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

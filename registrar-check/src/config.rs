@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::address::AddressPolicy;
+use crate::dnssec::{self, TrustAnchor};
 use crate::hints;
 
 /// Settings of a check.
@@ -11,6 +12,9 @@ use crate::hints;
 pub struct Config {
     /// Addresses of the root servers; the default is the public root.
     pub root_hints: Vec<IpAddr>,
+    /// The keys of the root that signatures are verified from; the default is the public root's, which another root has to
+    /// replace. Without any, no signature is looked at.
+    pub trust_anchors: Vec<TrustAnchor>,
     /// The port that every name server is asked on, 53 by default.
     pub port: u16,
     /// Which addresses may be asked, those of the root hints included.
@@ -38,6 +42,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             root_hints: hints::root_hints(),
+            trust_anchors: dnssec::public_root(),
             port: 53,
             addresses: AddressPolicy::default(),
             servers_min: 2,
@@ -119,6 +124,14 @@ pub struct Limits {
     /// Octets of one DS record, likewise: four and the longest digest of those registered, of 48 octets (RFC 6605 §2),
     /// with room for one of 64.
     pub ds_size_max: usize,
+    /// DNSKEY records of one zone, which is not believed when it has more: in the midst of a roll-over of two algorithms
+    /// there are eight.
+    pub dnskeys_max: usize,
+    /// How often a zone may hash its names for NSEC3; one that does so more often counts as not signed, as with most
+    /// resolvers (RFC 9276 §3.2).
+    pub nsec3_iterations_max: u16,
+    /// Signatures verified: twice those of a name in ip6.arpa where every label is a zone's, 20 ms of a processor.
+    pub verifications_max: usize,
     /// Addresses kept for one name server; more than this is one family's worth of anycast.
     pub addresses_per_server_max: usize,
     /// Addresses asked in one zone before it counts as unreachable.
@@ -142,6 +155,9 @@ impl Default for Limits {
             name_servers_max: 32,
             ds_records_max: 16,
             ds_size_max: 68,
+            dnskeys_max: 32,
+            nsec3_iterations_max: 150,
+            verifications_max: 128,
             addresses_per_server_max: 4,
             addresses_per_zone_max: 12,
             response_size_max: 32 * 1024,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use nss_wire::{Name, NameBuf, RType};
 use rand::rngs::StdRng;
@@ -9,6 +10,7 @@ use rand::seq::SliceRandom;
 
 use crate::address::AddressPolicy;
 use crate::config::Limits;
+use crate::dnssec::{Chain, Keys};
 use crate::evidence::NameServer;
 use crate::opinion::Opinion;
 
@@ -22,6 +24,8 @@ pub(crate) struct Descent {
     pub(crate) depth: u8,
     /// The zone whose servers are being asked.
     pub(crate) zone: NameBuf,
+    /// What is known of its signatures.
+    pub(crate) chain: Chain,
     servers: Vec<Server>,
     pub(crate) qtype: RType,
     /// Labels of `target` that are asked for.
@@ -94,12 +98,20 @@ pub(crate) struct TooDeep;
 
 impl Descent {
     /// A descent that begins at `zone`, which has to be at or above `target`.
-    pub(crate) fn new(purpose: Purpose, target: NameBuf, depth: u8, zone: NameBuf, servers: Vec<Server>) -> Descent {
+    pub(crate) fn new(
+        purpose: Purpose,
+        target: NameBuf,
+        depth: u8,
+        zone: NameBuf,
+        servers: Vec<Server>,
+        chain: Chain,
+    ) -> Descent {
         let mut descent = Descent {
             purpose,
             target,
             depth,
             zone: zone.clone(),
+            chain: Chain::Unchecked,
             servers: Vec::new(),
             qtype: RType::A,
             labels: 0,
@@ -113,7 +125,7 @@ impl Descent {
             found: Vec::new(),
             is_done: false,
         };
-        descent.begin(zone, servers);
+        descent.begin(zone, servers, chain);
         descent
     }
 
@@ -128,27 +140,43 @@ impl Descent {
     }
 
     /// Follows a referral to `zone`, which is below the present one.
-    pub(crate) fn enter(&mut self, zone: NameBuf, servers: Vec<Server>, limits: &Limits) -> Result<(), TooDeep> {
+    pub(crate) fn enter(
+        &mut self,
+        zone: NameBuf,
+        servers: Vec<Server>,
+        chain: Chain,
+        limits: &Limits,
+    ) -> Result<(), TooDeep> {
         self.referrals += 1;
         if self.referrals > limits.referrals_max {
             return Err(TooDeep);
         }
-        self.begin(zone, servers);
+        self.begin(zone, servers, chain);
         Ok(())
     }
 
-    fn begin(&mut self, zone: NameBuf, servers: Vec<Server>) {
+    fn begin(&mut self, zone: NameBuf, servers: Vec<Server>, chain: Chain) {
         let target_labels = self.target.as_name().label_count();
-        (self.labels, self.qtype) = match self.purpose {
-            Purpose::Delegation => (target_labels.min(zone.as_name().label_count() + 1), RType::NS),
-            Purpose::Addresses => (target_labels, RType::A),
+        let zone_labels = zone.as_name().label_count();
+        (self.labels, self.qtype) = match (self.purpose, &chain) {
+            (Purpose::Delegation, Chain::Entry(_)) => (zone_labels, RType::DNSKEY),
+            (Purpose::Delegation, _) => (target_labels.min(zone_labels + 1), RType::NS),
+            (Purpose::Addresses, _) => (target_labels, RType::A),
         };
+        self.chain = chain;
         self.zone = zone;
         self.servers = servers;
         self.standing.clear();
         self.opinions.clear();
         self.waiting = None;
         self.next_question();
+    }
+
+    /// Takes the keys of the zone, and asks its servers what the descent is for.
+    pub(crate) fn admit(&mut self, keys: Arc<Keys>) {
+        self.chain = Chain::Secure(keys);
+        self.qtype = RType::NS;
+        self.ask_further();
     }
 
     /// Asks the same servers one label further.

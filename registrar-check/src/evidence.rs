@@ -74,6 +74,10 @@ pub enum Said {
     Addresses(Vec<IpAddr>),
     /// The name has these DS records, as RDATA in canonical order.
     Ds(Vec<Vec<u8>>),
+    /// The zone has DNSKEY records with these tags.
+    Keys(Vec<u16>),
+    /// The reply may be true, and its signatures do not prove it although the zone is signed: why not.
+    Bogus(String),
     /// The name exists or has names below it, but nothing of the type: for NS, there is no cut.
     NoData,
     /// The name does not exist.
@@ -167,6 +171,11 @@ impl fmt::Display for Said {
                 write_list(f, name_servers)
             }
             Said::Addresses(addresses) => write_list(f, addresses),
+            Said::Keys(tags) => {
+                f.write_str("DNSKEY of key ")?;
+                write_list(f, tags)
+            }
+            Said::Bogus(what) => write!(f, "not proven: {what}"),
             Said::Ds(records) => write!(f, "{}", DsWords(records)),
             Said::NoData => f.write_str("no records of this type"),
             Said::NxDomain => f.write_str("no such name"),

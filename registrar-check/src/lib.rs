@@ -26,10 +26,11 @@
 //! let config = Config {
 //!     root_hints: vec!["192.0.2.1".parse()?, "192.0.2.2".parse()?],
 //!     addresses: AddressPolicy::AnyUnicast,
+//!     trust_anchors: Vec::new(), // this root is not signed
 //!     ..Config::default()
 //! };
 //! let domain: NameBuf = "example.".parse()?;
-//! let mut walk = Walk::new(Arc::new(config), domain.as_name(), Wanted::NameServers, [7; 32]);
+//! let mut walk = Walk::new(Arc::new(config), domain.as_name(), Wanted::NameServers, 1_800_000_000, [7; 32]);
 //! let mut now = Duration::ZERO;
 //! while let Some(query) = walk.next_query(now) {
 //!     now += Duration::from_millis(20);
@@ -58,6 +59,9 @@
 //!   then decide; when there are none, the check could not find out ([`HiddenDelegation`]).
 //! - The DS records beside it ([`DsRecords`]) have to be the same at as many servers, for who wants them ([`Wanted`]).
 //!   When these disagree about them, the NS set stands and the DS records could not be found out.
+//! - Where the zones on the way are signed, what they say of a cut has to be proven from the trust anchors down
+//!   ([`Config::trust_anchors`]): its DS records, that there are none, that there is no cut. The NS set is not signed at
+//!   the parent's side, so [`Security::Secure`] is about the DS records. What is not proven could not be found out.
 //! - Timeouts, errors, lame servers and disagreement are "could not find out", never "no".
 //!
 //! # What hostile servers can do
@@ -72,6 +76,7 @@ mod cache;
 mod checker;
 mod config;
 mod descent;
+mod dnssec;
 mod evidence;
 mod hints;
 mod opinion;
@@ -84,6 +89,7 @@ mod walk;
 pub use address::AddressPolicy;
 pub use checker::Checker;
 pub use config::{CacheConfig, Config, HiddenDelegation, Limits, Trust, UDP_PAYLOAD_SIZE, Wanted};
+pub use dnssec::{AnchorError, Security, TrustAnchor};
 pub use evidence::{Evidence, Lame, NameServer, Said, Step};
 pub use hints::{ROOT_SERVERS, root_hints};
 pub use question::{Query, Token, Transport};

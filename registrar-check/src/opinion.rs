@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use nss_wire::{Name, NameBuf, RType};
 
 use crate::config::{Config, HiddenDelegation, Wanted};
+use crate::dnssec::Security;
 use crate::evidence::NameServer;
 use crate::verdict::{Delegation, DsRecords, NotDelegated, Outcome, Unknown};
 
@@ -16,6 +17,8 @@ pub(crate) struct Opinion {
     pub(crate) view: View,
     /// The DS records beside a cut; `None` when the server did not tell.
     pub(crate) ds: Option<Vec<Vec<u8>>>,
+    /// How far these are proven.
+    pub(crate) security: Security,
 }
 
 impl Opinion {
@@ -122,7 +125,8 @@ fn agree(opinions: &[&Opinion], topic: Topic<'_>) -> Outcome {
             let mut name_servers = name_servers.clone();
             others.iter().for_each(|other| add_glue(&mut name_servers, &other.view));
             let ds = agree_on_ds(opinions, topic);
-            return Outcome::Delegation(Delegation { zone: topic.zone.to_buf(), parent, name_servers, ds });
+            let security = others.iter().map(|other| other.security).fold(first.security, Security::min);
+            return Outcome::Delegation(Delegation { zone: topic.zone.to_buf(), parent, name_servers, ds, security });
         }
         View::NoCut => NotDelegated::NoCut { parent },
         View::NoSuchName => NotDelegated::NoSuchName { parent },

@@ -6,6 +6,7 @@ use hickory_proto::serialize::binary::BinEncodable;
 use nss_wire::{Name, NameBuf, NameBuilder, RType};
 
 use crate::config::Limits;
+use crate::dnssec::key_tag;
 use crate::evidence::{Lame, NameServer, Said};
 
 /// The response code with its extended bits.
@@ -82,6 +83,10 @@ fn answer(message: &Message, zone: Name<'_>, qtype: RType, asked: &[&Record], li
             Some(records) => Said::Ds(records),
             None => Said::Garbled("its DS set is larger than the limit"),
         },
+        RType::DNSKEY => {
+            let rdatas = asked.iter().take(limits.dnskeys_max).filter_map(|record| record.data.to_bytes().ok());
+            Said::Keys(rdatas.map(|rdata| key_tag(&rdata)).collect())
+        }
         _ => {
             let addresses = asked.iter().filter_map(|record| record.data.ip_addr());
             Said::Addresses(addresses.take(limits.addresses_per_server_max).collect())

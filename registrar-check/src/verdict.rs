@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use nss_wire::{Name, NameBuf, RType};
 
+use crate::dnssec::Security;
 use crate::evidence::{Evidence, NameServer, write_list};
 
 /// Is the name delegated to us?
@@ -67,6 +68,8 @@ pub struct Delegation {
     pub name_servers: Vec<NameServer>,
     /// The DS records beside it.
     pub ds: DsRecords,
+    /// How far the DS records, or that there are none, are proven.
+    pub security: Security,
 }
 
 /// The DS records that the parent has for a delegation (RFC 4034 §5).
@@ -236,6 +239,13 @@ pub enum Unknown {
         /// The parent zone.
         parent: NameBuf,
     },
+    /// A zone on the way is signed, and what its servers say is not proven by signatures.
+    Bogus {
+        /// The zone.
+        zone: NameBuf,
+        /// What is missing or wrong, as the last of the servers showed it.
+        what: String,
+    },
     /// The walk was longer than a limit allows.
     Limit(&'static str),
     /// The walk took longer than [`Limits::time_max`](crate::Limits::time_max).
@@ -262,6 +272,9 @@ impl fmt::Display for Unknown {
                 f,
                 "the name servers of {parent} serve the name as a zone of their own, which hides the delegation"
             ),
+            Unknown::Bogus { zone, what } => {
+                write!(f, "the DNSSEC signatures of {zone} do not prove what its name servers say: {what}")
+            }
             Unknown::Limit(limit) => write!(f, "the walk to the parent needs more than {limit} allows"),
             Unknown::Busy => f.write_str("too many checks at once; try again later"),
             Unknown::Time => f.write_str("the name servers on the way took too long; try again later"),
@@ -354,6 +367,7 @@ mod tests {
             parent: "com".parse().unwrap(),
             name_servers: theirs.iter().map(|text| server(text)).collect(),
             ds: DsRecords::Unasked,
+            security: Security::Unchecked,
         };
         let outcome = Outcome::Delegation(delegation);
         Findings { domain: "example.com".parse().unwrap(), outcome, evidence: Evidence::default() }.judge(ours)

@@ -13,6 +13,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::config::{Config, Trust, Wanted};
 use crate::descent::{Candidate, Descent, Purpose, Server, shuffle};
+use crate::dnssec::{Budget, Chain, Fault, Keys, Proof, Reply, Security};
 use crate::evidence::{Evidence, NameServer, Said, Step};
 use crate::opinion::{self, Opinion, Topic, View};
 use crate::question::{ClientCookie, Dnssec, Fit, Query, Question, Token, Transport, cookie_of};
@@ -36,7 +37,7 @@ pub struct Walk {
     domain: NameBuf,
     wanted: Wanted,
     /// Zones whose servers have addresses, by name.
-    zones: BTreeMap<NameBuf, Vec<Server>>,
+    zones: BTreeMap<NameBuf, Zone>,
     /// The way to the domain first, then those to name servers.
     descents: Vec<Descent>,
     in_flight: BTreeMap<Token, InFlight>,
@@ -44,6 +45,11 @@ pub struct Walk {
     contacts: BTreeMap<IpAddr, Contact>,
     evidence: Evidence,
     queries: u32,
+    /// Seconds since 1970 when the walk began.
+    unix_time: u64,
+    budget: Budget,
+    /// The last reply that was not proven: the zone, and why not.
+    bogus: Option<(NameBuf, String)>,
     now: Duration,
     findings: Option<Findings>,
 }
@@ -62,6 +68,15 @@ pub enum Heard {
 pub(crate) struct KnownZone {
     pub(crate) zone: NameBuf,
     pub(crate) servers: Vec<Server>,
+    pub(crate) chain: Chain,
+}
+
+/// What is known of a zone.
+#[derive(Clone, Debug)]
+struct Zone {
+    servers: Vec<Server>,
+    /// `None` when the zone was passed on the way to a server's addresses, where nobody looks at signatures.
+    chain: Option<Chain>,
 }
 
 /// A query that waits for its answer.
@@ -89,11 +104,11 @@ struct InFlight {
 enum Aim {
     /// What the descent asks.
     Question,
-    /// The DS records at the domain, which the server otherwise sees so.
+    /// The DS records at this cut, which the server otherwise sees so.
     ///
     /// Of a server that answers from the child this shows, too, whether it has the name in the parent zone: only DS is
     /// answered from there (RFC 4035 §3.1.4.1).
-    Ds(View),
+    Ds(NameBuf, View),
 }
 
 /// What is known of an address.
@@ -108,9 +123,10 @@ struct Contact {
 impl Walk {
     /// A walk from the root hints to the parent of `domain`.
     ///
-    /// `seed` is where ids, letter case, cookies and the choice of servers come from: 32 octets of good randomness.
-    pub fn new(config: Arc<Config>, domain: Name<'_>, wanted: Wanted, seed: [u8; 32]) -> Walk {
-        Walk::from_zone(config, domain, wanted, None, seed)
+    /// `unix_time`, the seconds since 1970 now, is what the times of signatures are compared with. `seed` is where ids,
+    /// letter case, cookies and the choice of servers come from: 32 octets of good randomness.
+    pub fn new(config: Arc<Config>, domain: Name<'_>, wanted: Wanted, unix_time: u64, seed: [u8; 32]) -> Walk {
+        Walk::from_zone(config, domain, wanted, None, unix_time, seed)
     }
 
     /// A walk that begins at a known zone, which has to be above `domain`.
@@ -119,6 +135,7 @@ impl Walk {
         domain: Name<'_>,
         wanted: Wanted,
         known: Option<KnownZone>,
+        unix_time: u64,
         seed: [u8; 32],
     ) -> Walk {
         let mut walk = Walk {
@@ -130,8 +147,14 @@ impl Walk {
             in_flight: BTreeMap::new(),
             ready: VecDeque::new(),
             contacts: BTreeMap::new(),
-            evidence: Evidence { known_zone: known.as_ref().map(|known| known.zone.clone()), steps: Vec::new() },
+            evidence: Evidence {
+                known_zone: known.as_ref().map(|known| known.zone.clone()).filter(|zone| !zone.as_name().is_root()),
+                steps: Vec::new(),
+            },
             queries: 0,
+            unix_time,
+            budget: Budget { left: config.limits.verifications_max },
+            bogus: None,
             now: Duration::ZERO,
             findings: None,
             config,
@@ -147,9 +170,10 @@ impl Walk {
                 false => walk.note_not_permitted(address, None, Name::ROOT, domain, RType::NS),
             }
         }
-        walk.zones.insert(Name::ROOT.to_buf(), hints);
-        if let Some(known) = known {
-            walk.zones.insert(known.zone, known.servers);
+        let chain = Some(Chain::at_root(&walk.config.trust_anchors, unix_time));
+        walk.zones.insert(Name::ROOT.to_buf(), Zone { servers: hints, chain });
+        if let Some(KnownZone { zone, servers, chain }) = known {
+            walk.zones.insert(zone, Zone { servers, chain: Some(chain) });
         }
         let descent = walk.descent(Purpose::Delegation, walk.domain.clone(), 0);
         walk.descents.push(descent);
@@ -185,19 +209,19 @@ impl Walk {
             false => Fit::Stray,
         };
         match (fit, query.transport) {
-            (Fit::Answer(message), _) => self.take(token, &message),
-            (Fit::Garbled, Transport::Tcp) => self.settle(token, None, Said::Garbled("it cannot be read")),
+            (Fit::Answer(message), _) => self.take(token, &message, packet),
+            (Fit::Garbled, Transport::Tcp) => self.give_up(token, Said::Garbled("it cannot be read")),
             // Who answers so knows the question, but not necessarily from having read it.
-            (Fit::Garbled | Fit::OtherCase, Transport::Udp) => self.settle(token, None, Said::Unproven),
+            (Fit::Garbled | Fit::OtherCase, Transport::Udp) => self.give_up(token, Said::Unproven),
             (Fit::Stray | Fit::OtherCase, Transport::Tcp) => {
-                self.settle(token, None, Said::Garbled("it is not the answer to the question"));
+                self.give_up(token, Said::Garbled("it is not the answer to the question"));
             }
             (Fit::Stray, Transport::Udp) => {
                 query.strays += 1;
                 if query.strays < self.config.limits.strays_max {
                     return Heard::Ignored;
                 }
-                self.settle(token, None, Said::Strays);
+                self.give_up(token, Said::Strays);
             }
         }
         Heard::Settled
@@ -206,7 +230,7 @@ impl Walk {
     /// Takes note that the query `token` could not be sent, or that its connection broke.
     pub fn failed(&mut self, token: Token, error: io::ErrorKind, now: Duration) {
         self.now = self.now.max(now);
-        self.settle(token, None, Said::Unreachable(error));
+        self.give_up(token, Said::Unreachable(error));
     }
 
     /// Gives up what has been waited for long enough.
@@ -214,7 +238,7 @@ impl Walk {
         self.now = self.now.max(now);
         let late = self.in_flight.iter().filter(|(_, query)| query.deadline <= self.now).map(|(&token, _)| token);
         for token in late.collect::<Vec<_>>() {
-            self.settle(token, None, Said::Timeout);
+            self.give_up(token, Said::Timeout);
         }
         if self.now >= self.time_max() {
             self.conclude(Outcome::Unknown(Unknown::Time));
@@ -226,11 +250,19 @@ impl Walk {
         self.findings.as_ref()
     }
 
-    /// The zones above the domain that the walk came through, with their servers; without the root.
+    /// The zones above the domain that the walk came through, with their servers; the root only for the sake of its keys.
     pub(crate) fn zones_passed(&self) -> impl Iterator<Item = KnownZone> {
-        let zones = self.zones.iter().filter(|(zone, _)| !zone.as_name().is_root());
-        let above = zones.filter(|(zone, _)| self.domain.as_name().is_below(zone.as_name()));
-        above.map(|(zone, servers)| KnownZone { zone: zone.clone(), servers: servers.clone() })
+        let above = self.zones.iter().filter(|(zone, _)| self.domain.as_name().is_below(zone.as_name()));
+        above.filter_map(|(zone, Zone { servers, chain })| {
+            let chain = chain.clone()?;
+            let is_worth_keeping = match chain {
+                Chain::Unchecked | Chain::Insecure => !zone.as_name().is_root(),
+                Chain::Secure(_) => true,
+                // Its keys were not asked for, or not to be had.
+                Chain::Entry(_) => false,
+            };
+            is_worth_keeping.then(|| KnownZone { zone: zone.clone(), servers: servers.clone(), chain })
+        })
     }
 
     fn time_max(&self) -> Duration {
@@ -321,7 +353,14 @@ impl Walk {
                 _ => descent.is_done = true,
             },
             Purpose::Delegation => {
-                let outcome = opinion::decide_at_last(&self.descents[at].opinions, self.topic(at), &self.config);
+                let descent = &self.descents[at];
+                let outcome = opinion::decide_at_last(&descent.opinions, self.topic(at), &self.config);
+                let outcome = match (outcome, self.bogus.take()) {
+                    (Outcome::Unknown(_), Some((zone, what))) if zone == descent.zone => {
+                        Outcome::Unknown(Unknown::Bogus { zone, what })
+                    }
+                    (outcome, _) => outcome,
+                };
                 self.conclude(outcome);
             }
         }
@@ -351,16 +390,22 @@ impl Walk {
             Purpose::Delegation => target.as_name().parent().unwrap_or(Name::ROOT),
             Purpose::Addresses => target.as_name(),
         };
-        let mut servers = loop {
+        let known = loop {
             match (self.zones.get(&zone.to_buf()), zone.parent()) {
-                (Some(servers), _) => break servers.clone(),
+                (Some(known), _) => break Some(known),
                 (None, Some(parent)) => zone = parent,
-                (None, None) => break Vec::new(),
+                (None, None) => break None,
             }
         };
+        let (mut servers, chain) = known.map_or((Vec::new(), None), |zone| (zone.servers.clone(), zone.chain.clone()));
         shuffle(&mut servers, &mut self.rng);
+        let chain = match purpose {
+            Purpose::Delegation => chain.unwrap_or(Chain::Insecure),
+            // Whoever answers at a wrong address cannot sign.
+            Purpose::Addresses => Chain::Unchecked,
+        };
         let zone = zone.to_buf();
-        Descent::new(purpose, target, depth, zone, servers)
+        Descent::new(purpose, target, depth, zone, servers, chain)
     }
 
     /// Gives a waiting descent the addresses that were looked up for it.
@@ -381,8 +426,10 @@ impl Walk {
     fn ask(&mut self, at: usize, candidate: Candidate) {
         let contact = self.contact(candidate.address);
         let descent = &self.descents[at];
+        let is_signed = matches!(descent.chain, Chain::Entry(_) | Chain::Secure(_));
         let dnssec = match (descent.purpose, self.wanted) {
             (Purpose::Delegation, Wanted::NameServersAndDs) => Dnssec::Asked,
+            (Purpose::Delegation, Wanted::NameServers) if is_signed => Dnssec::Asked,
             (Purpose::Delegation, Wanted::NameServers) | (Purpose::Addresses, _) => Dnssec::NotAsked,
         };
         let query = InFlight {
@@ -443,7 +490,7 @@ impl Walk {
     }
 
     /// Settles a query by a reply to it.
-    fn take(&mut self, token: Token, message: &Message) {
+    fn take(&mut self, token: Token, message: &Message, packet: &[u8]) {
         let Some(query) = self.in_flight.get(&token) else { return };
         let cookie = cookie_of(message);
         if let (Some(cookie), Some(contact)) = (cookie, self.contacts.get_mut(&query.server.ip())) {
@@ -469,11 +516,45 @@ impl Walk {
                 &self.config.limits,
             ),
         };
-        self.settle(token, Some(message), said);
+        match self.prove(token, packet, said) {
+            Ok((said, proof)) => self.settle(token, Some(message), said, proof),
+            Err(TooMuch) => self.conclude(Outcome::Unknown(Unknown::Limit("verifications_max"))),
+        }
+    }
+
+    /// What the signatures of a reply prove of what it says.
+    fn prove(&mut self, token: Token, packet: &[u8], mut said: Said) -> Result<(Said, Proof), TooMuch> {
+        let Some(query) = self.in_flight.get(&token) else { return Ok((said, Proof::NotNeeded)) };
+        let descent = &self.descents[query.descent];
+        if descent.question != query.question_number {
+            return Ok((said, Proof::NotNeeded));
+        }
+        let qname = query.question.qname.as_name().to_lowercase();
+        let reply = Reply {
+            packet,
+            zone: query.zone.as_name(),
+            qname: qname.as_name(),
+            qtype: query.question.qtype,
+            now: self.unix_time + self.now.as_secs(),
+            limits: &self.config.limits,
+        };
+        match reply.prove(&mut said, &descent.chain, &mut self.budget) {
+            Ok(proof) => Ok((said, proof)),
+            Err(Fault::Budget) => Err(TooMuch),
+            Err(Fault::Bogus(what)) => {
+                self.bogus = Some((query.zone.clone(), what.clone()));
+                Ok((Said::Bogus(what), Proof::NotNeeded))
+            }
+        }
+    }
+
+    /// Settles a query to which there is no reply that could be used.
+    fn give_up(&mut self, token: Token, said: Said) {
+        self.settle(token, None, said, Proof::NotNeeded);
     }
 
     /// Ends a query, writes down what was said, and goes where it leads.
-    fn settle(&mut self, token: Token, message: Option<&Message>, said: Said) {
+    fn settle(&mut self, token: Token, message: Option<&Message>, said: Said, proof: Proof) {
         let Some(query) = self.in_flight.remove(&token) else { return };
         self.ready.retain(|ready| ready.token != token);
         self.evidence.steps.push(Step {
@@ -532,43 +613,60 @@ impl Walk {
                 | Said::Unproven
                 | Said::BadCookie
                 | Said::NoEdns
+                | Said::Bogus(_)
                 | Said::Strays,
             ) => {
                 descent.give_up(address);
                 self.without_ds(query);
             }
-            (Purpose::Delegation, said) => self.delegation_reply(query, said),
+            (Purpose::Delegation, said) => self.delegation_reply(query, said, proof),
             (Purpose::Addresses, said) => self.address_reply(&query, said),
         }
     }
 
     /// Goes on from a usable reply on the way to the domain.
-    fn delegation_reply(&mut self, query: InFlight, said: Said) {
+    fn delegation_reply(&mut self, query: InFlight, said: Said, proof: Proof) {
         let at = query.descent;
         let descent = &mut self.descents[at];
         let is_at_target = descent.is_at_target();
+        let security = Security::of(&descent.chain, &proof);
+        let below = descent.chain.below(&proof);
         let (view, ds) = match (query.aim.clone(), said) {
-            (Aim::Ds(View::Hidden(_)), Said::NxDomain) => (View::NoSuchName, None),
-            (Aim::Ds(view), Said::NoData) => (view, Some(Vec::new())),
-            (Aim::Ds(view), Said::Ds(records)) => (view, Some(records)),
+            (Aim::Ds(cut, View::Cut(name_servers) | View::Hidden(name_servers)), Said::NoData | Said::Ds(_))
+                if cut != self.domain =>
+            {
+                return self.enter(at, cut, &name_servers, below);
+            }
+            (Aim::Ds(cut, View::Hidden(_)), Said::NxDomain) if cut == self.domain => (View::NoSuchName, None),
+            (Aim::Ds(_, view), Said::NoData) => (view, Some(Vec::new())),
+            (Aim::Ds(_, view), Said::Ds(records)) => (view, Some(records)),
             // What it says now contradicts what it said before.
-            (Aim::Ds(_), _) => return descent.give_up(query.server.ip()),
+            (Aim::Ds(..), _) => return descent.give_up(query.server.ip()),
+            (Aim::Question, Said::Keys(_)) => match proof {
+                Proof::Keys(keys) => return self.admit(at, keys),
+                _ => return descent.give_up(query.server.ip()),
+            },
             (Aim::Question, Said::Referral { zone, name_servers, ds }) if zone == self.domain => {
                 let view = View::Cut(name_servers);
-                // A server may leave DS records out of a referral, and none there says nothing (RFC 4035 §3.1.4).
-                match (ds.is_empty(), self.wanted) {
-                    (false, _) => (view, Some(ds)),
-                    (true, Wanted::NameServers) => (view, None),
-                    (true, Wanted::NameServersAndDs) => return self.ask_for_ds(query, view),
+                match (proof, self.wanted) {
+                    (Proof::Ds(_) | Proof::NoDs(_), _) => (view, Some(ds)),
+                    // A server may leave DS records out of a referral, and none there says nothing (RFC 4035 §3.1.4).
+                    (Proof::Missing, _) => return self.ask_for_ds(query, zone, view),
+                    (_, Wanted::NameServersAndDs) if ds.is_empty() => return self.ask_for_ds(query, zone, view),
+                    (_, Wanted::NameServers) if ds.is_empty() => (view, None),
+                    (_, Wanted::NameServers | Wanted::NameServersAndDs) => (view, Some(ds)),
                 }
             }
-            (Aim::Question, Said::Referral { zone, name_servers, .. }) => return self.enter(at, zone, &name_servers),
-            (Aim::Question, Said::Apex { name_servers }) if is_at_target => {
-                return self.ask_for_ds(query, View::Hidden(name_servers));
-            }
+            (Aim::Question, Said::Referral { zone, name_servers, .. }) => match proof {
+                Proof::Missing => return self.ask_for_ds(query, zone, View::Cut(name_servers)),
+                _ => return self.enter(at, zone, &name_servers, below),
+            },
             (Aim::Question, Said::Apex { name_servers }) => {
                 let zone = descent.qname().to_buf();
-                return self.enter(at, zone, &name_servers);
+                if is_at_target || matches!(descent.chain, Chain::Secure(_)) {
+                    return self.ask_for_ds(query, zone, View::Hidden(name_servers));
+                }
+                return self.enter(at, zone, &name_servers, below);
             }
             (Aim::Question, Said::NoData | Said::Alias { rtype: RType::CNAME, .. }) if !is_at_target => {
                 return descent.ask_further();
@@ -580,24 +678,42 @@ impl Walk {
             (Aim::Question, Said::Alias { owner, rtype }) => (View::Alias { owner, rtype }, None),
             (Aim::Question, _) => return descent.give_up(query.server.ip()),
         };
-        descent.hold(Opinion { server: query.server, server_name: query.server_name, view, ds });
+        descent.hold(Opinion { server: query.server, server_name: query.server_name, view, ds, security });
         if let Some(outcome) = opinion::decide(&self.descents[at].opinions, self.topic(at)) {
             self.conclude(outcome);
         }
     }
 
-    /// Asks the server that was asked by `query` for the DS records at the domain.
-    fn ask_for_ds(&mut self, query: InFlight, view: View) {
+    /// Asks the server that was asked by `query` for the DS records at `cut`.
+    fn ask_for_ds(&mut self, query: InFlight, cut: NameBuf, view: View) {
         self.descents[query.descent].in_flight += 1;
-        let question = Question { qtype: RType::DS, ..query.question.clone() };
-        self.ask_again(InFlight { aim: Aim::Ds(view), question, ..query }, false);
+        let question = Question { qname: cut.clone(), qtype: RType::DS, ..query.question.clone() };
+        self.ask_again(InFlight { aim: Aim::Ds(cut, view), question, ..query }, false);
     }
 
     /// Keeps what a server said of the cut, although it then did not tell the DS records.
     fn without_ds(&mut self, query: InFlight) {
-        let Aim::Ds(view @ View::Cut(_)) = query.aim else { return };
-        let opinion = Opinion { server: query.server, server_name: query.server_name, view, ds: None };
-        self.descents[query.descent].hold(opinion);
+        let descent = &mut self.descents[query.descent];
+        let security = match descent.chain {
+            Chain::Unchecked => Security::Unchecked,
+            Chain::Insecure | Chain::Entry(_) => Security::Insecure,
+            // Where all can be proven nothing counts that is not.
+            Chain::Secure(_) => return,
+        };
+        let Aim::Ds(cut, view @ View::Cut(_)) = query.aim else { return };
+        if cut == self.domain {
+            let opinion = Opinion { server: query.server, server_name: query.server_name, view, ds: None, security };
+            descent.hold(opinion);
+        }
+    }
+
+    /// Goes on with the keys of the zone.
+    fn admit(&mut self, at: usize, keys: Arc<Keys>) {
+        let descent = &mut self.descents[at];
+        descent.admit(keys);
+        if let Some(zone) = self.zones.get_mut(&descent.zone) {
+            zone.chain = Some(descent.chain.clone());
+        }
     }
 
     fn topic(&self, at: usize) -> Topic<'_> {
@@ -613,7 +729,9 @@ impl Walk {
     fn address_reply(&mut self, query: &InFlight, said: Said) {
         let descent = &mut self.descents[query.descent];
         match said {
-            Said::Referral { zone, name_servers, .. } => self.enter(query.descent, zone, &name_servers),
+            Said::Referral { zone, name_servers, .. } => {
+                self.enter(query.descent, zone, &name_servers, Chain::Unchecked);
+            }
             Said::Addresses(addresses) => {
                 descent.found.extend(addresses);
                 descent.is_done = descent.qtype != RType::A;
@@ -628,7 +746,7 @@ impl Walk {
     }
 
     /// Follows a referral.
-    fn enter(&mut self, at: usize, zone: NameBuf, name_servers: &[NameServer]) {
+    fn enter(&mut self, at: usize, zone: NameBuf, name_servers: &[NameServer], chain: Chain) {
         let policy = self.config.addresses;
         let mut servers: Vec<Server> =
             name_servers.iter().map(|server| Server::of(zone.as_name(), server, policy)).collect();
@@ -638,11 +756,20 @@ impl Walk {
             }
         }
         shuffle(&mut servers, &mut self.rng);
-        if servers.iter().any(|server| !server.addresses.is_empty()) {
-            self.zones.insert(zone.clone(), servers.clone());
-        }
         let descent = &mut self.descents[at];
-        match (descent.enter(zone, servers, &self.config.limits), descent.purpose) {
+        if servers.iter().any(|server| !server.addresses.is_empty()) {
+            let servers = servers.clone();
+            match descent.purpose {
+                Purpose::Delegation => {
+                    self.zones.insert(zone.clone(), Zone { servers, chain: Some(chain.clone()) });
+                }
+                Purpose::Addresses => {
+                    let chain = self.config.trust_anchors.is_empty().then_some(Chain::Unchecked);
+                    self.zones.entry(zone.clone()).or_insert(Zone { servers, chain });
+                }
+            }
+        }
+        match (descent.enter(zone, servers, chain, &self.config.limits), descent.purpose) {
             (Ok(()), _) => {}
             (Err(_), Purpose::Addresses) => descent.is_done = true,
             (Err(_), Purpose::Delegation) => self.conclude(Outcome::Unknown(Unknown::Limit("referrals_max"))),
@@ -675,6 +802,9 @@ impl Walk {
         });
     }
 }
+
+/// There are more signatures to verify than may be.
+struct TooMuch;
 
 /// Addresses that were not asked for the sake of the policy, as far as they are written down: enough to see why.
 const NOT_PERMITTED_NOTED_MAX: usize = 16;

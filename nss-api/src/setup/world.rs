@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use nss_registrar_check::{AddressPolicy, Checker, Delegation, DsRecords, Findings, NotDelegated, Outcome, Said, Unknown};
+use nss_registrar_check::{
+    AddressPolicy, Checker, Delegation, DsRecords, Findings, NotDelegated, Outcome, Said, Security, Unknown,
+};
 use nss_wire::{Name, NameBuf, RType};
 
 use super::question::ask;
@@ -53,8 +55,8 @@ impl World {
                     let Some(name_servers) = own_name_servers(&findings) else {
                         return Err(Lost::Unknown(findings_text(&findings)));
                     };
-                    let ds = DsRecords::Unasked;
-                    let delegation = Delegation { zone: at, parent: parent.clone(), name_servers, ds };
+                    let (ds, security) = (DsRecords::Unasked, Security::Unchecked);
+                    let delegation = Delegation { zone: at, parent: parent.clone(), name_servers, ds, security };
                     return Ok(cut(&findings, delegation, true));
                 }
                 Outcome::NotDelegated(NotDelegated::NoCut { parent } | NotDelegated::NoSuchName { parent })

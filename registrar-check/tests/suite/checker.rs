@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nss_registrar_check::{
-    AddressPolicy, CacheConfig, Checker, Config, DsRecords, Findings, Limits, Ours, Outcome, Transport, Unknown,
-    Verdict,
+    AddressPolicy, CacheConfig, Checker, Config, DsRecords, Findings, Limits, Ours, Outcome, Security, Transport,
+    Unknown, Verdict,
 };
 use nss_wire::NameBuf;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
-use crate::internet::Internet;
+use crate::internet::{Internet, anchor};
+use crate::signer::Denial;
 
 /// A root and a TLD, and example.com delegated; `tld` are the TLD's addresses.
 fn tree(root: &[&str], tld: &[&str]) -> Internet {
@@ -53,6 +54,7 @@ impl Net {
         Config {
             root_hints: root_hints.iter().map(|text| text.parse().unwrap()).collect(),
             port: self.port,
+            trust_anchors: Vec::new(),
             addresses: AddressPolicy::PublicAndLoopback,
             ..Config::default()
         }
@@ -152,6 +154,50 @@ async fn who_does_not_want_ds_records_has_the_findings_of_who_did() {
     assert_eq!(net.asked(), 7);
     checker.forget(domain.as_name());
     assert_eq!(ds(&*checker.findings(domain.as_name()).await), DsRecords::Unasked);
+}
+
+#[tokio::test]
+async fn keys_are_asked_for_once_and_known_for_all_domains_below() {
+    let mut internet = tree(&["127.1.10.1"], &["127.1.10.2", "127.1.10.3"]);
+    internet
+        .zone("com.", &[], "other.com. NS ns.example.net.")
+        .zone(".", &[], "org. NS a.nic.org.\n org. NS b.nic.org.")
+        .zone(".", &[], "a.nic.org. A 127.1.10.2\n b.nic.org. A 127.1.10.3")
+        .zone("org.", &["127.1.10.2", "127.1.10.3"], "example.org. NS ns.example.net.");
+    let anchor = anchor(&internet.sign(".", Denial::Nsec));
+    internet.sign("com.", Denial::Nsec);
+    internet.sign("org.", Denial::Nsec3 { opt_out: true, iterations: 0 });
+    [".", "com.", "org."].iter().for_each(|apex| internet.sign_for_now(apex));
+    let net = Net::start(internet).await;
+    let checker = Checker::new(Config { trust_anchors: vec![anchor], ..net.config(&["127.1.10.1"]) });
+    let mut asked = 0;
+    for (domain, queries) in [("example.com", 5), ("other.com", 2), ("example.org", 4), ("nothing.org", 2)] {
+        let findings = checker.findings(name(domain).as_name()).await;
+        match &findings.outcome {
+            Outcome::Delegation(delegation) => assert_eq!(delegation.security, Security::Secure),
+            Outcome::NotDelegated(_) => assert_eq!(domain, "nothing.org"),
+            Outcome::Unknown(reason) => panic!("{reason}\n{}", findings.evidence),
+        }
+        assert_eq!(net.asked() - asked, queries, "{domain}\n{}", findings.evidence);
+        asked = net.asked();
+    }
+}
+
+#[tokio::test]
+async fn keys_are_not_believed_longer_than_their_signatures() {
+    let mut internet = tree(&["127.1.11.1"], &["127.1.11.2", "127.1.11.3"]);
+    let anchor = anchor(&internet.sign(".", Denial::Nsec));
+    internet.sign("com.", Denial::Nsec);
+    internet.sign_for_now(".");
+    internet.sign_for_now("com.");
+    // The last second of them: what hangs from them is not kept.
+    internet.signer(".").expiration -= 3600;
+    let net = Net::start(internet).await;
+    let checker = Checker::new(Config { trust_anchors: vec![anchor], ..net.config(&["127.1.11.1"]) });
+    for domain in ["a.com", "b.com"] {
+        let findings = checker.findings(name(domain).as_name()).await;
+        assert_eq!(findings.evidence.known_zone, None, "{}", findings.evidence);
+    }
 }
 
 #[tokio::test]

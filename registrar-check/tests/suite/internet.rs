@@ -4,18 +4,24 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hickory_proto::op::{Edns, Message, MessageType, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, NULL, SOA, opt::EdnsOption};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use nss_registrar_check::{AddressPolicy, Config, Findings, Heard, Query, Transport, Walk, Wanted};
+use nss_registrar_check::{AddressPolicy, Config, Findings, Heard, Query, Transport, TrustAnchor, Walk, Wanted};
 use nss_wire::NameBuf;
+
+use crate::signer::{Denial, Signer, opaque};
+
+/// When walks begin, in seconds since 1970.
+pub(crate) const NOW: u64 = 1_800_000_000;
 
 /// Zones, who serves them, and what is wrong with whom.
 #[derive(Default)]
 pub(crate) struct Internet {
     zones: BTreeMap<Name, Vec<(Name, RData)>>,
+    signers: BTreeMap<Name, Signer>,
     servers: BTreeMap<IpAddr, Vec<Name>>,
     faults: BTreeMap<IpAddr, Fault>,
     /// Every query in the order in which they were sent.
@@ -52,6 +58,37 @@ impl Internet {
             self.servers.entry(server.parse().unwrap()).or_default().push(apex.clone());
         }
         self
+    }
+
+    /// Signs the zone, and gives its parent a DS record unless it is the root; returns the RDATA of that record.
+    pub(crate) fn sign(&mut self, apex: &str, denial: Denial) -> Vec<u8> {
+        let apex = name(apex);
+        let signer = Signer::new(&apex, denial);
+        let ds = signer.ds();
+        self.zones.entry(apex.clone()).or_default().push((apex.clone(), signer.dnskey()));
+        let parent = (1..=apex.num_labels()).map(|up| apex.trim_to(usize::from(apex.num_labels() - up)));
+        if let Some(parent) = parent.into_iter().find(|parent| self.zones.contains_key(parent)) {
+            self.zones.entry(parent).or_default().push((apex.clone(), opaque(RecordType::DS, ds.clone())));
+        }
+        self.signers.insert(apex, signer);
+        ds
+    }
+
+    /// The signer of a zone.
+    pub(crate) fn signer(&mut self, apex: &str) -> &mut Signer {
+        self.signers.get_mut(&name(apex)).unwrap()
+    }
+
+    /// The zone's signatures are good at this moment and for an hour.
+    pub(crate) fn sign_for_now(&mut self, apex: &str) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let signer = self.signer(apex);
+        (signer.inception, signer.expiration) = (now - 3600, now + 3600);
+    }
+
+    /// The records of a zone.
+    pub(crate) fn records(&mut self, apex: &str) -> &mut Vec<(Name, RData)> {
+        self.zones.get_mut(&name(apex)).unwrap()
     }
 
     /// From now on the server at `address` does this.
@@ -94,7 +131,7 @@ impl Internet {
     /// Walks from `root_hints` to the end to find out what is wanted.
     pub(crate) fn walk_for(&mut self, wanted: Wanted, domain: &str, config: Config) -> Findings {
         let domain: NameBuf = domain.parse().unwrap();
-        let mut walk = Walk::new(Arc::new(config), domain.as_name(), wanted, [7; 32]);
+        let mut walk = Walk::new(Arc::new(config), domain.as_name(), wanted, NOW, [7; 32]);
         let mut now = Duration::ZERO;
         let mut on_the_way: Vec<(Duration, nss_registrar_check::Token, Delivery)> = Vec::new();
         loop {
@@ -149,6 +186,16 @@ impl Internet {
 
     /// What an authoritative server with the address's zones answers (RFC 1034 §4.3.2).
     fn reply(&self, asked: &Asked) -> Message {
+        let (mut reply, apex) = self.unsigned_reply(asked);
+        let wants_dnssec = asked.message.edns.as_ref().is_some_and(|edns| edns.flags().dnssec_ok);
+        if let Some((apex, signer)) = apex.and_then(|apex| self.signers.get_key_value(&apex)).filter(|_| wants_dnssec) {
+            signer.complete(&mut reply, &asked.qname.to_lowercase(), &self.zones[apex]);
+        }
+        reply
+    }
+
+    /// The reply without signatures, and the zone that it is from.
+    fn unsigned_reply(&self, asked: &Asked) -> (Message, Option<Name>) {
         let mut reply = asked.message.clone();
         reply.metadata.message_type = MessageType::Response;
         reply.edns = None;
@@ -165,7 +212,7 @@ impl Internet {
             served.filter(|apex| apex.zone_of(&qname) && (asked.qtype != RecordType::DS || **apex != qname));
         let Some(apex) = enclosing.max_by_key(|apex| apex.num_labels()) else {
             reply.metadata.response_code = ResponseCode::Refused;
-            return reply;
+            return (reply, None);
         };
         let zone = &self.zones[apex];
         let at = |owner: &Name, rtype: RecordType| -> Vec<Record> {
@@ -192,13 +239,13 @@ impl Internet {
                 if asked.message.edns.as_ref().is_some_and(|edns| edns.flags().dnssec_ok) {
                     reply.add_authorities(at(&owner, RecordType::DS));
                 }
-                return reply;
+                return (reply, Some(apex.clone()));
             }
             let dname = at(&owner, RecordType::Unknown(39));
             if !dname.is_empty() && owner != qname {
                 reply.metadata.authoritative = true;
                 reply.add_answers(dname);
-                return reply;
+                return (reply, Some(apex.clone()));
             }
         }
         reply.metadata.authoritative = true;
@@ -213,7 +260,7 @@ impl Internet {
             reply.metadata.response_code = if exists { ResponseCode::NoError } else { ResponseCode::NXDomain };
             reply.add_authority(soa(apex));
         }
-        reply
+        (reply, Some(apex.clone()))
     }
 }
 
@@ -232,9 +279,16 @@ impl Delivery {
 pub(crate) fn config(root_hints: &[&str]) -> Config {
     Config {
         root_hints: root_hints.iter().map(|text| text.parse().unwrap()).collect(),
+        trust_anchors: Vec::new(),
         addresses: AddressPolicy::AnyUnicast,
         ..Config::default()
     }
+}
+
+/// The trust anchor that the RDATA of a DS record is.
+pub(crate) fn anchor(ds: &[u8]) -> TrustAnchor {
+    let digest: String = ds[4..].iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("{} {} {} {digest}", u16::from_be_bytes([ds[0], ds[1]]), ds[2], ds[3]).parse().unwrap()
 }
 
 /// An absolute name.

@@ -1,8 +1,10 @@
 //! Checks in an internet of the tests' own.
 
+mod chain;
 mod chance;
 mod checker;
 mod ds;
 mod internet;
 mod peers;
+mod signer;
 mod walk;

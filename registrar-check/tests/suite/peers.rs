@@ -12,27 +12,55 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use nss_registrar_check::{
     AddressPolicy, Checker, Config, DsRecords, Findings, HiddenDelegation, NameServer, NotDelegated, Ours, Outcome,
-    Required, Transport, Unknown, Verdict,
+    Required, Security, Transport, Unknown, Verdict,
 };
 use nss_wire::NameBuf;
 use tempfile::TempDir;
 
 use crate::checker::{Net, free_port};
-use crate::internet::Internet;
+use crate::internet::{Internet, anchor};
+use crate::signer::Denial;
 
 #[test]
 fn nsd_as_the_parent() {
-    check_peer(Peer::Nsd);
+    check_peer(Peer::Nsd, Signing::None);
 }
 
 #[test]
 fn knot_as_the_parent() {
-    check_peer(Peer::Knot);
+    check_peer(Peer::Knot, Signing::None);
 }
 
 #[test]
 fn bind_as_the_parent() {
-    check_peer(Peer::Bind);
+    check_peer(Peer::Bind, Signing::None);
+}
+
+#[test]
+fn nsd_as_the_signed_parent() {
+    check_peer(Peer::Nsd, Signing::Nsec3);
+    check_peer(Peer::Nsd, Signing::OptOut);
+}
+
+#[test]
+fn knot_as_the_signed_parent() {
+    check_peer(Peer::Knot, Signing::OptOut);
+    check_peer(Peer::Knot, Signing::Nsec);
+}
+
+#[test]
+fn bind_as_the_signed_parent() {
+    check_peer(Peer::Bind, Signing::Nsec);
+    check_peer(Peer::Bind, Signing::Nsec3);
+}
+
+/// How the zone of the peer is signed, by BIND's tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signing {
+    None,
+    Nsec,
+    Nsec3,
+    OptOut,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +70,21 @@ enum Peer {
     Bind,
 }
 
-fn check_peer(peer: Peer) {
-    let Some(tree) = Tree::start(peer) else { return };
+/// A parent says the same whether it is signed or not; what it says of DS records is proven then.
+fn check_peer(peer: Peer, signing: Signing) {
+    let Some(tree) = Tree::start(peer, signing) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _root = runtime.block_on(Net::start_on(tree.root(), tree.port));
-    let checker = Checker::new(tree.config());
+    let mut root = tree.root();
+    let config = match signing {
+        Signing::None => tree.config(),
+        Signing::Nsec | Signing::Nsec3 | Signing::OptOut => {
+            let anchor = anchor(&root.sign(".", Denial::Nsec));
+            root.sign_for_now(".");
+            Config { trust_anchors: vec![anchor], ..tree.config() }
+        }
+    };
+    let _root = runtime.block_on(Net::start_on(root, tree.port));
+    let checker = Checker::new(config.clone());
     let ask = |domain: &str| runtime.block_on(checker.findings(name(domain).as_name()));
     let says = |domain: &str, expected: &str| {
         let findings = ask(domain);
@@ -57,6 +95,7 @@ fn check_peer(peer: Peer) {
     says("cut.deep.example", "example. delegates cut.deep.example. to ns1.example.net.");
     says("alias.example", "no: the name is an alias by the CNAME record of alias.example.");
     says("x.moved.example", "no: the name is an alias by the DNAME record of moved.example.");
+    says("x.roam.example", "no: the name is an alias by the CNAME record of x.roam.example.");
     for domain in ["plain.example", "deep.example", "x.wild.example"] {
         says(domain, "no: the name is part of the zone example., which has no NS records for it");
     }
@@ -82,10 +121,15 @@ fn check_peer(peer: Peer) {
     assert_eq!(delegation.name_servers.len(), CROWD);
     assert!(crowd.evidence.steps.iter().any(|step| step.transport == Transport::Tcp), "the set does not fit into UDP");
 
-    // The zone is not signed; its servers have the records all the same, and a DS query finds them.
+    // Of a zone that is not signed the servers have the records all the same, and a DS query finds them.
     let ds = |domain: &str| {
         let findings = runtime.block_on(checker.findings_with_ds(name(domain).as_name()));
         let Outcome::Delegation(delegation) = &findings.outcome else { panic!("{peer:?}\n{}", findings.evidence) };
+        let expected = match signing {
+            Signing::None => Security::Unchecked,
+            Signing::Nsec | Signing::Nsec3 | Signing::OptOut => Security::Secure,
+        };
+        assert_eq!(delegation.security, expected, "{peer:?} {signing:?}");
         delegation.ds.clone()
     };
     assert_eq!(
@@ -100,7 +144,7 @@ fn check_peer(peer: Peer) {
 
     let both = ask("both.example");
     assert_eq!(both.outcome, Outcome::Unknown(Unknown::Hidden { parent: name("example") }), "{}", both.evidence);
-    let trusting = Checker::new(Config { hidden: HiddenDelegation::TrustApex, ..tree.config() });
+    let trusting = Checker::new(Config { hidden: HiddenDelegation::TrustApex, ..config.clone() });
     let both = runtime.block_on(trusting.findings(name("both.example").as_name()));
     assert_eq!(sentence(&both), "example. delegates both.example. to ns1.example.net.", "{}", both.evidence);
 
@@ -130,6 +174,8 @@ struct Tree {
     port: u16,
     addresses: [IpAddr; 2],
     root: Ipv4Addr,
+    /// Lines of the root zone, when example. is signed.
+    ds: String,
     /// Before the directory, so that they are gone when it goes.
     _servers: [Server; 2],
     _directory: TempDir,
@@ -137,9 +183,13 @@ struct Tree {
 
 impl Tree {
     /// `None` when the peer is not installed.
-    fn start(peer: Peer) -> Option<Tree> {
+    fn start(peer: Peer, signing: Signing) -> Option<Tree> {
         let binary = peer.binary()?;
         let directory = tempfile::tempdir().unwrap();
+        let ds = match signing {
+            Signing::None => String::new(),
+            Signing::Nsec | Signing::Nsec3 | Signing::OptOut => make_key(directory.path())?,
+        };
         let addresses = peer.addresses();
         let root = Ipv4Addr::new(127, 2, 0, 1 + peer as u8);
         let port = free_port(&[addresses[0], addresses[1], IpAddr::V4(root)]);
@@ -153,12 +203,15 @@ impl Tree {
             let zones = zones.map(|(apex, text)| {
                 let file = directory.join(format!("{apex}zone"));
                 fs::write(&file, text).unwrap();
+                if apex == "example." {
+                    sign(signing, directory.parent().unwrap(), &file);
+                }
                 (apex, file)
             });
             Server::start(peer, &binary, &directory, SocketAddr::new(address, port), &zones)
         });
         servers.iter().for_each(|server| server.wait_until_it_serves("example."));
-        Some(Tree { port, addresses, root, _servers: servers, _directory: directory })
+        Some(Tree { port, addresses, root, ds, _servers: servers, _directory: directory })
     }
 
     /// The root, which delegates example. to the peer's two servers.
@@ -169,7 +222,8 @@ impl Tree {
             ".",
             &[&self.root.to_string()],
             &format!(
-                "example. NS a.nic.example.\n example. NS b.nic.example.\n a.nic.example. {a}\n b.nic.example. {b}"
+                "example. NS a.nic.example.\n example. NS b.nic.example.\n a.nic.example. {a}\n b.nic.example. {b}\n{}",
+                self.ds
             ),
         );
         internet
@@ -179,6 +233,7 @@ impl Tree {
         Config {
             root_hints: vec![IpAddr::V4(self.root)],
             port: self.port,
+            trust_anchors: Vec::new(),
             addresses: AddressPolicy::PublicAndLoopback,
             ..Config::default()
         }
@@ -202,7 +257,7 @@ fn tld_zone(addresses: [IpAddr; 2], split: &str) -> String {
          shop NS ns1.example.net.\nshop NS ns2.example.net.\n\
          cut.deep NS ns1.example.net.\n\
          signed NS ns1.example.net.\nsigned DS 65535 13 2 {cd}\nsigned DS 1 13 2 {ab}\n\
-         plain A 192.0.2.80\n*.wild A 192.0.2.80\n\
+         plain A 192.0.2.80\n*.wild A 192.0.2.80\n*.roam CNAME plain\n\
          alias CNAME plain\nmoved DNAME shop\n\
          split NS {split}\n\
          lame NS a.nic\nlame NS b.nic\n\
@@ -213,6 +268,40 @@ fn tld_zone(addresses: [IpAddr; 2], split: &str) -> String {
 
 /// Name servers of crowd.example., more than 1232 octets of them.
 const CROWD: usize = 30;
+
+/// Makes the key of example. in `keys`; returns the DS record for the root, `None` when there is no signer.
+fn make_key(keys: &Path) -> Option<String> {
+    find("dnssec-signzone", "bind9-utils")?;
+    let mut keygen = Command::new(find("dnssec-keygen", "bind9-utils")?);
+    run(keygen.arg("-q").arg("-K").arg(keys).args(["-a", "ECDSAP256SHA256", "-f", "KSK", "example."]));
+    let files = fs::read_dir(keys).unwrap().map(|entry| entry.unwrap().path());
+    let key = files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "key")).unwrap();
+    let text = run(Command::new(find("dnssec-dsfromkey", "bind9-utils")?).args(["-2"]).arg(key));
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let ["example.", "IN", "DS", tag, algorithm, digest_type, digest @ ..] = &words[..] else { panic!("{text}") };
+    let [tag, algorithm, digest_type] = [tag, algorithm, digest_type].map(|word| word.parse::<u16>().unwrap());
+    Some(format!("example. DS {tag:04x}{algorithm:02x}{digest_type:02x}{}", digest.concat()))
+}
+
+/// Signs the zone file with the key in `keys`, in place.
+fn sign(signing: Signing, keys: &Path, file: &Path) {
+    let options: &[&str] = match signing {
+        Signing::None => return,
+        Signing::Nsec => &[],
+        Signing::Nsec3 => &["-3", "abcd", "-H", "3"],
+        Signing::OptOut => &["-3", "-", "-H", "0", "-A"],
+    };
+    let mut signer = Command::new(find("dnssec-signzone", "bind9-utils").unwrap());
+    signer.arg("-K").arg(keys).args(["-q", "-S", "-z", "-P", "-o", "example.", "-d"]).arg(keys).args(options);
+    run(signer.arg("-f").arg(file).arg(file));
+}
+
+/// What the command prints, if it ends with success.
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
 
 struct Server {
     process: Child,
@@ -276,23 +365,28 @@ impl Drop for Server {
     }
 }
 
+/// Where a program is; `None` skips the test, which CI must not do.
+fn find(program: &str, package: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    let found = directories.map(|directory| directory.join(program)).find(|file| file.is_file());
+    if found.is_none() {
+        let advice = format!("{program} is not installed; on Debian: apt-get install {package}");
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{advice}");
+        eprintln!("skipped: {advice}");
+    }
+    found
+}
+
 impl Peer {
-    /// Where the program is; `None` skips the test, which CI must not do.
+    /// Where the program is; `None` skips the test.
     fn binary(self) -> Option<PathBuf> {
         let (program, package) = match self {
             Peer::Nsd => ("nsd", "nsd"),
             Peer::Knot => ("knotd", "knot"),
             Peer::Bind => ("named", "bind9"),
         };
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let directories = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-        let found = directories.map(|directory| directory.join(program)).find(|file| file.is_file());
-        if found.is_none() {
-            let advice = format!("{program} is not installed; on Debian: apt-get install {package}");
-            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{advice}");
-            eprintln!("skipped: {advice}");
-        }
-        found
+        find(program, package)
     }
 
     /// Where its two servers listen. BIND listens on addresses of interfaces only, and loopback has these two.
