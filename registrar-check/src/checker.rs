@@ -31,7 +31,7 @@ pub struct Checker {
     walks: Semaphore,
     names: Mutex<Cache<(NameBuf, Wanted), Cell>>,
     zones: Mutex<Cache<NameBuf, KnownZone>>,
-    pace: Pace,
+    pace: Arc<Pace>,
     /// Where the times of the pace are counted from.
     started: Instant,
 }
@@ -46,7 +46,7 @@ impl Checker {
             walks: Semaphore::new(config.cache.walks_max.clamp(1, Semaphore::MAX_PERMITS)),
             names: Mutex::new(Cache::new(config.cache.names_max)),
             zones: Mutex::new(Cache::new(config.cache.zones_max)),
-            pace: Pace::new(config.query_interval),
+            pace: Arc::new(Pace::new(config.query_interval, config.outstanding_max)),
             started: Instant::now(),
             config: Arc::new(config),
         }
@@ -178,7 +178,7 @@ impl Checker {
             while let Some(query) = walk.next_query(started.elapsed()) {
                 let token = query.token;
                 let turn = self.pace.turn(query.server.ip(), self.started.elapsed(), query.timeout / 2);
-                let exchange = exchange(query, turn, response_size_max, sender.clone());
+                let exchange = exchange(query, Arc::clone(&self.pace), turn, response_size_max, sender.clone());
                 open.push((token, exchanges.spawn(exchange)));
             }
             if let Some(findings) = walk.findings() {
@@ -215,7 +215,13 @@ struct Event {
 }
 
 /// Waits for the turn of one query, sends it, and reports what comes back until it is aborted or its time is over.
-async fn exchange(query: Query, turn: Option<Duration>, response_size_max: usize, events: mpsc::Sender<Event>) {
+async fn exchange(
+    query: Query,
+    pace: Arc<Pace>,
+    turn: Option<Duration>,
+    response_size_max: usize,
+    events: mpsc::Sender<Event>,
+) {
     let report = |what| Event { token: query.token, from: query.server, what };
     let outcome = time::timeout(query.timeout + GRACE, async {
         match turn {
@@ -223,6 +229,8 @@ async fn exchange(query: Query, turn: Option<Duration>, response_size_max: usize
             Some(Duration::ZERO) => {}
             Some(wait) => time::sleep(wait).await,
         }
+        let seat = time::timeout(query.timeout / 2, pace.seat(query.server.ip())).await;
+        let _seat = seat.map_err(|_| io::ErrorKind::ResourceBusy)?;
         match query.transport {
             Transport::Udp => {
                 let socket = send_udp(&query).await?;

@@ -1,15 +1,19 @@
-//! How often one name server is asked, over all walks of a checker.
+//! How often one name server is asked, and how much at one time, over all walks of a checker.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 /// Says when a server may be asked next. Times are counted from any moment, the same for all calls.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// For each address, or for some that share a cell by chance, when it may be asked next: microseconds.
     cells: Box<[AtomicU64]>,
+    /// For the same addresses, how many more queries may wait for an answer.
+    seats: Box<[Semaphore]>,
     /// Microseconds between two queries.
     interval: u64,
     /// Microseconds that a query may be early, so that a few walks at one moment need not wait.
@@ -19,11 +23,13 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Queries to one server are at least `interval` apart.
-    pub(crate) fn new(interval: Duration) -> Pace {
+    /// Queries to one server are at least `interval` apart, and no more than `outstanding_max` wait for an answer.
+    pub(crate) fn new(interval: Duration, outstanding_max: usize) -> Pace {
+        let seats = outstanding_max.clamp(1, Semaphore::MAX_PERMITS);
         let interval = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
         Pace {
             cells: (0..CELLS).map(|_| AtomicU64::new(0)).collect(),
+            seats: (0..CELLS).map(|_| Semaphore::new(seats)).collect(),
             interval,
             burst: BURST.as_micros() as u64,
             hasher: RandomState::new(),
@@ -34,13 +40,22 @@ impl Pace {
     pub(crate) fn turn(&self, server: IpAddr, now: Duration, patience: Duration) -> Option<Duration> {
         let now = now.as_micros() as u64;
         let latest = now.saturating_add(patience.as_micros() as u64);
-        let cell = self.cells.get(self.hasher.hash_one(server) as usize % CELLS)?;
+        let cell = self.cells.get(self.cell(server))?;
         // A server that was not asked for a while may be asked some times at once.
         let at = |next: u64| next.max(now.saturating_sub(self.burst));
         let taken = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
             (at(next) <= latest).then(|| at(next).saturating_add(self.interval))
         });
         taken.ok().map(|next| Duration::from_micros(at(next).saturating_sub(now)))
+    }
+
+    /// Waits until one query more may be outstanding at `server`, which it is until the permit is dropped.
+    pub(crate) async fn seat(&self, server: IpAddr) -> Option<SemaphorePermit<'_>> {
+        self.seats.get(self.cell(server))?.acquire().await.ok()
+    }
+
+    fn cell(&self, server: IpAddr) -> usize {
+        self.hasher.hash_one(server) as usize % CELLS
     }
 }
 
@@ -63,7 +78,7 @@ mod tests {
 
     #[test]
     fn queries_to_one_server_are_spread_and_others_do_not_wait() {
-        let pace = Pace::new(Duration::from_millis(10));
+        let pace = Pace::new(Duration::from_millis(10), 1);
         let server = ip("192.0.2.1");
         let waits: Vec<Duration> = std::iter::from_fn(|| pace.turn(server, START, PATIENCE)).collect();
         // A tenth of a second's worth at once, and then one in 10 ms until half a second is over.
@@ -77,7 +92,7 @@ mod tests {
 
     #[test]
     fn no_second_has_more_queries_than_the_limit_and_the_burst() {
-        let pace = Pace::new(Duration::from_millis(10));
+        let pace = Pace::new(Duration::from_millis(10), 1);
         let server = ip("2001:db8::1");
         let mut sent = Vec::new();
         for millisecond in 0..3000 {

@@ -8,6 +8,7 @@ mod dns;
 mod measured;
 mod registry;
 mod upload;
+mod walk;
 mod zonefile;
 
 use std::ffi::OsString;
@@ -45,6 +46,8 @@ pub(crate) enum Bench {
     Api(api::Options),
     /// Time from an upload to the first correct answer, parent check included
     Upload(upload::Options),
+    /// What the check at the parent costs beyond its round trips, and a thousand of them at one time
+    Walk(walk::Options),
     /// Megabytes per second of CPU time that zone text is read at, beside other readers in Rust
     Zonefile(zonefile::Options),
 }
@@ -61,6 +64,7 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
         Bench::Instructions(options) => packages::install_missing().and_then(|()| dns::instructions::run(options)),
         Bench::Api(options) => api::run(options, Profile::Release),
         Bench::Upload(options) => upload::run(options),
+        Bench::Walk(options) => packages::install_missing().and_then(|()| walk::run(options)),
         Bench::Zonefile(options) => zonefile::run(options),
     }
 }
@@ -70,11 +74,12 @@ pub(crate) fn run_instructions() -> Outcome {
     dns::instructions::run(&dns::instructions::Options::default())
 }
 
-/// All of `dns`, `attack`, `check`, `connections` and `api`, made so small that it says nothing but whether it works.
+/// All of `dns`, `attack`, `check`, `walk`, `connections` and `api`, made so small that it says nothing but whether it works.
 pub(crate) fn run_small() -> Outcome {
     dns::run(&dns::Options::small())?;
     attack::run(&attack::Options::small())?;
     check::run_small()?;
+    walk::run(&walk::Options::small())?;
     connections::run(&connections::Options::small(), Profile::Dev)?;
     api::run(&api::Options::small(), Profile::Dev)
 }

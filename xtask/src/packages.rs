@@ -24,6 +24,7 @@ const TOOLS: &[Tool] = &[
     Tool { program: "named", package: "bind9" },
     Tool { program: "named-checkzone", package: "bind9-utils" },
     Tool { program: "named-compilezone", package: "bind9-utils" },
+    Tool { program: "dnssec-dsfromkey", package: "bind9-utils" },
     Tool { program: "dnssec-keygen", package: "bind9-utils" },
     Tool { program: "dnssec-signzone", package: "bind9-utils" },
     Tool { program: "dnssec-verify", package: "bind9-utils" },

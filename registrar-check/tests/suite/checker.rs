@@ -282,6 +282,40 @@ async fn no_server_is_asked_more_often_than_it_should_be() {
 }
 
 #[tokio::test]
+async fn no_server_has_more_to_answer_at_one_time_than_it_should() {
+    let mut internet = tree(&["127.1.12.1"], &["127.1.12.2", "127.1.12.3"]);
+    // Nobody answers for com., so that all that is sent there stays outstanding.
+    internet.silent("127.1.12.2").silent("127.1.12.3");
+    let net = Net::start(internet).await;
+    let limits = Limits { time_max: Duration::from_secs(1), ..Limits::default() };
+    let config = Config {
+        limits,
+        outstanding_max: 3,
+        query_interval: Duration::ZERO,
+        servers_min: 1,
+        ..net.config(&["127.1.12.1"])
+    };
+    let checker = Arc::new(Checker::new(config));
+    let names: Vec<NameBuf> = (0..20).map(|n| name(&format!("d{n}.com"))).collect();
+    let checks: Vec<_> = names
+        .into_iter()
+        .map(|domain| {
+            let checker = Arc::clone(&checker);
+            tokio::spawn(async move { checker.findings(domain.as_name()).await })
+        })
+        .collect();
+    for check in checks {
+        assert!(matches!(check.await.unwrap().outcome, Outcome::Unknown(_)));
+    }
+    let asked = |server: &str| {
+        let internet = net.internet.lock().unwrap();
+        internet.asked.iter().filter(|asked| asked.server.ip().to_string() == server).count()
+    };
+    // The walks end before a query to com. does.
+    assert_eq!((asked("127.1.12.2"), asked("127.1.12.3")), (3, 3));
+}
+
+#[tokio::test]
 async fn many_checks_at_once_wait_for_their_turn_at_the_parents_servers() {
     let net = Net::start(tree(&["127.1.8.1"], &["127.1.8.2", "127.1.8.3"])).await;
     let config = Config { query_interval: Duration::from_millis(2), ..net.config(&["127.1.8.1"]) };

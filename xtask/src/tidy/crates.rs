@@ -10,7 +10,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("nss-registrar-check", &["nss-wire"]),
     ("nssd", &["nss-wire", "nss-zonefile", "nss-authority"]),
     ("nss-api", &["nss-wire", "nss-zonefile", "nss-authority", "nss-registrar-check", "nssd"]),
-    ("xtask", &["nss-wire", "nss-zonefile", "nssd", "nss-api"]),
+    ("xtask", &["nss-wire", "nss-zonefile", "nss-authority", "nss-registrar-check", "nssd", "nss-api"]),
     ("nss-fuzz", &["nss-wire", "nss-zonefile", "nss-authority", "nss-api", "nssd"]),
 ];
 
