@@ -16,10 +16,11 @@ use tokio::time;
 use crate::cache::Cache;
 use crate::config::{Config, UDP_PAYLOAD_SIZE, Wanted};
 use crate::evidence::Evidence;
+use crate::known::KnownZones;
 use crate::pace::Pace;
 use crate::question::{Query, Token, Transport};
 use crate::verdict::{Findings, Ours, Outcome, Unknown, Verdict};
-use crate::walk::{Heard, KnownZone, Walk};
+use crate::walk::{Heard, Walk};
 
 /// Checks names at their parents, over UDP and TCP.
 ///
@@ -30,9 +31,9 @@ pub struct Checker {
     config: Arc<Config>,
     walks: Semaphore,
     names: Mutex<Cache<(NameBuf, Wanted), Cell>>,
-    zones: Mutex<Cache<NameBuf, KnownZone>>,
+    zones: Mutex<KnownZones>,
     pace: Arc<Pace>,
-    /// Where the times of the pace are counted from.
+    /// Where the times of the pace and of the caches are counted from.
     started: Instant,
 }
 
@@ -42,13 +43,14 @@ type Cell = Arc<OnceCell<Arc<Findings>>>;
 impl Checker {
     /// A checker that knows nothing yet.
     pub fn new(config: Config) -> Checker {
+        let config = Arc::new(config);
         Checker {
             walks: Semaphore::new(config.cache.walks_max.clamp(1, Semaphore::MAX_PERMITS)),
             names: Mutex::new(Cache::new(config.cache.names_max)),
-            zones: Mutex::new(Cache::new(config.cache.zones_max)),
+            zones: Mutex::new(KnownZones::new(Arc::clone(&config))),
             pace: Arc::new(Pace::new(config.query_interval, config.outstanding_max)),
             started: Instant::now(),
-            config: Arc::new(config),
+            config,
         }
     }
 
@@ -87,7 +89,7 @@ impl Checker {
 
     /// Where the findings about `domain` are, or will be.
     fn cell(&self, domain: &NameBuf, wanted: Wanted) -> Cell {
-        let now = Instant::now();
+        let now = self.started.elapsed();
         let mut names = lock(&self.names);
         // Who wants less may have the findings of who wanted more.
         let known = match wanted {
@@ -118,50 +120,16 @@ impl Checker {
             Outcome::NotDelegated(_) => cache.not_delegated_ttl,
             Outcome::Unknown(_) => cache.unknown_ttl,
         };
-        lock(&self.names).insert((domain.clone(), wanted), Arc::clone(cell), Instant::now(), ttl);
+        lock(&self.names).insert((domain.clone(), wanted), Arc::clone(cell), self.started.elapsed(), ttl);
         findings
     }
 
     async fn walk(&self, domain: &NameBuf, wanted: Wanted) -> Findings {
-        let known = self.known_zone(domain.as_name());
-        let began_at = known.as_ref().map(|known| known.zone.clone());
         let seed = rand::rng().random();
-        let unix_time = unix_time();
-        let mut walk = Walk::from_zone(Arc::clone(&self.config), domain.as_name(), wanted, known, unix_time, seed);
+        let mut walk = lock(&self.zones).walk(domain.as_name(), wanted, unix_time(), seed, self.started.elapsed());
         let findings = self.drive(&mut walk).await;
-        let now = Instant::now();
-        let mut zones = lock(&self.zones);
-        match (&findings.outcome, began_at) {
-            // The zone's servers may have moved.
-            (Outcome::Unknown(_), Some(zone)) => zones.remove(&zone),
-            (Outcome::Unknown(_), None) => {}
-            (Outcome::Delegation(_) | Outcome::NotDelegated(_), began_at) => {
-                // What was known before keeps its end: else a zone asked about often would never be looked at again.
-                let new = walk.zones_passed().filter(|passed| {
-                    began_at.as_ref().is_none_or(|known| passed.zone.as_name().is_below(known.as_name()))
-                });
-                for passed in new {
-                    let ttl = self.config.cache.zone_ttl;
-                    let until = passed.chain.ends().map(|ends| Duration::from_secs(ends.saturating_sub(unix_time)));
-                    zones.insert(passed.zone.clone(), passed, now, until.map_or(ttl, |until| ttl.min(until)));
-                }
-            }
-        }
+        lock(&self.zones).learn(&walk, self.started.elapsed());
         findings
-    }
-
-    /// The deepest zone above `domain` whose servers are known.
-    fn known_zone(&self, domain: Name<'_>) -> Option<KnownZone> {
-        let now = Instant::now();
-        let zones = lock(&self.zones);
-        let mut above = domain.parent();
-        while let Some(zone) = above {
-            if let Some(known) = zones.get(&zone.to_buf(), now) {
-                return Some(known);
-            }
-            above = zone.parent();
-        }
-        None
     }
 }
 

@@ -185,6 +185,13 @@ pub struct CacheConfig {
     pub zone_ttl: Duration,
     /// Zones whose servers are kept; each takes about 5 KiB.
     pub zones_max: usize,
+    /// How long a zone of which too few servers answered is not asked again, whatever the domain; twice as long each time that
+    /// it is found so again.
+    pub silent_ttl: Duration,
+    /// The longest of these times: RFC 9520 §3.2 has at most five minutes.
+    pub silent_ttl_max: Duration,
+    /// Such zones kept, each with its evidence of about 5 KiB.
+    pub silent_max: usize,
     /// Walks at one time; each has up to `servers_min` sockets open. More wait for their turn.
     pub walks_max: usize,
 }
@@ -198,6 +205,9 @@ impl Default for CacheConfig {
             names_max: 1024,
             zone_ttl: Duration::from_secs(300),
             zones_max: 1024,
+            silent_ttl: Duration::from_secs(10),
+            silent_ttl_max: Duration::from_secs(300),
+            silent_max: 256,
             walks_max: 64,
         }
     }

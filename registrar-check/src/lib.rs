@@ -79,6 +79,7 @@ mod descent;
 mod dnssec;
 mod evidence;
 mod hints;
+mod known;
 mod opinion;
 mod pace;
 mod question;
@@ -92,6 +93,7 @@ pub use config::{CacheConfig, Config, HiddenDelegation, Limits, Trust, UDP_PAYLO
 pub use dnssec::{AnchorError, Security, TrustAnchor};
 pub use evidence::{Evidence, Lame, NameServer, Said, Step};
 pub use hints::{ROOT_SERVERS, root_hints};
+pub use known::KnownZones;
 pub use question::{Query, Token, Transport};
 pub use verdict::{Delegation, DsRecords, Findings, NotDelegated, Ours, Outcome, Required, Unknown, Verdict};
 pub use walk::{Heard, Walk};

@@ -36,6 +36,7 @@ pub struct Walk {
     rng: StdRng,
     domain: NameBuf,
     wanted: Wanted,
+    began_at: Option<NameBuf>,
     /// Zones whose servers have addresses, by name.
     zones: BTreeMap<NameBuf, Zone>,
     /// The way to the domain first, then those to name servers.
@@ -142,6 +143,7 @@ impl Walk {
             rng: StdRng::from_seed(seed),
             domain: domain.to_lowercase(),
             wanted,
+            began_at: known.as_ref().map(|known| known.zone.clone()),
             zones: BTreeMap::new(),
             descents: Vec::new(),
             in_flight: BTreeMap::new(),
@@ -177,6 +179,20 @@ impl Walk {
         }
         let descent = walk.descent(Purpose::Delegation, walk.domain.clone(), 0);
         walk.descents.push(descent);
+        walk
+    }
+
+    /// A walk that ended before it began, with what another one saw.
+    pub(crate) fn ended(
+        config: Arc<Config>,
+        domain: Name<'_>,
+        wanted: Wanted,
+        unknown: Unknown,
+        evidence: Evidence,
+    ) -> Walk {
+        let mut walk = Walk::from_zone(config, domain, wanted, None, 0, [0; 32]);
+        walk.evidence = evidence;
+        walk.conclude(Outcome::Unknown(unknown));
         walk
     }
 
@@ -248,6 +264,26 @@ impl Walk {
     /// What was found out, once the walk has ended.
     pub fn findings(&self) -> Option<&Findings> {
         self.findings.as_ref()
+    }
+
+    /// The zone that was known when the walk began.
+    pub(crate) fn began_at(&self) -> Option<&NameBuf> {
+        self.began_at.as_ref()
+    }
+
+    /// The zone whose servers the walk asked last on the way to the domain.
+    pub(crate) fn zone(&self) -> &NameBuf {
+        self.descents.first().map_or(&self.domain, |descent| &descent.zone)
+    }
+
+    /// When the walk began, in seconds since 1970.
+    pub(crate) fn unix_time(&self) -> u64 {
+        self.unix_time
+    }
+
+    /// Whether the walk has asked anybody.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.queries > 0
     }
 
     /// The zones above the domain that the walk came through, with their servers; the root only for the sake of its keys.

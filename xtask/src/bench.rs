@@ -7,6 +7,7 @@ mod connections;
 mod dns;
 mod measured;
 mod registry;
+mod rounds;
 mod upload;
 mod walk;
 mod zonefile;
@@ -44,6 +45,8 @@ pub(crate) enum Bench {
     Instructions(dns::instructions::Options),
     /// Uploads a second, durable and checked at the parent, and what one costs both daemons
     Api(api::Options),
+    /// Queries of a day in which very many hosted domains are checked at their parents, in virtual time
+    Rounds(rounds::Options),
     /// Time from an upload to the first correct answer, parent check included
     Upload(upload::Options),
     /// What the check at the parent costs beyond its round trips, and a thousand of them at one time
@@ -63,6 +66,7 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
         Bench::Connections(options) => connections::run(options, Profile::Release),
         Bench::Instructions(options) => packages::install_missing().and_then(|()| dns::instructions::run(options)),
         Bench::Api(options) => api::run(options, Profile::Release),
+        Bench::Rounds(options) => rounds::run(options),
         Bench::Upload(options) => upload::run(options),
         Bench::Walk(options) => packages::install_missing().and_then(|()| walk::run(options)),
         Bench::Zonefile(options) => zonefile::run(options),

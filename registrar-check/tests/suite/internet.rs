@@ -132,6 +132,12 @@ impl Internet {
     pub(crate) fn walk_for(&mut self, wanted: Wanted, domain: &str, config: Config) -> Findings {
         let domain: NameBuf = domain.parse().unwrap();
         let mut walk = Walk::new(Arc::new(config), domain.as_name(), wanted, NOW, [7; 32]);
+        self.drive(&mut walk);
+        walk.findings().expect("it has ended").clone()
+    }
+
+    /// Lends the walk this internet until it ends; how long that took.
+    pub(crate) fn drive(&mut self, walk: &mut Walk) -> Duration {
         let mut now = Duration::ZERO;
         let mut on_the_way: Vec<(Duration, nss_registrar_check::Token, Delivery)> = Vec::new();
         loop {
@@ -140,8 +146,8 @@ impl Internet {
                     on_the_way.push((now + delivery.after, query.token, delivery));
                 }
             }
-            if let Some(findings) = walk.findings() {
-                return findings.clone();
+            if walk.findings().is_some() {
+                return now;
             }
             let deadline = walk.deadline().expect("a walk that has not ended has a deadline");
             let next = on_the_way.iter().enumerate().min_by_key(|(_, (when, ..))| *when).map(|(at, _)| at);

@@ -5,6 +5,8 @@ mod chance;
 mod checker;
 mod ds;
 mod internet;
+mod known;
 mod peers;
+mod rounds;
 mod signer;
 mod walk;
