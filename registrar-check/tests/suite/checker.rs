@@ -90,7 +90,7 @@ async fn serve_udp(socket: UdpSocket, internet: Arc<Mutex<Internet>>) {
     }
 }
 
-async fn serve_tcp(listener: TcpListener, internet: Arc<Mutex<Internet>>) {
+pub(crate) async fn serve_tcp(listener: TcpListener, internet: Arc<Mutex<Internet>>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let size = stream.read_u16().await.unwrap();
         let mut packet = vec![0; usize::from(size)];

@@ -4,6 +4,7 @@ mod chain;
 mod chance;
 mod checker;
 mod ds;
+mod flood;
 mod internet;
 mod known;
 mod peers;
