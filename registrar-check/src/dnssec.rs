@@ -145,10 +145,14 @@ impl Reply<'_> {
                 }
             }
             Said::Ds(ds) => self.ds(&records, self.qname, ds, keys, budget),
-            Said::NoData if self.qtype == RType::DS => match self.denial(&records, keys, budget)?.ds(self.qname) {
-                Some(denied) => Ok(Proof::NoDs(denied)),
-                None => Err(self.bogus(format_args!("nothing proves that {} has no DS records", self.qname))),
-            },
+            Said::NoData if self.qtype == RType::DS => {
+                let denial = self.denial(&records, keys, budget)?;
+                match denial.ds(self.qname) {
+                    Some(denied) => Ok(Proof::NoDs(denied)),
+                    None if denial.cut(self.qname) => Ok(Proof::NoCut),
+                    None => Err(self.bogus(format_args!("nothing proves that {} has no DS records", self.qname))),
+                }
+            }
             Said::NoData | Said::NxDomain => match self.denial(&records, keys, budget)?.cut(self.qname) {
                 true => Ok(Proof::NoCut),
                 false => Err(self.bogus(format_args!("nothing proves that there is no cut at {}", self.qname))),

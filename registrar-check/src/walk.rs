@@ -668,6 +668,13 @@ impl Walk {
         let security = Security::of(&descent.chain, &proof);
         let below = descent.chain.below(&proof);
         let (view, ds) = match (query.aim.clone(), said) {
+            // A signed parent has no cut where the server showed one, or a zone of its own.
+            (Aim::Ds(cut, View::Hidden(_)), Said::NoData) if matches!(proof, Proof::NoCut) && cut == self.domain => {
+                (View::NoCut, None)
+            }
+            (Aim::Ds(..), Said::NoData) if matches!(proof, Proof::NoCut) => {
+                return descent.give_up(query.server.ip());
+            }
             (Aim::Ds(cut, View::Cut(name_servers) | View::Hidden(name_servers)), Said::NoData | Said::Ds(_))
                 if cut != self.domain =>
             {

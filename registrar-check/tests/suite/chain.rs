@@ -3,7 +3,7 @@
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Record, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
-use nss_registrar_check::{Config, Delegation, DsRecords, Findings, Outcome, Security, Unknown, Wanted};
+use nss_registrar_check::{Config, Delegation, DsRecords, Findings, NotDelegated, Outcome, Security, Unknown, Wanted};
 use proptest::prelude::*;
 
 use crate::internet::{Asked, Delivery, Internet, NOW, anchor, config, hex, name};
@@ -476,6 +476,21 @@ fn a_zone_that_is_served_beside_its_signed_parent_is_entered_by_its_ds_records()
         .zone("co.com.", &[], &format!("example.co.com. DS 00010d02{}", "bb".repeat(32)));
     internet.sign("co.com.", NSEC3);
     assert_eq!(ds(&mut internet, "example.co.com", &config), (present(), Security::Secure));
+}
+
+#[test]
+fn a_zone_that_its_signed_parent_serves_and_does_not_delegate_is_not_delegated() {
+    for denial in [Denial::Nsec, NSEC3] {
+        let (mut internet, config) = tree(denial);
+        internet.zone("other.com.", &SERVERS, "other.com. NS ns.example.net.");
+        let findings = internet.walk("other.com", config.clone());
+        let expected = NotDelegated::NoCut { parent: "com".parse().unwrap() };
+        assert_eq!(findings.outcome, Outcome::NotDelegated(expected), "\n{}", findings.evidence);
+        // One that it does delegate is hidden, signed or not.
+        internet.zone("plain.com.", &SERVERS, "plain.com. NS ns.example.net.");
+        let findings = internet.walk("plain.com", config);
+        assert!(matches!(findings.outcome, Outcome::Unknown(Unknown::Hidden { .. })), "\n{}", findings.evidence);
+    }
 }
 
 proptest! {
