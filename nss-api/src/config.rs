@@ -42,6 +42,8 @@ pub struct Config {
     pub lifecycle: Lifecycle,
     /// Whether registries are asked for a second opinion.
     pub rdap: rdap::Settings,
+    /// Zones that are served before they are delegated here.
+    pub pending: Pending,
     /// Sizes and counts.
     pub limits: Limits,
     /// How long things may take.
@@ -115,6 +117,23 @@ pub struct Lifecycle {
     pub adrift_days: NonZeroU32,
     /// Not served after that, but kept.
     pub parked_days: NonZeroU32,
+}
+
+/// Zones that are served before they are delegated here, as some registries want it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Pending {
+    /// How long one is served.
+    pub hours: NonZeroU32,
+    /// From one check at its parent to the next, a tenth more or less.
+    pub recheck_minutes: NonZeroU32,
+    /// How many there may be at one time; 0 for none.
+    pub zones_max: u32,
+    /// How many of them may come from one /24 of IPv4 or /56 of IPv6.
+    pub zones_per_network_max: u32,
+    /// Octets of the zone file of one.
+    pub size_max: usize,
 }
 
 /// Sizes and counts.
@@ -300,6 +319,7 @@ impl Default for Config {
             quotas: Quotas::default(),
             lifecycle: Lifecycle::default(),
             rdap: rdap::Settings::default(),
+            pending: Pending::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             log: Log::default(),
@@ -346,6 +366,23 @@ impl Default for Lifecycle {
             // Caches keep a delegation for up to a week (RFC 2308 §5 has a like number), and owners make mistakes.
             adrift_days: const { NonZeroU32::new(7).unwrap() },
             parked_days: const { NonZeroU32::new(30).unwrap() },
+        }
+    }
+}
+
+impl Default for Pending {
+    fn default() -> Pending {
+        Pending {
+            // A registry that asks the new servers does so when the change is entered, or on the next working day.
+            hours: const { NonZeroU32::new(72).unwrap() },
+            // Somebody else's claim must not be served for long once the domain is delegated here by other names.
+            recheck_minutes: const { NonZeroU32::new(10).unwrap() },
+            // With those of size_max some 100 MB of memory, and two checks a second.
+            zones_max: 1000,
+            // An agency that moves its customers here; whoever has fifty networks fills what there is.
+            zones_per_network_max: 20,
+            // Over a thousand records; whoever has more uploads them when the domain is delegated.
+            size_max: 64 << 10,
         }
     }
 }
@@ -492,6 +529,7 @@ mod tests {
         assert_eq!(format!("{:?}", config.lifecycle), format!("{:?}", defaults.lifecycle));
         let fixed = rdap::Settings { bootstrap: None, servers: [].into(), ca_file: None, ..config.rdap };
         assert_eq!(format!("{fixed:?}"), format!("{:?}", defaults.rdap));
+        assert_eq!(format!("{:?}", config.pending), format!("{:?}", defaults.pending));
         let trust_anchors = config.parent.trust_anchors.clone();
         assert_eq!(trust_anchors.as_ref(), Some(&nss_registrar_check::Config::default().trust_anchors));
         assert_eq!(format!("{:?}", config.parent), format!("{:?}", Parent { trust_anchors, ..defaults.parent }));

@@ -31,6 +31,7 @@ pub struct Domain {
     /// Lower case, without the final dot.
     text: String,
     name: NameBuf,
+    is_registered: bool,
 }
 
 impl Domain {
@@ -73,12 +74,17 @@ impl Domain {
         if text.rsplit('.').take(registered_labels).any(|label| label.contains('_')) {
             return Err(DomainError::Underscore);
         }
-        Ok(Domain { text, name })
+        Ok(Domain { text, name, is_registered: labels == registered_labels })
     }
 
     /// The domain in A-labels, lower case, without the final dot.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it is what a registry registers, as far as the list of public suffixes knows, and not a name below that.
+    pub fn is_registered(&self) -> bool {
+        self.is_registered
     }
 
     /// The domain as a DNS name.
@@ -278,6 +284,21 @@ mod tests {
         }
         // Non-transitional: the sharp s stays itself, as registries have it since IDNA2008.
         accepted("straße.example", "xn--strae-oqa.example");
+    }
+
+    #[test]
+    fn what_a_registry_registers_is_told_from_what_stands_below() {
+        for (text, is_registered) in [
+            ("example.com", true),
+            ("www.example.com", false),
+            ("example.co.uk", true),
+            ("github.io", true),
+            ("user.github.io", false),
+            ("b.example", true),
+            ("a.b.example", false),
+        ] {
+            assert_eq!(Domain::parse(text).unwrap().is_registered(), is_registered, "{text}");
+        }
     }
 
     #[test]

@@ -28,7 +28,8 @@ use crate::rate::{Client, RateLimits};
 use crate::rdap::Rdap;
 use crate::rounds::Rounds;
 use crate::routes::{Call, HELP, NoCall};
-use crate::upload::{Gate, no_randomness, preconditions};
+use crate::standing::utc;
+use crate::upload::{Gate, Upload, no_randomness, preconditions};
 use crate::zone_server;
 
 /// Where a browser's request comes from, in its own words (W3C Fetch Metadata).
@@ -206,7 +207,8 @@ impl Front {
             let precondition = preconditions(headers).map_err(end)?;
             let key = self.gate.presented_key(headers).map_err(end)?;
             let text = self.bodies.read(headers, body).await?;
-            self.gate.upload(domain, options, precondition, key, text, body_type).await
+            let upload = Upload { text, body_type, key, client: caller.address };
+            self.gate.upload(domain, options, precondition, upload).await
         }
         .await;
         self.log(if options.dry_run { "dry run" } else { "upload" }, domain, caller, uploaded.as_ref().err());
@@ -295,6 +297,12 @@ pub(crate) struct Changed {
     pub(crate) etag: Option<String>,
     /// By what the caller may do this.
     pub(crate) proof: Proof,
+    /// Until when the zone is served unless the parent delegates it here by the key's label, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pending_until: Option<u64>,
+    /// What to enter at the registrar for that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) enter: Vec<String>,
     /// The key that was made for the caller, who sees it this once.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "reveal")]
     pub(crate) key: Option<Key>,
@@ -326,6 +334,8 @@ pub(crate) enum Proof {
     Pinned,
     /// No key was pinned before; the caller's is now, unless it was a dry run.
     First,
+    /// None yet: the zone is served for a while before its delegation.
+    Pending,
 }
 
 fn reveal<S: serde::Serializer>(key: &Option<Key>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -361,7 +371,17 @@ impl Changed {
             (Proof::First, _, None) => {
                 text.push_str("the key you sent is pinned to the domain: every change from now on needs it\n");
             }
-            (Proof::Open | Proof::Keyed | Proof::Pinned, _, None) => {}
+            (Proof::Pending, What::Withdrawn, None) | (Proof::Open | Proof::Keyed | Proof::Pinned, _, None) => {}
+            (Proof::Pending, _, None) => {
+                let until = self.pending_until.map(utc).unwrap_or_default();
+                text.push_str(&format!(
+                    "it is pending: served until {until}, and after that only if its parent delegates it by the label of your key\n\
+                     at the domain's registrar, enter these name servers:\n"
+                ));
+                for name in &self.enter {
+                    text.push_str(&format!("  {name}\n"));
+                }
+            }
         }
         text
     }

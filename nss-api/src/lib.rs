@@ -45,6 +45,8 @@ mod ownership;
 #[cfg(feature = "daemon")]
 mod parents;
 #[cfg(feature = "daemon")]
+mod pending;
+#[cfg(feature = "daemon")]
 pub mod problem;
 #[cfg(feature = "daemon")]
 pub mod query;

@@ -77,7 +77,7 @@ pub(crate) fn step(
 
 /// From nine to eleven tenths of `pause`: zones that were uploaded together do not stay together. Nobody gains by
 /// knowing it beforehand, so that it need not be random.
-fn jittered(pause: u64, apex: Name<'_>, now: u64) -> u64 {
+pub(crate) fn jittered(pause: u64, apex: Name<'_>, now: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     (apex.to_lowercase().as_name().as_wire(), now).hash(&mut hasher);
     pause - pause / 10 + hasher.finish() % (pause / 5 + 1)

@@ -87,6 +87,8 @@ pub(crate) enum Grant {
     Pinned(Pin),
     /// No key is pinned yet.
     First,
+    /// The parent does not delegate the zone here, and the key claims it.
+    Pending(Pin),
 }
 
 /// Why somebody may not.
@@ -139,6 +141,8 @@ impl Grant {
             Grant::Keyed(pin) => PinChange { expected: None, set: Some(pin) },
             Grant::Pinned(pin) => PinChange { expected: Some(Some(pin)), set: None },
             Grant::First => PinChange { expected: Some(None), set: first },
+            // A claim pins nothing; whether it may stand is nssd's to say, which knows all zones.
+            Grant::Pending(_) => PinChange::default(),
         }
     }
 }

@@ -73,6 +73,11 @@ impl Quotas {
     }
 }
 
+/// One word for each network whose clients are counted together.
+pub(crate) fn network_word(client: IpAddr) -> String {
+    format!("{:016x}", Network::from(client).0)
+}
+
 /// Callers counted together: a /24 of IPv4, a /56 of IPv6, which one household or one rented server has to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Network(u64);

@@ -193,7 +193,7 @@ impl Rdap {
         match grant {
             // Who is named at the registrar needs no second opinion, and where nobody is asked it does not count.
             Grant::Open | Grant::Keyed(_) => Ok(()),
-            Grant::First => match self.look(domain).await {
+            Grant::First | Grant::Pending(_) => match self.look(domain).await {
                 Opinion::Registered(registration) => match registration.holds.first() {
                     None => Ok(()),
                     Some(hold) => Err(on_hold(domain, hold)),

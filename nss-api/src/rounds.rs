@@ -11,15 +11,19 @@ use nss_wire::NameBuf;
 use nssd::control::{CheckReport, CheckVerdict, Client as ZoneServer, ClientError, DueCheck, EVIDENCE_LINES_MAX};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::config::{Config, Lifecycle, milliseconds};
+use crate::config::{Config, Lifecycle, Pending, milliseconds};
+use crate::key::Label;
 use crate::lifecycle::{self, Kept, Step};
 use crate::parents::{Parents, Unasked};
+use crate::pending::{self, Prospect};
 
 /// Makes rounds.
 pub struct Rounds {
     parents: Arc<Parents>,
     zone_server: ZoneServer,
     periods: Lifecycle,
+    pending: Pending,
+    name_servers: Vec<NameBuf>,
 }
 
 /// What a round did.
@@ -37,11 +41,17 @@ impl Rounds {
         let zone_server =
             ZoneServer::new(&config.control_socket).with_timeout(milliseconds(config.timeouts.control_ms));
         let parents = Arc::new(Parents::new(config, zone_server.clone()));
-        Rounds::with(parents, zone_server, config.lifecycle.clone())
+        Rounds::with(parents, zone_server, config)
     }
 
-    pub(crate) fn with(parents: Arc<Parents>, zone_server: ZoneServer, periods: Lifecycle) -> Rounds {
-        Rounds { parents, zone_server, periods }
+    pub(crate) fn with(parents: Arc<Parents>, zone_server: ZoneServer, config: &Config) -> Rounds {
+        Rounds {
+            parents,
+            zone_server,
+            periods: config.lifecycle.clone(),
+            pending: config.pending.clone(),
+            name_servers: config.name_servers.clone(),
+        }
     }
 
     /// Checks all zones that are due at `now`, in seconds since 1970.
@@ -78,20 +88,28 @@ impl Rounds {
     /// Checks one zone and writes down what was found; whether that worked.
     async fn check(&self, due: DueCheck, now: u64) -> bool {
         let Ok(apex) = due.zone.parse::<NameBuf>() else { return false };
-        let (verdict, evidence) = match self.parents.look(apex.as_name()).await {
+        let label = due.pending.as_ref().map(|pending| Label::from_octets(pending.label.as_bytes()));
+        let (verdict, prospect, evidence) = match self.parents.look(apex.as_name()).await {
             Ok(sight) => {
                 let verdict = sight.verdict();
                 let mut evidence = sight.evidence();
                 evidence.insert(0, verdict.to_string());
+                let prospect = match label {
+                    Some(Some(label)) => Prospect::of(&sight, label, &self.name_servers),
+                    // No key has such a label, so that the parent can never name it.
+                    Some(None) | None => Prospect::Closed,
+                };
                 let verdict = match verdict {
                     Verdict::Delegated { .. } => CheckVerdict::Delegated,
                     Verdict::NotDelegated { .. } => CheckVerdict::NotDelegated,
                     Verdict::Unknown { .. } => CheckVerdict::Unknown,
                 };
-                (verdict, evidence)
+                (verdict, prospect, evidence)
             }
             // Whatever took so long must not be the first one in every round.
-            Err(Unasked::Busy) => (CheckVerdict::Unknown, vec!["the check took too long".to_owned()]),
+            Err(Unasked::Busy) => {
+                (CheckVerdict::Unknown, Prospect::Unknown, vec!["the check took too long".to_owned()])
+            }
             Err(Unasked::ZoneServer(error)) => {
                 tracing::debug!(zone = due.zone, %error, "a due zone was not checked");
                 return false;
@@ -99,8 +117,10 @@ impl Rounds {
         };
         let evidence = bounded(evidence);
         let kept = if due.etag.is_some() { Kept::Zone } else { Kept::PinAlone };
-        let Step { check, action } =
-            lifecycle::step(apex.as_name(), kept, due.last.as_ref(), verdict, evidence, now, &self.periods);
+        let Step { check, action } = match &due.pending {
+            Some(pending) => pending::step(&apex, pending, prospect, verdict, evidence, now, &self.pending),
+            None => lifecycle::step(apex.as_name(), kept, due.last.as_ref(), verdict, evidence, now, &self.periods),
+        };
         let report = CheckReport { etag: due.etag, follows: due.last.map(|last| last.checked_at), check, action };
         match self.zone_server.report_check(apex.as_name(), &report).await {
             Ok(()) => {

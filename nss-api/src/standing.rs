@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use nss_registrar_check::{NotDelegated, Verdict};
 use nss_wire::NameBuf;
-use nssd::control::{Check, ZoneStatus};
+use nssd::control::{Check, Claim, Pending, ZoneStatus};
 use serde::Serialize;
 
 use crate::config::Ownership;
@@ -28,6 +28,9 @@ pub(crate) struct Standing {
     missing: Vec<String>,
     /// Names below ours that are no key's, and so count for nothing.
     not_a_key: Vec<String>,
+    /// The claim by which the zone is served before its delegation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<StandingClaim>,
     /// What to enter at the registrar.
     enter: Vec<String>,
     /// Who was asked and what they said.
@@ -35,6 +38,21 @@ pub(crate) struct Standing {
     /// What the registry says, where registries are asked; one sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) registration: Vec<String>,
+}
+
+/// A claim on a name that is not delegated to us, as far as it is anybody's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct StandingClaim {
+    /// When it ends, in seconds since 1970.
+    until: u64,
+    /// Two keys claim the name, so that nothing is served by either.
+    is_contested: bool,
+}
+
+impl From<&Pending> for StandingClaim {
+    fn from(pending: &Pending) -> StandingClaim {
+        StandingClaim { until: pending.until, is_contested: pending.is_contested }
+    }
 }
 
 /// Whether a domain is delegated to us.
@@ -59,6 +77,8 @@ pub(crate) enum Owner {
     Pin,
     /// Who uploads first.
     First,
+    /// Who has the key that claims it before its delegation.
+    Claimant,
     /// Anybody.
     Anybody,
     /// Nobody, until the parent says otherwise.
@@ -71,7 +91,7 @@ impl Standing {
         domain: &Domain,
         rule: Ownership,
         sight: Option<&Sight>,
-        is_pinned: bool,
+        claim: &Claim,
         label: Option<Label>,
         ours: &[NameBuf],
     ) -> Standing {
@@ -84,6 +104,7 @@ impl Standing {
             labels: Vec::new(),
             missing: Vec::new(),
             not_a_key: Vec::new(),
+            pending: claim.pending.as_ref().map(StandingClaim::from),
             enter: ours.iter().map(enter).collect(),
             evidence: Vec::new(),
             registration: Vec::new(),
@@ -107,11 +128,12 @@ impl Standing {
             Verdict::Delegated { .. } | Verdict::Unknown { .. } => Vec::new(),
         };
         standing.owner = match (standing.state, rule) {
+            (State::NotDelegated, _) if standing.pending.is_some_and(|it| !it.is_contested) => Owner::Claimant,
             (State::NotDelegated | State::Unknown, _) => Owner::Nobody,
             (State::Delegated | State::Unchecked, Ownership::Open) => Owner::Anybody,
             (State::Delegated | State::Unchecked, _) if !standing.labels.is_empty() => Owner::Label,
             (State::Delegated | State::Unchecked, Ownership::Keyed) => Owner::Nobody,
-            (State::Delegated | State::Unchecked, Ownership::Pinned) if is_pinned => Owner::Pin,
+            (State::Delegated | State::Unchecked, Ownership::Pinned) if claim.pin.is_some() => Owner::Pin,
             (State::Delegated | State::Unchecked, Ownership::Pinned) => Owner::First,
         };
         standing
@@ -135,7 +157,20 @@ impl Standing {
         );
         text.push_str(self.owner.sentence());
         write_names(&mut text, "", &self.labels);
-        if self.owner == Owner::Nobody || self.state == State::Unchecked {
+        match self.pending {
+            Some(StandingClaim { until, is_contested: false }) => {
+                let _ = writeln!(text, "it is served before its delegation until {}", utc(until));
+            }
+            Some(StandingClaim { until, is_contested: true }) => {
+                let _ = writeln!(
+                    text,
+                    "two keys claim it before its delegation, so neither is served until {}",
+                    utc(until)
+                );
+            }
+            None => {}
+        }
+        if matches!(self.owner, Owner::Nobody | Owner::Claimant) || self.state == State::Unchecked {
             write_names(&mut text, "to be entered at the domain's registrar:", &self.enter);
         }
         if self.owner == Owner::First {
@@ -155,6 +190,7 @@ impl Owner {
             Owner::Label => "who may change the zone: who has the key with this label\n",
             Owner::Pin => "who may change the zone: who has the key that its first upload pinned\n",
             Owner::First => "who may change the zone: anybody, until the first upload pins a key\n",
+            Owner::Claimant => "who may change the zone: who has the key that claims it before its delegation\n",
             Owner::Anybody => "who may change the zone: anybody\n",
             Owner::Nobody => "who may change the zone: nobody, as things stand\n",
         }
@@ -165,7 +201,8 @@ impl Owner {
 #[derive(Debug, Serialize)]
 pub(crate) struct HostedZone {
     /// `active` while it is delegated to us, `adrift` when it is not, `unknown` when that could not be found out,
-    /// `parked` when it is not served any more for having been adrift too long.
+    /// `parked` when it is not served any more for having been adrift too long, `pending` before its delegation, `contested` when
+    /// two keys claim it before that.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     serial: Option<u32>,
@@ -191,16 +228,21 @@ impl HostedZone {
     pub(crate) fn new(
         status: Option<ZoneStatus>,
         last_check: Option<Check>,
+        pending: Option<&Pending>,
         check: Standing,
         recheck_hours: Option<u32>,
     ) -> HostedZone {
         let uploaded_at = status.as_ref().and_then(|status| status.uploaded_at);
-        let next_check_at = recheck_hours.and_then(|hours| match &last_check {
-            Some(last) => Some(last.next_check_at),
-            None => Some(uploaded_at? + u64::from(hours) * 3600),
+        let next_check_at = recheck_hours.and_then(|hours| match (&last_check, pending) {
+            (Some(last), _) => Some(last.next_check_at),
+            (None, Some(pending)) if pending.is_contested => Some(pending.until),
+            (None, Some(pending)) => Some(pending.check_at),
+            (None, None) => Some(uploaded_at? + u64::from(hours) * 3600),
         });
         HostedZone {
             state: match (check.state, &status) {
+                _ if pending.is_some_and(|pending| pending.is_contested) => "contested",
+                _ if pending.is_some() => "pending",
                 (_, None) => "parked",
                 (State::Delegated | State::Unchecked, Some(_)) => "active",
                 (State::NotDelegated, Some(_)) => "adrift",
@@ -221,6 +263,7 @@ impl HostedZone {
         let domain = &self.check.domain;
         let mut text = match (self.serial, self.records) {
             (Some(serial), Some(records)) => format!("{domain}: {}, serial {serial}, {records} records\n", self.state),
+            _ if self.state == "contested" => format!("{domain}: contested, not served\n"),
             _ => format!("{domain}: {}, not served; upload it again to have it served\n", self.state),
         };
         let last = self.last_check.as_ref();

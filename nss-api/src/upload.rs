@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode};
 use hyper::body::Bytes;
 use nss_registrar_check::{Delegation, Verdict};
 use nss_wire::NameBuf;
-use nssd::control::{Change, Client as ZoneServer, Precondition, PutOptions, ZoneStatus};
+use nssd::control::{Change, Client as ZoneServer, PendingClaim, Pin, Precondition, PutOptions, ZoneStatus};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -21,8 +21,10 @@ use crate::config::{Config, Ownership, milliseconds};
 use crate::domain::Domain;
 use crate::front::{Changed, Proof, What};
 use crate::key::Key;
+use crate::new_key::keyed_name;
 use crate::ownership::{self, Entered, Grant};
 use crate::parents::{Parents, Unasked};
+use crate::pending::{self, Prospect};
 use crate::problem::Problem;
 use crate::query::Options;
 use crate::quota::{Exceeded, Quotas};
@@ -30,7 +32,7 @@ use crate::rdap::Rdap;
 use crate::rounds::Rounds;
 use crate::standing::{HostedZone, Standing};
 use crate::zone_server;
-use crate::zone_text::{self, NotAZone};
+use crate::zone_text::{self, NotAZone, ZoneWord};
 
 /// When to ask again what a parent could not tell: its own cache of failures is shorter.
 const RETRY_PARENT: Duration = Duration::from_secs(10);
@@ -49,6 +51,22 @@ pub(crate) struct Gate {
     asks: Semaphore,
     /// Where the times of the quotas are counted from.
     started: Instant,
+}
+
+/// What came with an upload.
+pub(crate) struct Upload {
+    pub(crate) text: Bytes,
+    pub(crate) body_type: BodyType,
+    pub(crate) key: Option<Key>,
+    pub(crate) client: IpAddr,
+}
+
+/// Whether an upload may be served before its parent delegates it here.
+enum Early<'k> {
+    /// By this key, as far as the parent has nothing against it.
+    Claim(&'k Key),
+    /// Not as it is; what would have to be otherwise, in a sentence or none.
+    No(Option<String>),
 }
 
 impl Gate {
@@ -94,25 +112,72 @@ impl Gate {
         domain: &Domain,
         options: Options,
         precondition: Precondition,
-        key: Option<Key>,
-        text: Bytes,
-        body_type: BodyType,
+        upload: Upload,
     ) -> Result<Changed, Problem> {
-        self.check_text(domain, text.clone(), body_type).await?;
-        let grant = self.check_owner(domain, key.as_ref()).await?;
-        if !options.dry_run {
+        let Upload { text, body_type, key, client } = upload;
+        let word = self.check_text(domain, text.clone(), body_type).await?;
+        let early = self.early(domain, &word, key.as_ref(), text.len());
+        let grant = self.check_owner(domain, key.as_ref(), &early).await?;
+        // Who claims a name has not shown to be its owner, and counts for the network alone.
+        if !options.dry_run && !matches!(grant, Grant::Pending(_)) {
             self.admit_domain(domain)?;
         }
         let fresh = match (grant, &key) {
             (Grant::First, None) if !options.dry_run => Some(Key::generate().map_err(|error| no_randomness(&error))?),
-            (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First, _) => None,
+            (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First | Grant::Pending(_), _) => None,
         };
         let first = key.as_ref().or(fresh.as_ref()).map(|key| key.pin(domain.name()));
         let pin = grant.pin_change(first);
-        let put = PutOptions { dry_run: options.dry_run, precondition, pin };
+        let pending = self.claim(grant, domain, key.as_ref(), client);
+        let put = PutOptions { dry_run: options.dry_run, precondition, pin, pending };
         let status = self.zone_server.put_zone(domain.name(), text, &put).await;
         let status = status.map_err(|error| zone_server::problem(&error))?;
-        Ok(Changed { key: fresh, ..changed(domain, options, status, grant) })
+        let enter = match (grant, &key) {
+            (Grant::Pending(_), Some(key)) => self.keyed_names(key),
+            (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First | Grant::Pending(_), _) => Vec::new(),
+        };
+        Ok(Changed { key: fresh, enter, ..changed(domain, options, status, grant) })
+    }
+
+    /// Whether an upload may be served before its parent delegates it here.
+    fn early<'k>(&self, domain: &Domain, word: &ZoneWord, key: Option<&'k Key>, size: usize) -> Early<'k> {
+        let config = &self.config.pending;
+        // Who makes no rounds would never end it.
+        if config.zones_max == 0 || self.rounds().is_none() {
+            return Early::No(None);
+        }
+        // Registries ask for it. Below what they register, resolvers may come here by a delegation above it that nobody has seen.
+        if !domain.is_registered() {
+            return Early::No(None);
+        }
+        let Some(key) = key else { return Early::No(None) };
+        if !word.labels.contains(&key.label()) {
+            let names: String = self.keyed_names(key).iter().map(|name| format!("  {name}\n")).collect();
+            return Early::No(Some(format!(
+                "if your registry wants our servers to answer before that, name them in the zone's own NS records with the label of your \
+                 key, and it is served for {} hours:\n{names}",
+                config.hours
+            )));
+        }
+        match size > config.size_max {
+            true => Early::No(Some(format!(
+                "it cannot be served before that: the file has {size} octets, {} are the most then\n",
+                config.size_max
+            ))),
+            false => Early::Claim(key),
+        }
+    }
+
+    fn claim(&self, grant: Grant, domain: &Domain, key: Option<&Key>, client: IpAddr) -> Option<PendingClaim> {
+        match grant {
+            Grant::Pending(_) => key.map(|key| pending::claim(domain, key, client, &self.config)),
+            Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First => None,
+        }
+    }
+
+    /// The names of our servers with the label of a key.
+    fn keyed_names(&self, key: &Key) -> Vec<String> {
+        self.config.name_servers.iter().map(|name| keyed_name(key.label(), name)).collect()
     }
 
     /// Withdraws a zone, on the same proof that an upload takes.
@@ -130,7 +195,19 @@ impl Gate {
         if status.etag.is_none() {
             return Err(zone_server::not_found(domain));
         }
-        let grant = self.check_owner(domain, key).await?;
+        if let Some(key) = key
+            && let Some(claim) = self.claim_of(domain).await?
+            && claim.pin == key.pin(domain.name())
+        {
+            // Whoever the domain is delegated to by now, this claim is the caller's own.
+            if !options.dry_run {
+                let withdrawn = self.zone_server.delete_pending_zone(domain.name(), precondition, claim.pin).await;
+                let status = withdrawn.map_err(|error| zone_server::problem(&error))?;
+                return Ok(changed(domain, options, status, Grant::Pending(claim.pin)));
+            }
+            return Ok(changed(domain, options, status, Grant::Pending(claim.pin)));
+        }
+        let grant = self.check_owner(domain, key, &Early::No(None)).await?;
         if options.dry_run {
             return Ok(changed(domain, options, status, grant));
         }
@@ -140,11 +217,17 @@ impl Gate {
         Ok(changed(domain, options, status.map_err(|error| zone_server::problem(&error))?, grant))
     }
 
+    /// The claim by which a domain is served before its delegation, if it is by one.
+    async fn claim_of(&self, domain: &Domain) -> Result<Option<nssd::control::Pending>, Problem> {
+        let claim = self.zone_server.claim(domain.name()).await.map_err(|error| zone_server::problem(&error))?;
+        Ok(claim.pending)
+    }
+
     /// The rounds that this server makes, if it makes any; with the walks of the uploads, and what they found.
     pub(crate) fn rounds(&self) -> Option<Rounds> {
         let makes_rounds = self.config.lifecycle.rechecks && self.config.ownership != Ownership::Open;
         let parents = self.parents.as_ref().filter(|_| makes_rounds)?;
-        Some(Rounds::with(Arc::clone(parents), self.zone_server.clone(), self.config.lifecycle.clone()))
+        Some(Rounds::with(Arc::clone(parents), self.zone_server.clone(), &self.config))
     }
 
     /// Counts a request for a change, before anything else is done for it.
@@ -169,17 +252,17 @@ impl Gate {
             Some(parents) => Some(parents.look(domain.name()).await.map_err(|unasked| self.unasked(domain, &unasked))?),
             None => None,
         };
-        let claim = self.zone_server.claim(domain.name()).await;
-        let is_pinned = claim.map_err(|error| zone_server::problem(&error))?.pin.is_some();
+        let claim = self.zone_server.claim(domain.name()).await.map_err(|error| zone_server::problem(&error))?;
         let (rule, label) = (self.config.ownership, key.map(Key::label));
-        Ok(Standing::new(domain, rule, sight.as_ref(), is_pinned, label, &self.config.name_servers))
+        Ok(Standing::new(domain, rule, sight.as_ref(), &claim, label, &self.config.name_servers))
     }
 
     /// A zone that was uploaded here, and how it stands.
     pub(crate) async fn hosted(&self, domain: &Domain) -> Result<HostedZone, Problem> {
         let claim = self.zone_server.claim(domain.name()).await.map_err(|error| zone_server::problem(&error))?;
         let is_parked = claim.check.as_ref().is_some_and(|check| check.parked_since.is_some());
-        let status = match is_parked {
+        let is_contested = claim.pending.as_ref().is_some_and(|pending| pending.is_contested);
+        let status = match is_parked || is_contested {
             true => None,
             false => {
                 let status = self.zone_server.zone_status(domain.name()).await;
@@ -195,7 +278,7 @@ impl Gate {
             standing.registration = rdap.sentences(domain, claim.pinned_at).await;
         }
         let makes_rounds = self.rounds().is_some().then_some(self.config.lifecycle.recheck_hours.get());
-        Ok(HostedZone::new(status, claim.check, standing, makes_rounds))
+        Ok(HostedZone::new(status, claim.check, claim.pending.as_ref(), standing, makes_rounds))
     }
 
     /// The key that came with a request; where nobody needs one, nobody looks at it.
@@ -207,8 +290,12 @@ impl Gate {
     }
 
     /// Asks the parent zone whether the domain is delegated to us, and whether the caller may change it.
-    async fn check_owner(&self, domain: &Domain, key: Option<&Key>) -> Result<Grant, Problem> {
-        let Some((delegation, entered)) = self.check_delegation(domain).await? else { return Ok(Grant::Open) };
+    async fn check_owner(&self, domain: &Domain, key: Option<&Key>, early: &Early<'_>) -> Result<Grant, Problem> {
+        let (delegation, entered) = match self.check_delegation(domain, early).await? {
+            Word::Unasked => return Ok(Grant::Open),
+            Word::Claimed(pin) => return self.ask_registry(domain, Grant::Pending(pin), None).await,
+            Word::Delegated(delegation, entered) => (delegation, entered),
+        };
         let (pin, pinned_at) = match self.config.ownership {
             Ownership::Pinned if entered.labels.is_empty() => {
                 let claim = self.zone_server.claim(domain.name()).await;
@@ -219,6 +306,11 @@ impl Gate {
         };
         let grant = ownership::decide(self.config.ownership, &entered.labels, key, pin, domain.name())
             .map_err(|denial| denial.problem(domain, &delegation, &entered, key, &self.config.name_servers))?;
+        self.ask_registry(domain, grant, pinned_at).await
+    }
+
+    /// Gives a grant back unless the registry's word stands against it.
+    async fn ask_registry(&self, domain: &Domain, grant: Grant, pinned_at: Option<u64>) -> Result<Grant, Problem> {
         if let Some(rdap) = &self.rdap {
             rdap.check(domain, grant, pinned_at).await?;
         }
@@ -226,7 +318,7 @@ impl Gate {
     }
 
     /// Parses and builds the zone on a thread for such work, and looks at its NS set.
-    async fn check_text(&self, domain: &Domain, text: Bytes, body_type: BodyType) -> Result<(), Problem> {
+    async fn check_text(&self, domain: &Domain, text: Bytes, body_type: BodyType) -> Result<ZoneWord, Problem> {
         let parses = Arc::clone(&self.parses).acquire_owned();
         let Ok(Ok(turn)) = timeout(milliseconds(self.config.timeouts.queue_ms), parses).await else {
             return Err(Problem::new(
@@ -245,7 +337,7 @@ impl Gate {
         })
         .await;
         match checked {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(word)) => Ok(word),
             Ok(Err(refused)) => Err(bad_zone(domain, refused, body_type)),
             Err(error) => {
                 tracing::error!(%error, %domain, "checking a zone panicked");
@@ -258,18 +350,27 @@ impl Gate {
         }
     }
 
-    /// Asks the parent zone whether the domain is delegated to us; `None` where nobody is asked.
-    async fn check_delegation(&self, domain: &Domain) -> Result<Option<(Delegation, Entered)>, Problem> {
-        let Some(parents) = &self.parents else { return Ok(None) };
+    /// Asks the parent zone whether the domain is delegated to us.
+    async fn check_delegation(&self, domain: &Domain, early: &Early<'_>) -> Result<Word, Problem> {
+        let Some(parents) = &self.parents else { return Ok(Word::Unasked) };
         let sight = parents.look(domain.name()).await.map_err(|unasked| self.unasked(domain, &unasked))?;
         match sight.verdict() {
-            Verdict::Delegated { delegation, .. } => Ok(Some((delegation, sight.entered))),
+            Verdict::Delegated { delegation, .. } => Ok(Word::Delegated(delegation, sight.entered)),
             Verdict::NotDelegated { ref reason, .. } => {
                 let ours: String = self.config.name_servers.iter().map(|name| format!("  {name}\n")).collect();
                 let odd = odd_names(&sight.entered);
+                let before = match early {
+                    Early::Claim(key) => match Prospect::of(&sight, key.label(), &self.config.name_servers) {
+                        Prospect::Open => return Ok(Word::Claimed(key.pin(domain.name()))),
+                        Prospect::Closed => CLOSED,
+                        // The domain is not delegated to us, so that it cannot be named, and that was found out.
+                        Prospect::Named | Prospect::Unknown => "",
+                    },
+                    Early::No(reason) => reason.as_deref().unwrap_or_default(),
+                };
                 let detail = format!(
                     "{domain} is not delegated to our name servers; nothing was changed\nwhat its parent zone says: {reason}\n{odd}\
-                     at the domain's registrar, enter these name servers, then send the zone again:\n{ours}\
+                     at the domain's registrar, enter these name servers, then send the zone again:\n{ours}{before}\
                      who was asked:"
                 );
                 Err(Problem::new(StatusCode::FORBIDDEN, "not-delegated", detail).with_evidence(sight.evidence()))
@@ -290,6 +391,21 @@ impl Gate {
         }
     }
 }
+
+/// What the parent says about a domain.
+#[expect(clippy::large_enum_variant, reason = "one value an upload, matched by its caller")]
+enum Word {
+    /// Nobody was asked.
+    Unasked,
+    /// It delegates it here.
+    Delegated(Delegation, Entered),
+    /// It does not, and the upload may be served before by the claim of the key with this pin.
+    Claimed(Pin),
+}
+
+/// Why a claim is not served before its delegation.
+const CLOSED: &str = "it cannot be served before that: the parent names a server of ours already and not by the label of your key, or \
+                      would not delegate such a name\n";
 
 /// Names below ours that are no key's, with what is wrong with them.
 fn odd_names(entered: &Entered) -> String {
@@ -367,7 +483,10 @@ fn changed(domain: &Domain, options: Options, status: ZoneStatus, grant: Grant) 
             Grant::Keyed(_) => Proof::Keyed,
             Grant::Pinned(_) => Proof::Pinned,
             Grant::First => Proof::First,
+            Grant::Pending(_) => Proof::Pending,
         },
+        pending_until: status.pending_until,
+        enter: Vec::new(),
         key: None,
         diagnostics: status.findings,
     }

@@ -14,6 +14,9 @@ const RETRY_RESTART: Duration = Duration::from_secs(5);
 /// When to try again after the disk was full: a person has to do something.
 const RETRY_STORAGE: Duration = Duration::from_secs(300);
 
+/// When to try again when there are too many claims: they end after some days, and some of them every hour.
+const RETRY_PENDING: Duration = Duration::from_secs(3600);
+
 /// The problem of our client that `error` is.
 pub(crate) fn problem(error: &ClientError) -> Problem {
     match error {
@@ -50,6 +53,31 @@ fn of_refusal(refused: &nssd::control::Problem) -> Problem {
                           send it again with the key of the zone";
             Problem::new(StatusCode::CONFLICT, "overtaken", detail)
         }
+        ProblemCode::Occupied => Problem::new(
+            StatusCode::FORBIDDEN,
+            "not-delegated",
+            format!(
+                "the parent does not delegate the domain to our name servers, and it cannot be served before that: {detail}; nothing was \
+                 changed, enter our name servers with the label of your key at the domain's registrar, then send the zone again"
+            ),
+        ),
+        ProblemCode::Contested => Problem::new(
+            StatusCode::CONFLICT,
+            "contested",
+            format!(
+                "{detail}\nwhose it is shows the registrar: enter our name servers with the label of your key there, then send the zone \
+                 again; until then both claims rest"
+            ),
+        ),
+        ProblemCode::TooManyPending => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-pending",
+            format!(
+                "{detail}, and that is the most; nothing was changed, enter our name servers with the label of your key at the domain's \
+                 registrar, which needs no such place, or try again later"
+            ),
+        )
+        .retry_after(RETRY_PENDING),
         ProblemCode::PreconditionFailed => Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", detail),
         ProblemCode::TooLarge => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail),
         ProblemCode::Busy | ProblemCode::Timeout => {

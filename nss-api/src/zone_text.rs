@@ -1,5 +1,6 @@
 //! Is a text the zone that it should be?
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nss_wire::{Name, NameBuf, RType};
@@ -8,7 +9,15 @@ use nssd::check::{Include, Method, Rejected, SignatureOptions};
 use nssd::control::Finding;
 
 use crate::domain::Domain;
+use crate::key::Label;
 use crate::ownership::label_before;
+
+/// What a text that makes a zone says about its ownership.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ZoneWord {
+    /// The labels of keys in front of our names in its own NS set.
+    pub(crate) labels: BTreeSet<Label>,
+}
 
 /// Why a text is not the zone that it should be.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +36,7 @@ pub(crate) enum NotAZone {
 /// with the label of a key. Whose key does not matter here: what counts is what the parent says.
 ///
 /// It is the same check that `nssd` makes before it serves a zone; warnings are left to that.
-pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> Result<(), NotAZone> {
+pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> Result<ZoneWord, NotAZone> {
     if let Some(error) = nss_zonefile::Error::not_utf_8(text) {
         return Err(NotAZone::NotUtf8(Box::new(Finding::from(&error.diagnostic()))));
     }
@@ -43,7 +52,10 @@ pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> R
     let is_missing = |server: &&NameBuf| !present.iter().any(|name| stands_for(name, server));
     let missing: Vec<String> = name_servers.iter().filter(is_missing).map(NameBuf::to_string).collect();
     if missing.is_empty() {
-        return Ok(());
+        let labels = present
+            .iter()
+            .flat_map(|name| name_servers.iter().filter_map(|server| label_before(name.as_name(), server.as_name())));
+        return Ok(ZoneWord { labels: labels.collect() });
     }
     Err(NotAZone::NameServersMissing { missing, present: present.iter().map(NameBuf::to_string).collect() })
 }
@@ -81,19 +93,19 @@ mod tests {
 
     const ZONE: &str = "$TTL 60\n@ SOA ns1.dns.example.net. hostmaster 1 2 3 4 5\n";
 
-    fn check_text(text: &[u8]) -> Result<(), NotAZone> {
+    fn check_text(text: &[u8]) -> Result<usize, NotAZone> {
         let ours = ["ns1.dns.example.net", "ns2.dns.example.net"].map(|name| name.parse().unwrap());
-        check(&Domain::parse("example.com").unwrap(), text, &ours)
+        check(&Domain::parse("example.com").unwrap(), text, &ours).map(|word| word.labels.len())
     }
 
     #[test]
     fn a_zone_names_all_our_servers_and_may_name_others() {
         let text = format!("{ZONE}@ NS NS1.dns.example.net.\n@ NS ns2.dns.example.net.\n");
-        assert_eq!(check_text(text.as_bytes()), Ok(()));
-        assert_eq!(check_text(format!("{text}@ NS ns.example.org.\n").as_bytes()), Ok(()));
+        assert_eq!(check_text(text.as_bytes()), Ok(0));
+        assert_eq!(check_text(format!("{text}@ NS ns.example.org.\n").as_bytes()), Ok(0));
         let keyed = format!("k-{}", "a".repeat(32));
         let text = format!("{ZONE}@ NS {keyed}.NS1.dns.example.net.\n@ NS ns2.dns.example.net.\n");
-        assert_eq!(check_text(text.as_bytes()), Ok(()));
+        assert_eq!(check_text(text.as_bytes()), Ok(1));
         let odd = text.replace("k-a", "k-1");
         assert!(matches!(check_text(odd.as_bytes()), Err(NotAZone::NameServersMissing { .. })));
         let one = format!("{ZONE}@ NS ns1.dns.example.net.\nsub NS ns2.dns.example.net.\n");

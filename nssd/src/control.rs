@@ -26,11 +26,16 @@
 //! same commit as the zone; `Pin-Match:` with the digits or `none` makes the call fail with 409 when the pin is
 //! another one. A deleted zone keeps its pin.
 //!
+//! `Pending:` with a [`PendingClaim`] has a zone served that nobody has proved to be the uploader's: it is refused wherever another zone
+//! could suffer, and withdrawn when a zone at, above or below it is uploaded without that. `DELETE` takes `Pending-Match:` with the pin
+//! of the claim.
+//!
 //! The version is in the path. Within `v1` answers may gain members, never lose them; readers ignore what they do
 //! not know.
 
 mod check;
 mod client;
+mod pending;
 mod pin;
 mod problem;
 #[cfg(feature = "daemon")]
@@ -40,6 +45,7 @@ pub use check::{
     CHECK_REPORT_SIZE_MAX, Check, CheckAction, CheckReport, CheckVerdict, DueCheck, DueChecks, EVIDENCE_LINES_MAX,
 };
 pub use client::{Client, ClientError, Precondition, PutOptions, ZoneText};
+pub use pending::{Pending, PendingClaim};
 pub use pin::{NotAPin, Pin, PinChange};
 pub use problem::{Finding, Problem, ProblemCode, Severity};
 
@@ -86,6 +92,9 @@ pub struct ZoneStatus {
     /// When it was uploaded, in seconds since 1970; absent for a zone from a file and for a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded_at: Option<u64>,
+    /// Until when it is served without being delegated here; absent for a zone that is no mere claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_until: Option<u64>,
     /// What the call did.
     pub change: Change,
     /// Warnings about this version; they do not keep it from being served.
@@ -142,6 +151,9 @@ pub struct Claim {
     /// The last check at the parent since the upload, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
+    /// The claim by which a zone is served here before its parent delegates it, or two claims that keep each other from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
 }
 
 /// A zone above a name, and whether that name is in it.

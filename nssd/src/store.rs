@@ -16,7 +16,7 @@ use bytes::Bytes;
 use nss_wire::{Name, NameBuf};
 use redb::{Database, ReadableDatabase, TableDefinition};
 
-use crate::control::{Check, Pin};
+use crate::control::{Check, Pending, Pin};
 
 /// The uploaded zones on disk.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub enum Write {
         version: Version,
         /// What the zone's pin becomes; `None` leaves it.
         pin: Option<Pin>,
+        /// The claim that it is served by before its parent delegates it; `None` ends one.
+        pending: Option<Pending>,
     },
     /// Deletes a text. The zone's pin stays: else anybody could take the name who is faster than its owner.
     Delete {
@@ -78,6 +80,24 @@ pub enum Write {
         apex: NameBuf,
         /// What it becomes.
         pin: Pin,
+    },
+    /// Deletes the text of a claimed zone, because another key claims the name as well.
+    Contest {
+        /// The apex.
+        apex: NameBuf,
+        /// What is kept of the claims.
+        pending: Pending,
+        /// The change.
+        generation: u64,
+    },
+    /// Makes a claimed zone one like all others, pinned to the key that claimed it.
+    Activate {
+        /// The apex.
+        apex: NameBuf,
+        /// The pin.
+        pin: Pin,
+        /// What the check found that made it one.
+        check: Check,
     },
 }
 
@@ -188,6 +208,24 @@ impl Store {
         self.read(|transaction| {
             let check = transaction.open_table(CHECKS)?.get(key.as_name().as_wire())?;
             Ok(check.and_then(|check| serde_json::from_slice(check.value()).ok()))
+        })
+    }
+
+    /// All claims on names that are not delegated here.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read.
+    pub fn pending(&self) -> Result<Vec<(NameBuf, Pending)>, StoreError> {
+        self.read(|transaction| {
+            let mut all = Vec::new();
+            for entry in transaction.open_table(PENDING)?.range::<&[u8]>(..)? {
+                let (key, pending) = entry?;
+                let Ok(apex) = Name::from_wire_exact(key.value()) else { continue };
+                let Ok(pending) = serde_json::from_slice(pending.value()) else { continue };
+                all.push((apex.to_buf(), pending));
+            }
+            Ok(all)
         })
     }
 
@@ -371,6 +409,8 @@ const PINS: TableDefinition<'_, &[u8], &[u8; 32]> = TableDefinition::new("pins")
 
 /// Apex in lower-case wire form to when the zone was pinned to this key, in seconds since 1970; nothing for pins of older formats.
 const PIN_TIMES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("pin times");
+/// Apex in lower-case wire form to the claim by which the zone is served before its parent delegates it, in JSON.
+const PENDING: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("pending");
 
 /// [`GENERATION`] and [`FORMAT`].
 const STATE: TableDefinition<'_, &str, u64> = TableDefinition::new("state");
@@ -379,10 +419,11 @@ const GENERATION: &str = "generation";
 
 /// Says how the tables are to be read.
 const FORMAT: &str = "format";
-const FORMAT_VERSION: u64 = 4;
+const FORMAT_VERSION: u64 = 5;
 
-/// The first format. It had neither pins nor checks, the second one no checks, the third one no times of pins; all become the
-/// present one when they are opened, and an older version of the program, which would ignore what it does not know, then refuses them.
+/// The first format. It had neither pins nor checks nor claims, the second one no checks, the third one no times of pins, the fourth one no
+/// claims; all become the present one when they are opened, and an older version of the program, which would ignore what it does not
+/// know, then refuses them.
 const FORMAT_FIRST: u64 = 1;
 
 /// Time that another process may take to let go of the file: a killed one frees its memory first.
@@ -450,6 +491,7 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
     transaction.open_table(PINS)?;
     transaction.open_table(CHECKS)?;
     transaction.open_table(PIN_TIMES)?;
+    transaction.open_table(PENDING)?;
     transaction.open_table(STATE)?.insert(FORMAT, FORMAT_VERSION)?;
     transaction.commit()?;
     Ok(FORMAT_VERSION)
@@ -466,6 +508,7 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
         let mut pins =
             Pins { keys: transaction.open_table(PINS)?, times: transaction.open_table(PIN_TIMES)?, now: now() };
         let mut checks = transaction.open_table(CHECKS)?;
+        let mut claims = transaction.open_table(PENDING)?;
         let mut state = transaction.open_table(STATE)?;
         for write in writes {
             let generation = match write {
@@ -475,9 +518,23 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
                 }
                 Write::Check { apex, check } => {
                     let key = apex.as_name().to_lowercase();
-                    let json = serde_json::to_vec(check).expect("the control types have string keys only");
-                    checks.insert(key.as_name().as_wire(), json.as_slice())?;
+                    checks.insert(key.as_name().as_wire(), json(check).as_slice())?;
                     continue;
+                }
+                Write::Activate { apex, pin, check } => {
+                    pins.set(apex, Some(*pin))?;
+                    let key = apex.as_name().to_lowercase();
+                    checks.insert(key.as_name().as_wire(), json(check).as_slice())?;
+                    claims.remove(key.as_name().as_wire())?;
+                    continue;
+                }
+                Write::Contest { apex, pending, generation } => {
+                    let key = apex.as_name().to_lowercase();
+                    texts.remove(key.as_name().as_wire())?;
+                    versions.remove(key.as_name().as_wire())?;
+                    checks.remove(key.as_name().as_wire())?;
+                    claims.insert(key.as_name().as_wire(), json(pending).as_slice())?;
+                    *generation
                 }
                 Write::Purge { apex, generation } => {
                     let key = apex.as_name().to_lowercase();
@@ -486,13 +543,18 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
                     checks.remove(key.as_name().as_wire())?;
                     pins.keys.remove(key.as_name().as_wire())?;
                     pins.times.remove(key.as_name().as_wire())?;
+                    claims.remove(key.as_name().as_wire())?;
                     *generation
                 }
-                Write::Put { apex, text, version, pin } => {
+                Write::Put { apex, text, version, pin, pending } => {
                     pins.set(apex, *pin)?;
                     let key = apex.as_name().to_lowercase();
-                    // Who uploads has just shown that the zone is delegated here.
+                    // Who uploads has just shown that the zone is delegated here, or what it waits for.
                     checks.remove(key.as_name().as_wire())?;
+                    match pending {
+                        Some(pending) => claims.insert(key.as_name().as_wire(), json(pending).as_slice())?,
+                        None => claims.remove(key.as_name().as_wire())?,
+                    };
                     texts.insert(key.as_name().as_wire(), text.as_ref())?;
                     versions.insert(key.as_name().as_wire(), (version.generation, version.uploaded_at))?;
                     version.generation
@@ -503,6 +565,7 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
                     checks.remove(key.as_name().as_wire())?;
                     texts.remove(key.as_name().as_wire())?;
                     versions.remove(key.as_name().as_wire())?;
+                    claims.remove(key.as_name().as_wire())?;
                     *generation
                 }
             };
@@ -538,6 +601,10 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("the control types have string keys only")
+}
+
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
@@ -556,6 +623,7 @@ mod tests {
             text: Bytes::from_static(text.as_bytes()),
             version: Version { generation, uploaded_at: 1 },
             pin: None,
+            pending: None,
         }
     }
 
@@ -586,7 +654,7 @@ mod tests {
         let apex = name("Example.com");
         let [a, b, c] = [1, 2, 3].map(|octet| Pin::from([octet; 32]));
         let with_pin = |generation, pin| match put("example.com", "; text\n", generation) {
-            Write::Put { apex, text, version, .. } => Write::Put { apex, text, version, pin },
+            Write::Put { apex, text, version, .. } => Write::Put { apex, text, version, pin, pending: None },
             other => other,
         };
         assert_eq!(store.pin(apex.as_name()).unwrap(), None);
@@ -633,6 +701,57 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_is_written_with_its_zone_and_ends_with_any_change_that_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let apex = name("Example.com");
+        let pin = Pin::from([1; 32]);
+        let pending = Pending {
+            pin,
+            label: "k-a".into(),
+            network: "n".into(),
+            since: 1,
+            until: 2,
+            check_at: 1,
+            is_contested: false,
+        };
+        let claimed = |generation| match put("example.com", "; text\n", generation) {
+            Write::Put { apex, text, version, pin, .. } => {
+                Write::Put { apex, text, version, pin, pending: Some(pending.clone()) }
+            }
+            other => other,
+        };
+        let check = Check {
+            checked_at: 1,
+            verdict: crate::control::CheckVerdict::Delegated,
+            adrift_since: None,
+            parked_since: None,
+            next_check_at: 2,
+            evidence: Vec::new(),
+        };
+        let store = Store::open(directory.path()).unwrap();
+        for end in [
+            put("example.com", "; text\n", 2),
+            Write::Delete { apex: apex.clone(), generation: 2, pin: None },
+            Write::Purge { apex: apex.clone(), generation: 2 },
+            Write::Activate { apex: apex.clone(), pin, check },
+        ] {
+            store.commit(&[claimed(1)]).unwrap();
+            assert_eq!(store.pending().unwrap(), [(name("example.com"), pending.clone())]);
+            store.commit(&[end]).unwrap();
+            assert!(store.pending().unwrap().is_empty());
+        }
+        assert_eq!(store.pin(apex.as_name()).unwrap(), Some(pin), "it was activated last");
+        let contested = Pending { is_contested: true, ..pending.clone() };
+        store
+            .commit(&[claimed(3), Write::Contest { apex: apex.clone(), pending: contested.clone(), generation: 4 }])
+            .unwrap();
+        drop(store);
+        let store = Store::open(directory.path()).unwrap();
+        assert_eq!(store.pending().unwrap(), [(name("example.com"), contested)]);
+        assert_eq!((store.text(apex.as_name()).unwrap(), store.generation().unwrap()), (None, 4));
+    }
+
+    #[test]
     fn a_store_from_before_there_were_pins_keeps_its_zones() {
         let directory = tempfile::tempdir().unwrap();
         let apex = name("example.com");
@@ -665,7 +784,7 @@ mod tests {
             transaction.commit().unwrap();
         }
         let error = Store::open(directory.path()).unwrap_err();
-        assert!(error.to_string().contains("has format 5, this version of nssd reads format 4"), "{error}");
+        assert!(error.to_string().contains("has format 6, this version of nssd reads format 5"), "{error}");
     }
 
     #[test]
@@ -759,7 +878,7 @@ mod tests {
                                 let text = Bytes::from(vec![zone; size]);
                                 let version = Version { generation, uploaded_at: 7 };
                                 model.insert(apex.clone(), (text.clone(), version));
-                                Write::Put { apex, text, version, pin: None }
+                                Write::Put { apex, text, version, pin: None, pending: None }
                             }
                             None => {
                                 model.remove(&apex);

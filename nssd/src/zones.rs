@@ -12,6 +12,7 @@
 
 mod file;
 mod index;
+mod pending;
 mod publisher;
 
 use std::collections::VecDeque;
@@ -21,18 +22,19 @@ use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use nss_authority::{Catalog, NodeKind};
+use nss_authority::{Catalog, NodeKind, Zone};
 use nss_wire::{Name, NameBuf, RType};
 use nss_zonefile::LintOptions;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub(crate) use self::file::{Digest, FilePath, Input, ZONE_SUFFIX, ZoneFile};
 use self::index::{Checked, Hosted, Index, Origin, Served, Tombstone, Upload, due_since, etag};
+use self::pending::{Admission, contested};
 use self::publisher::{Job, Publisher, Reply};
 use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions};
 use crate::control::{
-    BrokenZone, Change, CheckReport, Claim, Cut, DueCheck, DueChecks, Enclosing, PinChange, Precondition, Problem,
-    ProblemCode, ZoneList, ZoneStatus,
+    BrokenZone, Change, CheckReport, Claim, Cut, DueCheck, DueChecks, Enclosing, Pin, PinChange, Precondition, Problem,
+    ProblemCode, PutOptions, ZoneList, ZoneStatus,
 };
 use crate::store::{Store, StoreError, StoreErrorKind, Version};
 
@@ -78,28 +80,33 @@ impl Zones {
         self: &Arc<Zones>,
         apex: NameBuf,
         text: Bytes,
-        precondition: Precondition,
-        pin: PinChange,
-        extent: Extent,
+        options: PutOptions,
     ) -> Result<ZoneStatus, Problem> {
         // Refused before the work of building, and looked at again when it is this job's turn.
-        self.index().check(&apex, &precondition)?;
-        self.check_pin(&apex, &pin)?;
+        self.may_put(&apex, &options)?;
         let accepted = self.build(apex.clone(), text.clone()).await?;
-        match extent {
-            Extent::DryRun => {
-                let index = self.index();
-                index.check(&apex, &precondition)?;
-                Ok(index.dry_run(&apex, &accepted))
-            }
-            Extent::Serve => {
-                let accepted = Box::new(accepted);
-                self.submit(|reply| Job::Put { apex, text, accepted, precondition, pin, reply }).await
+        if !options.dry_run {
+            let (accepted, options) = (Box::new(accepted), Box::new(options));
+            return self.submit(|reply| Job::Put { apex, text, accepted, options, reply }).await;
+        }
+        match self.may_put(&apex, &options)? {
+            Admission::Contested(_) => Err(contested(&key(apex.as_name()))),
+            Admission::Proved => Ok(self.index().dry_run(&apex, &accepted)),
+            Admission::Claimed(pending) => {
+                let status = self.index().dry_run(&apex, &accepted);
+                Ok(ZoneStatus { pending_until: Some(pending.until), ..status })
             }
         }
     }
 
-    /// Withdraws an uploaded zone and deletes its text.
+    /// Whether an upload may happen to a zone as it is now.
+    fn may_put(&self, apex: &NameBuf, options: &PutOptions) -> Result<Admission, Problem> {
+        self.index().check(apex, &options.precondition)?;
+        self.check_pin(apex, &options.pin)?;
+        self.admit(apex, options.pending.as_ref())
+    }
+
+    /// Withdraws an uploaded zone and deletes its text; with `claim` only if it is served by the claim with this pin.
     ///
     /// # Errors
     ///
@@ -109,8 +116,9 @@ impl Zones {
         apex: NameBuf,
         precondition: Precondition,
         pin: PinChange,
+        claim: Option<Pin>,
     ) -> Result<ZoneStatus, Problem> {
-        self.submit(|reply| Job::Delete { apex, precondition, pin, reply }).await
+        self.submit(|reply| Job::Delete { apex, precondition, pin, claim, reply }).await
     }
 
     /// What decides who may change the zone at `apex`, hosted or not.
@@ -128,7 +136,9 @@ impl Zones {
             }),
             None => None,
         };
-        Ok(Claim { zone: key(apex), pin, pinned_at, enclosing: self.enclosing(apex), check })
+        let zone = key(apex);
+        let pending = self.index().pending.get(zone.as_str()).cloned();
+        Ok(Claim { zone, pin, pinned_at, enclosing: self.enclosing(apex), check, pending })
     }
 
     /// Up to `limit` uploaded zones, and pins of withdrawn ones, whose next check at the parent is due, those that wait longest first.
@@ -142,14 +152,19 @@ impl Zones {
             let uploads = index.zones.iter().filter(|(_, hosted)| hosted.file.is_none());
             let uploads = uploads.filter_map(|(key, hosted)| Some((key, hosted.upload.as_ref()?)));
             let due = uploads.filter_map(|(key, upload)| {
-                let since = due_since(upload.checked, upload.version.uploaded_at, now, uploaded_before)?;
+                let since = match index.pending.get(key) {
+                    Some(pending) => due_since(upload.checked, pending.check_at, now, now),
+                    None => due_since(upload.checked, upload.version.uploaded_at, now, uploaded_before),
+                }?;
                 Some((since, key.clone(), Some(etag(upload.version.generation))))
             });
             let pins = index.tombstones.iter().filter_map(|(key, tombstone)| {
                 let since = due_since(tombstone.checked, tombstone.since, now, uploaded_before)?;
                 Some((since, key.clone(), None))
             });
-            due.chain(pins).collect()
+            let contested = index.pending.iter().filter(|(_, pending)| pending.is_contested && pending.until <= now);
+            let contested = contested.map(|(key, pending)| (pending.until, key.clone(), None));
+            due.chain(pins).chain(contested).collect()
         };
         due.sort();
         due.truncate(limit);
@@ -157,7 +172,8 @@ impl Zones {
         for (_, zone, etag) in due {
             let Ok(apex) = zone.parse::<NameBuf>() else { continue };
             let last = self.store.check(apex.as_name()).map_err(|error| storage_problem(&error))?;
-            zones.push(DueCheck { zone: zone.into(), etag, last });
+            let pending = self.index().pending.get(&zone).cloned();
+            zones.push(DueCheck { zone: zone.into(), etag, last, pending });
         }
         Ok(DueChecks { zones })
     }
@@ -173,8 +189,10 @@ impl Zones {
 
     /// The deepest zone served above `apex`, and whether `apex` is delegated in it.
     fn enclosing(&self, apex: Name<'_>) -> Option<Enclosing> {
-        let zone =
-            std::iter::successors(apex.parent(), |name| name.parent()).find_map(|name| self.catalog.get(name))?;
+        let above = std::iter::successors(apex.parent(), |name| name.parent());
+        // What is served by a claim alone says nothing about anybody.
+        let is_claimed = |zone: &Arc<Zone>| self.index().pending.contains_key(key(zone.apex()).as_str());
+        let zone = above.filter_map(|name| self.catalog.get(name)).find(|zone| !is_claimed(zone))?;
         let above = zone.apex().label_count();
         // From the zone's apex downwards: the first cut hides all below it.
         let names = (above + 1..=apex.label_count()).filter_map(|labels| apex.suffix(labels));
@@ -227,7 +245,7 @@ impl Zones {
         let index = self.index();
         let key = key(apex);
         let hosted = index.zones.get(key.as_str()).ok_or_else(|| not_found(apex))?;
-        hosted.status(&key, Change::None).ok_or_else(|| {
+        index.status(&key, Change::None).ok_or_else(|| {
             let is_parked = hosted.upload.as_ref().is_some_and(|upload| upload.is_parked());
             let reason = if is_parked { "it is parked: its parent delegates it elsewhere" } else { "it is not served" };
             let reason = hosted.broken().unwrap_or(reason);
@@ -241,8 +259,8 @@ impl Zones {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut zones = Vec::new();
         let mut next = None;
-        for (key, hosted) in index.zones.range::<str, _>((start, Bound::Unbounded)) {
-            let Some(mut status) = hosted.status(key, Change::None) else { continue };
+        for (key, _) in index.zones.range::<str, _>((start, Bound::Unbounded)) {
+            let Some(mut status) = index.status(key, Change::None) else { continue };
             if zones.len() == limit {
                 next = zones.last().map(|last: &ZoneStatus| last.zone.clone());
                 break;
@@ -340,6 +358,9 @@ impl Zones {
 
     /// Builds and serves all stored zones.
     fn load(&self) -> Result<(), StoreError> {
+        for (apex, pending) in self.store.pending()? {
+            self.index_mut().pending.insert(key(apex.as_name()).into(), pending);
+        }
         let mut after: Option<NameBuf> = None;
         loop {
             let page = self.store.page(after.as_ref().map(NameBuf::as_name), LOAD_PAGE_SIZE)?;
@@ -359,7 +380,7 @@ impl Zones {
             let checked = self.store.check(apex.as_name())?.map(|check| Checked::from(&check));
             // When it was withdrawn is known until the daemon ends: then it is time for a check.
             let tombstone = Tombstone { since: 0, checked };
-            self.index_mut().tombstones.insert(key(apex.as_name()).into(), tombstone);
+            self.index_mut().bury(&key(apex.as_name()), tombstone);
         }
         Ok(())
     }
@@ -373,21 +394,14 @@ impl Zones {
     fn restored(&self, apex: &NameBuf, text: &Bytes, version: Version) -> Hosted {
         // A store that can't be read here was read a moment ago, and a check that is not known is made again.
         let checked = self.store.check(apex.as_name()).ok().flatten().map(|check| Checked::from(&check));
+        let upload = Some(Box::new(Upload { version, broken: None, checked }));
         if checked.is_some_and(|checked| checked.is_parked) {
-            return Hosted {
-                served: None,
-                upload: Some(Box::new(Upload { version, broken: None, checked })),
-                file: None,
-            };
+            return Hosted { served: None, upload, file: None };
         }
         match self.check(apex, text, None, None) {
             Ok(accepted) => {
                 let served = self.publish(accepted, Origin::Upload);
-                Hosted {
-                    served: Some(served),
-                    upload: Some(Box::new(Upload { version, broken: None, checked })),
-                    file: None,
-                }
+                Hosted { served: Some(served), upload, file: None }
             }
             Err(rejected) => {
                 let reason = rejected.summary();
@@ -438,15 +452,6 @@ impl Zones {
         self.index.write().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
-/// Whether a text is only checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// Check and build, change nothing.
-    DryRun,
-    /// Check, build, store and serve.
-    Serve,
-}
-
 /// Numbers about all zones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
@@ -521,11 +526,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::control::{Pending, PendingClaim};
 
     /// What may happen to one of a few zones.
     #[derive(Clone, Copy, Debug)]
     enum Event {
         Upload(u32),
+        /// By the key with this number.
+        Claim(u8, u32),
         Delete,
         FileAppears(u32),
         FileBreaks,
@@ -541,19 +549,47 @@ mod tests {
         is_file_broken: bool,
         upload: Option<u32>,
         served: Option<(Origin, u32)>,
+        claim: Option<Claimed>,
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Claimed {
+        By(u8),
+        Contested,
     }
 
     impl Model {
         fn apply(&mut self, event: Event) -> Result<(), ProblemCode> {
             match event {
-                Event::Upload(_) | Event::Delete if self.has_file => return Err(ProblemCode::Conflict),
+                Event::Upload(_) | Event::Claim(..) | Event::Delete if self.has_file => {
+                    return Err(ProblemCode::Conflict);
+                }
                 Event::Upload(serial) => {
                     self.upload = Some(serial);
                     self.served = Some((Origin::Upload, serial));
+                    self.claim = None;
                 }
+                Event::Claim(key, serial) => match self.claim {
+                    None if self.upload.is_some() => return Err(ProblemCode::Occupied),
+                    None => {
+                        (self.upload, self.claim) = (Some(serial), Some(Claimed::By(key)));
+                        self.served = Some((Origin::Upload, serial));
+                    }
+                    Some(Claimed::By(standing)) if standing == key => {
+                        self.upload = Some(serial);
+                        self.served = Some((Origin::Upload, serial));
+                    }
+                    Some(Claimed::By(_) | Claimed::Contested) => {
+                        (self.upload, self.served, self.claim) = (None, None, Some(Claimed::Contested));
+                        return Err(ProblemCode::Contested);
+                    }
+                },
                 Event::Delete if self.upload.is_none() => return Err(ProblemCode::NotFound),
                 Event::Delete => *self = Model::default(),
                 Event::FileAppears(serial) => {
+                    if self.claim.take().is_some() {
+                        self.upload = None;
+                    }
                     (self.has_file, self.is_file_broken) = (true, false);
                     self.served = Some((Origin::File, serial));
                 }
@@ -571,6 +607,7 @@ mod tests {
     fn event() -> impl Strategy<Value = Event> {
         prop_oneof![
             4 => (1..9_u32).prop_map(Event::Upload),
+            3 => (0..2_u8, 20..29_u32).prop_map(|(key, serial)| Event::Claim(key, serial)),
             2 => Just(Event::Delete),
             2 => (10..19_u32).prop_map(Event::FileAppears),
             1 => Just(Event::FileBreaks),
@@ -616,14 +653,26 @@ mod tests {
                         let put = zones.put(
                             apex.clone(),
                             text(serial).into(),
-                            Precondition::None,
-                            PinChange::default(),
-                            Extent::Serve,
+                            PutOptions::default(),
                         );
                         runtime.block_on(put).map(drop)
                     }
+                    Event::Claim(key, serial) => {
+                        let pending = Pending {
+                            pin: Pin::from([key; 32]),
+                            label: String::new(),
+                            network: String::new(),
+                            since: 1,
+                            until: 2,
+                            check_at: 1,
+                            is_contested: false,
+                        };
+                        let claim = PendingClaim { pending, zones_max: 9, zones_per_network_max: 9 };
+                        let options = PutOptions { pending: Some(claim), ..PutOptions::default() };
+                        runtime.block_on(zones.put(apex.clone(), text(serial).into(), options)).map(drop)
+                    }
                     Event::Delete => {
-                        let delete = zones.delete(apex.clone(), Precondition::None, PinChange::default());
+                        let delete = zones.delete(apex.clone(), Precondition::None, PinChange::default(), None);
                         runtime.block_on(delete).map(drop)
                     },
                     Event::FileAppears(serial) => {
@@ -651,7 +700,7 @@ mod tests {
                 };
                 prop_assert_eq!(result.map_err(|problem| problem.code), expected, "{:?}", event);
 
-                let (mut served, mut uploaded, mut broken) = (0, 0, 0);
+                let (mut served, mut uploaded, mut broken, mut rightful) = (0, 0, 0, 0);
                 for (number, model) in &models {
                     let apex: NameBuf = format!("z{number}.example").parse().unwrap();
                     let serial = model.served.map(|(_, serial)| serial);
@@ -662,11 +711,15 @@ mod tests {
                     served += u64::from(serial.is_some());
                     uploaded += u64::from(matches!(model.served, Some((Origin::Upload, _))));
                     broken += usize::from(model.is_file_broken);
+                    rightful += u32::from(model.has_file || (model.upload.is_some() && model.claim.is_none()));
+                    prop_assert_eq!(running.zones.claim(apex.as_name()).unwrap().pending.is_some(), model.claim.is_some());
                 }
                 let totals = running.zones.totals();
                 prop_assert_eq!((totals.zones, totals.zones_uploaded), (served, uploaded));
                 prop_assert_eq!(running.zones.list(None, 10).zones.len() as u64, served);
                 prop_assert_eq!(running.zones.broken(10).len(), broken);
+                let counted = running.zones.index().rightful_below.get("example.").copied().unwrap_or_default();
+                prop_assert_eq!(counted, rightful);
             }
         }
     }
@@ -679,12 +732,12 @@ mod tests {
         let apex: NameBuf = "example.com".parse().unwrap();
         let expired = include_str!("../tests/signatures/nsec.zone").replace("20560101000000", "20260102000000");
         let text = Bytes::from(expired.into_bytes());
-        let put = zones.put(apex.clone(), text.clone(), Precondition::None, PinChange::default(), Extent::Serve);
+        let put = zones.put(apex.clone(), text.clone(), PutOptions::default());
         assert_eq!(runtime.block_on(put).unwrap_err().code, ProblemCode::InvalidZone);
         // As if it had been uploaded in time.
         let accepted = Box::new(zones.check(&apex, &text, None, None).unwrap());
-        let (precondition, pin) = (Precondition::None, PinChange::default());
-        let job = |reply| Job::Put { apex: apex.clone(), text, accepted, precondition, pin, reply };
+        let options = Box::new(PutOptions::default());
+        let job = |reply| Job::Put { apex: apex.clone(), text, accepted, options, reply };
         runtime.block_on(zones.submit(job)).unwrap();
         drop(zones);
         publisher.join().unwrap();

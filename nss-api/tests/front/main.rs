@@ -4,6 +4,7 @@ mod abuse;
 mod http;
 mod life;
 mod ownership;
+mod pending;
 mod registry;
 mod setup;
 mod support;

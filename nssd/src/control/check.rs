@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Pending;
+
 /// What a check at the parent zone found, and since when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
@@ -44,12 +46,14 @@ pub enum CheckAction {
     Park,
     /// Its text, its pin and all that is known of it are deleted.
     Purge,
+    /// A pending zone is one like all others from now on, pinned to the key that claimed it.
+    Activate,
 }
 
 /// A check, handed over to be written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckReport {
-    /// The version of the zone that it was made for; absent when the zone was withdrawn and only its pin is left.
+    /// The version of the zone that it was made for; absent when there is none, as in [`DueCheck::etag`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
     /// When the check before it was; absent for the first one of this version.
@@ -68,17 +72,20 @@ pub struct DueChecks {
     pub zones: Vec<DueCheck>,
 }
 
-/// A zone, or the pin of a withdrawn one, whose next check is due.
+/// A zone, the pin of a withdrawn one, or a contested claim, whose next check is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DueCheck {
     /// The apex, absolute, in lower case, with the final dot.
     pub zone: String,
-    /// Its version; absent when it was withdrawn and only its pin is left.
+    /// Its version; absent when nothing of it is served: it was withdrawn and only its pin is left, or its claim is contested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
     /// The check before; absent when there was none since the upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Check>,
+    /// The claim that it is served by, or not served for being contested, as long as its parent does not delegate it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
 }
 
 /// Sentences of evidence in one check: a walk asks some ten servers, and a hundred at most.

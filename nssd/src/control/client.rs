@@ -15,10 +15,11 @@ use nss_wire::Name;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use super::pending::{PENDING, PENDING_MATCH};
 use super::pin::{PIN_MATCH, PIN_NONE, PIN_SET};
 use super::{
-    CheckReport, Claim, DueChecks, PinChange, Problem, ProblemCode, ReloadReport, ServerStatus, ZONE_TEXT_SIZE_MAX,
-    ZoneList, ZoneStatus,
+    CheckReport, Claim, DueChecks, PendingClaim, Pin, PinChange, Problem, ProblemCode, ReloadReport, ServerStatus,
+    ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus,
 };
 
 /// Calls the control socket of one daemon; cheap to clone.
@@ -74,7 +75,11 @@ impl Client {
             .method(Method::PUT)
             .uri(format!("{}{query}", zone_path(apex)))
             .header(header::CONTENT_TYPE, super::MEDIA_TYPE_ZONE);
-        let request = options.pin.add_to(options.precondition.add_to(request));
+        let mut request = options.pin.add_to(options.precondition.add_to(request));
+        if let Some(claim) = &options.pending {
+            let json = serde_json::to_string(claim).map_err(|error| ClientError::Protocol(error.to_string()))?;
+            request = request.header(PENDING, json);
+        }
         self.call_json(request, text).await
     }
 
@@ -143,6 +148,21 @@ impl Client {
         pin: &PinChange,
     ) -> Result<ZoneStatus, ClientError> {
         let request = pin.add_to(precondition.add_to(Request::delete(zone_path(apex))));
+        self.call_json(request, Bytes::new()).await
+    }
+
+    /// Withdraws a zone that is served by the claim with this pin and by nothing better.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::delete_zone`], and status 409 when there is no such claim any more.
+    pub async fn delete_pending_zone(
+        &self,
+        apex: Name<'_>,
+        precondition: &Precondition,
+        claim: Pin,
+    ) -> Result<ZoneStatus, ClientError> {
+        let request = precondition.add_to(Request::delete(zone_path(apex))).header(PENDING_MATCH, claim.to_string());
         self.call_json(request, Bytes::new()).await
     }
 
@@ -287,6 +307,8 @@ pub struct PutOptions {
     pub precondition: Precondition,
     /// What has to hold for the zone's pin, and what becomes of it.
     pub pin: PinChange,
+    /// By which claim it is served, when its parent does not delegate it here yet.
+    pub pending: Option<PendingClaim>,
 }
 
 /// What has to hold for a zone before it is changed (RFC 9110 §13.1).

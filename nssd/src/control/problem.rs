@@ -79,8 +79,14 @@ pub enum ProblemCode {
     Timeout,
     /// The zone belongs to the operator's files.
     Conflict,
-    /// `Pin-Match` does not hold.
+    /// `Pin-Match` or `Pending-Match` does not hold.
     PinChanged,
+    /// A zone that is not delegated here cannot be served at this name: another zone has it, or stands above or below it.
+    Occupied,
+    /// Two keys claim a name that is not delegated here, and so neither is served.
+    Contested,
+    /// There are as many claims on names that are not delegated here as there may be, from one network or in all.
+    TooManyPending,
     /// `If-Match` or `If-None-Match` does not hold.
     PreconditionFailed,
     /// The body is larger than [`super::ZONE_TEXT_SIZE_MAX`].
@@ -106,9 +112,10 @@ impl ProblemCode {
             ProblemCode::NotFound => 404,
             ProblemCode::MethodNotAllowed => 405,
             ProblemCode::Timeout => 408,
-            ProblemCode::Conflict | ProblemCode::PinChanged => 409,
+            ProblemCode::Conflict | ProblemCode::PinChanged | ProblemCode::Occupied | ProblemCode::Contested => 409,
             ProblemCode::PreconditionFailed => 412,
             ProblemCode::TooLarge => 413,
+            ProblemCode::TooManyPending => 429,
             ProblemCode::Busy => 503,
             ProblemCode::StorageFull => 507,
             ProblemCode::StorageFailed | ProblemCode::Unknown => 500,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
@@ -20,14 +20,15 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::pending::{PENDING, PENDING_MATCH};
 use super::pin::{PIN_MATCH, PIN_NONE, PIN_SET};
 use super::{
     CHECK_REPORT_SIZE_MAX, Change, CheckReport, EVIDENCE_LINES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX,
-    MEDIA_TYPE_ZONE, Pin, PinChange, Precondition, Problem, ProblemCode, ReloadReport, ServerStatus,
-    ZONE_TEXT_SIZE_MAX,
+    MEDIA_TYPE_ZONE, PendingClaim, Pin, PinChange, Precondition, Problem, ProblemCode, PutOptions, ReloadReport,
+    ServerStatus, ZONE_TEXT_SIZE_MAX,
 };
 use crate::server::stopped;
-use crate::zones::{Extent, Zones};
+use crate::zones::Zones;
 
 /// What the calls are carried out on.
 pub(crate) trait Daemon: Send + Sync + 'static {
@@ -221,7 +222,8 @@ impl<D: Daemon> Service<D> {
                     Method::DELETE => {
                         let precondition = precondition_of(request.headers())?;
                         let pin = pin_change_of(request.headers())?;
-                        let status = self.daemon.zones().delete(apex, precondition, pin).await?;
+                        let claim = single(request.headers(), &PENDING_MATCH)?.map(pin_of).transpose()?;
+                        let status = self.daemon.zones().delete(apex, precondition, pin, claim).await?;
                         Ok(json(StatusCode::OK, &status))
                     }
                     _ => Err(method_not_allowed("GET, PUT, DELETE")),
@@ -321,17 +323,19 @@ impl<D: Daemon> Service<D> {
     }
 
     async fn put(&self, apex: NameBuf, request: Request<Incoming>) -> Answer {
-        let mut extent = Extent::Serve;
+        let mut dry_run = false;
         for (key, value) in pairs(request.uri().query())? {
-            extent = match (key.as_str(), value.as_str()) {
-                ("dry_run", "true") => Extent::DryRun,
-                ("dry_run", "false") => Extent::Serve,
+            dry_run = match (key.as_str(), value.as_str()) {
+                ("dry_run", "true") => true,
+                ("dry_run", "false") => false,
                 ("dry_run", _) => return Err(bad_request(format!("dry_run is true or false, not \"{value}\""))),
                 _ => return Err(unknown_parameter(&key, "dry_run")),
             };
         }
         let precondition = precondition_of(request.headers())?;
         let pin = pin_change_of(request.headers())?;
+        let pending = single(request.headers(), &PENDING)?.map(claim_of).transpose()?;
+        let options = PutOptions { dry_run, precondition, pin, pending };
         let declared = request.body().size_hint().upper();
         let budget = match declared {
             Some(octets) if octets > ZONE_TEXT_SIZE_MAX as u64 => return Err(too_large()),
@@ -341,7 +345,7 @@ impl<D: Daemon> Service<D> {
         let permits = u32::try_from(budget.div_ceil(1024)).map_err(|_| too_large())?;
         let permit = self.body_budget.acquire_many(permits).await;
         let text = collect(request.into_body(), ZONE_TEXT_SIZE_MAX).await?;
-        let status = self.daemon.zones().put(apex, text, precondition, pin, extent).await?;
+        let status = self.daemon.zones().put(apex, text, options).await?;
         drop(permit);
         let code = if status.change == Change::Created { StatusCode::CREATED } else { StatusCode::OK };
         let etag = status.etag.clone();
@@ -463,7 +467,7 @@ fn decode(text: &str) -> Result<String, Problem> {
 }
 
 fn precondition_of(headers: &HeaderMap) -> Result<Precondition, Problem> {
-    let value = |name: header::HeaderName| {
+    let value = |name: HeaderName| {
         headers
             .get(&name)
             .map(|value| value.to_str().map_err(|_| bad_request(format!("{name} is not ASCII"))))
@@ -483,24 +487,33 @@ fn precondition_of(headers: &HeaderMap) -> Result<Precondition, Problem> {
 }
 
 fn pin_change_of(headers: &HeaderMap) -> Result<PinChange, Problem> {
-    let value = |name: header::HeaderName| {
-        let mut values = headers.get_all(&name).iter();
-        match (values.next(), values.next()) {
-            (None, _) => Ok(None),
-            (Some(value), None) => match value.to_str() {
-                Ok(text) => Ok(Some(text.trim())),
-                Err(_) => Err(bad_request(format!("{name} is not ASCII"))),
-            },
-            (Some(_), Some(_)) => Err(bad_request(format!("{name} stands there twice"))),
-        }
-    };
-    let pin = |text: &str| text.parse::<Pin>().map_err(|error| bad_request(format!("\"{text}\": {error}")));
-    let expected = match value(PIN_MATCH)? {
+    let expected = match single(headers, &PIN_MATCH)? {
         None => None,
         Some(PIN_NONE) => Some(None),
-        Some(text) => Some(Some(pin(text)?)),
+        Some(text) => Some(Some(pin_of(text)?)),
     };
-    Ok(PinChange { expected, set: value(PIN_SET)?.map(pin).transpose()? })
+    Ok(PinChange { expected, set: single(headers, &PIN_SET)?.map(pin_of).transpose()? })
+}
+
+/// The value of a header field of ours, which stands there once or not at all.
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => match value.to_str() {
+            Ok(text) => Ok(Some(text.trim())),
+            Err(_) => Err(bad_request(format!("{name} is not ASCII"))),
+        },
+        (Some(_), Some(_)) => Err(bad_request(format!("{name} stands there twice"))),
+    }
+}
+
+fn pin_of(text: &str) -> Result<Pin, Problem> {
+    text.parse().map_err(|error| bad_request(format!("\"{text}\": {error}")))
+}
+
+fn claim_of(json: &str) -> Result<PendingClaim, Problem> {
+    serde_json::from_str(json).map_err(|error| bad_request(format!("{PENDING}: {error}")))
 }
 
 fn bad_request(detail: impl Into<String>) -> Problem {

@@ -1,15 +1,18 @@
 //! What is known of every zone: what is served, what the store holds, what the operator's file says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use nss_wire::NameBuf;
 use nss_zonefile::Diagnostic;
 
 use super::file::ZoneFile;
+use super::pending::ancestors;
 use super::{Totals, key};
 
 use crate::check::{self, Accepted};
-use crate::control::{BrokenZone, Change, Check, Finding, Precondition, Problem, ProblemCode, Source, ZoneStatus};
+use crate::control::{
+    BrokenZone, Change, Check, Finding, Pending, Precondition, Problem, ProblemCode, Source, ZoneStatus,
+};
 use crate::store::Version;
 
 /// What is known of every zone, by name as text.
@@ -17,8 +20,12 @@ use crate::store::Version;
 pub(super) struct Index {
     pub(super) zones: BTreeMap<Box<str>, Box<Hosted>>,
     pub(super) broken: BTreeSet<Box<str>>,
-    /// Zones that were withdrawn and whose pins are left.
+    /// Zones that were withdrawn and whose pins are left; see [`Index::bury`].
     pub(super) tombstones: BTreeMap<Box<str>, Tombstone>,
+    /// Claims on names that are not delegated here; nothing is served by those that are contested. Changed by [`Index::set_claimed`].
+    pub(super) pending: BTreeMap<Box<str>, Pending>,
+    /// How many zones that are here by more than a claim stand below a name, with withdrawn ones whose pins are left.
+    pub(super) rightful_below: HashMap<Box<str>, u32>,
     pub(super) totals: Totals,
     pub(super) generation: u64,
 }
@@ -32,9 +39,36 @@ pub(super) struct Tombstone {
 }
 
 impl Index {
-    /// Replaces what is known of a zone, and keeps the sums.
+    /// Replaces what is known of a zone and the claim that it is there by, and keeps the sums.
+    pub(super) fn set_claimed(&mut self, key: impl Into<Box<str>>, hosted: Hosted, claim: Option<Pending>) {
+        let key: Box<str> = key.into();
+        let was_rightful = self.is_rightful(&key);
+        match claim {
+            Some(claim) => drop(self.pending.insert(key.clone(), claim)),
+            None => drop(self.pending.remove(&key)),
+        }
+        self.replace(key.clone(), hosted);
+        match (was_rightful, self.is_rightful(&key)) {
+            (false, true) => self.count(&key),
+            (true, false) => self.uncount(&key),
+            (false, false) | (true, true) => {}
+        }
+    }
+
+    /// Replaces what is known of a zone, and keeps the sums and the claim that it is there by, if it is by one.
     pub(super) fn set(&mut self, key: impl Into<Box<str>>, hosted: Hosted) {
         let key: Box<str> = key.into();
+        let claim = self.pending.get(&key).cloned();
+        self.set_claimed(key, hosted, claim);
+    }
+
+    /// Whether a zone is here by more than a claim, served or not.
+    pub(super) fn is_rightful(&self, key: &str) -> bool {
+        let Some(hosted) = self.zones.get(key) else { return false };
+        hosted.file.is_some() || (hosted.upload.is_some() && !self.pending.contains_key(key))
+    }
+
+    fn replace(&mut self, key: Box<str>, hosted: Hosted) {
         if hosted.broken().is_some() {
             self.broken.insert(key.clone());
         } else {
@@ -48,6 +82,47 @@ impl Index {
         totals.zones = totals.zones - before.zones + after.zones;
         totals.zones_uploaded = totals.zones_uploaded - before.zones_uploaded + after.zones_uploaded;
         totals.memory_bytes = totals.memory_bytes - before.memory_bytes + after.memory_bytes;
+    }
+
+    /// Notes that nothing but the pin is left of a zone.
+    pub(super) fn bury(&mut self, key: &str, tombstone: Tombstone) {
+        if self.tombstones.insert(key.into(), tombstone).is_none() {
+            self.count(key);
+        }
+    }
+
+    /// Forgets that there is a pin alone.
+    pub(super) fn unbury(&mut self, key: &str) {
+        if self.tombstones.remove(key).is_some() {
+            self.uncount(key);
+        }
+    }
+
+    fn count(&mut self, key: &str) {
+        for name in ancestors(key) {
+            match self.rightful_below.get_mut(name) {
+                Some(count) => *count += 1,
+                None => drop(self.rightful_below.insert(name.into(), 1)),
+            }
+        }
+    }
+
+    fn uncount(&mut self, key: &str) {
+        for name in ancestors(key) {
+            let Some(count) = self.rightful_below.get_mut(name) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                self.rightful_below.remove(name);
+            }
+        }
+    }
+
+    /// What is served of a zone, for who asks or has changed it.
+    pub(super) fn status(&self, key: &str, change: Change) -> Option<ZoneStatus> {
+        let hosted = self.zones.get(key)?;
+        let status = hosted.status(key, change)?;
+        let pending = self.pending.get(key).filter(|_| status.source == Source::Upload);
+        Some(ZoneStatus { pending_until: pending.map(|pending| pending.until), ..status })
     }
 
     /// Whether an upload or a deletion may happen to the zone as it is now.
@@ -90,6 +165,7 @@ impl Index {
             memory_bytes: accepted.zone.memory_size() as u64,
             source: Source::Upload,
             uploaded_at: None,
+            pending_until: None,
             change: Change::None,
             findings,
             stale: None,
@@ -209,6 +285,7 @@ impl Hosted {
             memory_bytes: served.memory_bytes.into(),
             source,
             uploaded_at: version.map(|version| version.uploaded_at),
+            pending_until: None,
             change,
             findings: served.findings.to_vec(),
             stale: self.broken().map(str::to_owned),

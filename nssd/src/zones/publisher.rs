@@ -9,12 +9,13 @@ use nss_wire::NameBuf;
 use tokio::sync::{mpsc, oneshot};
 
 use super::file::ZoneFile;
-use super::index::{Checked, Hosted, Origin, Tombstone, Upload, serial_finding};
+use super::index::{Checked, Hosted, Index, Origin, Tombstone, Upload, serial_finding};
+use super::pending::{Admission, At, contested};
 use super::{Zones, key, not_found, storage_problem};
 use crate::check::Accepted;
 use crate::control::{
-    BrokenZone, Change, CheckAction, CheckReport, FINDINGS_MAX, PinChange, Precondition, Problem, ProblemCode, Source,
-    ZoneStatus,
+    BrokenZone, Change, CheckAction, CheckReport, FINDINGS_MAX, Pending, Pin, PinChange, Precondition, Problem,
+    ProblemCode, PutOptions, Source, ZoneStatus,
 };
 use crate::store::{Version, Write};
 
@@ -23,40 +24,12 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
 /// One change, in the queue of the publisher.
 #[derive(Debug)]
 pub(super) enum Job {
-    Put {
-        apex: NameBuf,
-        text: Bytes,
-        accepted: Box<Accepted>,
-        precondition: Precondition,
-        pin: PinChange,
-        reply: Reply<ZoneStatus>,
-    },
-    Delete {
-        apex: NameBuf,
-        precondition: Precondition,
-        pin: PinChange,
-        reply: Reply<ZoneStatus>,
-    },
-    Check {
-        apex: NameBuf,
-        report: Box<CheckReport>,
-        reply: Reply<()>,
-    },
-    PutFile {
-        key: Box<str>,
-        file: ZoneFile,
-        accepted: Box<Accepted>,
-        reply: Reply<ZoneStatus>,
-    },
-    BreakFile {
-        key: Box<str>,
-        file: ZoneFile,
-        reply: Reply<BrokenZone>,
-    },
-    WithdrawFile {
-        apex: NameBuf,
-        reply: Reply<()>,
-    },
+    Put { apex: NameBuf, text: Bytes, accepted: Box<Accepted>, options: Box<PutOptions>, reply: Reply<ZoneStatus> },
+    Delete { apex: NameBuf, precondition: Precondition, pin: PinChange, claim: Option<Pin>, reply: Reply<ZoneStatus> },
+    Check { apex: NameBuf, report: Box<CheckReport>, reply: Reply<()> },
+    PutFile { key: Box<str>, file: ZoneFile, accepted: Box<Accepted>, reply: Reply<ZoneStatus> },
+    BreakFile { key: Box<str>, file: ZoneFile, reply: Reply<BrokenZone> },
+    WithdrawFile { apex: NameBuf, reply: Reply<()> },
 }
 
 /// The one thread that changes what is stored and served.
@@ -77,8 +50,16 @@ struct Planned {
 
 /// What happens to a zone once the commit is durable.
 enum OnceDurable {
-    Publish(Box<Accepted>, Version),
+    Publish {
+        accepted: Box<Accepted>,
+        version: Version,
+        /// The claim that it is served by, if it is by one.
+        claim: Option<Box<Pending>>,
+        /// Claims around it, which end.
+        ended: Vec<NameBuf>,
+    },
     Withdraw(Version),
+    Contest(Version, Box<Pending>),
     /// Only what is stored beside the zone has changed.
     Nothing(ZoneStatus),
 }
@@ -121,13 +102,33 @@ impl Publisher {
                     self.waiting.push_front(job);
                     break;
                 }
-                Job::Put { apex, text, accepted, precondition, pin, reply } => {
-                    let allowed = zones.index().check(&apex, &precondition);
-                    if let Err(problem) = allowed.and_then(|()| zones.check_pin(&apex, &pin)) {
-                        let _ = reply.send(Err(problem));
-                        continue;
-                    }
-                    if let Some(status) = unchanged(zones, &apex, &text) {
+                // Claims are counted, and what is around them looked at, when all that came before is done.
+                Job::Put { ref options, .. } if options.pending.is_some() && !planned.is_empty() => {
+                    self.waiting.push_front(job);
+                    break;
+                }
+                Job::Put { apex, text, accepted, options, reply } => {
+                    let claim = match zones.may_put(&apex, &options) {
+                        Ok(Admission::Proved) => None,
+                        Ok(Admission::Claimed(pending)) => Some(Box::new(pending)),
+                        Ok(Admission::Contested(pending)) => {
+                            generation += 1;
+                            let version = Version { generation, uploaded_at: now() };
+                            writes.push(Write::Contest { apex: apex.clone(), pending: pending.clone(), generation });
+                            let once_durable = OnceDurable::Contest(version, Box::new(pending));
+                            planned.push(Planned { apex, once_durable, reply });
+                            break;
+                        }
+                        Err(problem) => {
+                            let _ = reply.send(Err(problem));
+                            continue;
+                        }
+                    };
+                    let pin = options.pin;
+                    let is_claimed = zones.index().pending.contains_key(key(apex.as_name()).as_str());
+                    if is_claimed == claim.is_some()
+                        && let Some(status) = unchanged(zones, &apex, &text)
+                    {
                         match pin.set.filter(|&pin| zones.store.pin(apex.as_name()).ok().flatten() != Some(pin)) {
                             Some(pin) => {
                                 writes.push(Write::SetPin { apex: apex.clone(), pin });
@@ -142,17 +143,37 @@ impl Publisher {
                     generation += 1;
                     octets += text.len();
                     let version = Version { generation, uploaded_at: now() };
-                    writes.push(Write::Put { apex: apex.clone(), text, version, pin: pin.set });
-                    planned.push(Planned { apex, once_durable: OnceDurable::Publish(accepted, version), reply });
+                    let ended = match claim {
+                        Some(_) => Vec::new(),
+                        None => zones.index().claims_around(&key(apex.as_name()), At::LeftOut),
+                    };
+                    writes.extend(ended.iter().map(|apex| Write::Purge { apex: apex.clone(), generation }));
+                    let pending = claim.as_deref().cloned();
+                    writes.push(Write::Put { apex: apex.clone(), text, version, pin: pin.set, pending });
+                    let is_claim = claim.is_some();
+                    planned.push(Planned {
+                        apex,
+                        once_durable: OnceDurable::Publish { accepted, version, claim, ended },
+                        reply,
+                    });
+                    if is_claim {
+                        break;
+                    }
                 }
-                Job::Delete { apex, precondition, pin, reply } => {
+                Job::Delete { apex, precondition, pin, claim, reply } => {
                     let allowed = {
                         let index = zones.index();
+                        let pending = index.pending.get(key(apex.as_name()).as_str());
+                        let is_of_claim = claim.is_none() || claim == pending.map(|pending| pending.pin);
                         let hosted = index.zones.get(key(apex.as_name()).as_str());
                         match hosted {
-                            Some(hosted) if hosted.upload.is_some() || hosted.file.is_some() => {
-                                index.check(&apex, &precondition)
-                            }
+                            Some(hosted) if hosted.upload.is_some() || hosted.file.is_some() => match is_of_claim {
+                                true => index.check(&apex, &precondition),
+                                false => {
+                                    let detail = format!("{} is not served by this claim", apex.as_name());
+                                    Err(Problem::new(ProblemCode::PinChanged, detail))
+                                }
+                            },
                             _ => Err(not_found(apex.as_name())),
                         }
                     };
@@ -178,7 +199,10 @@ impl Publisher {
                     let _ = reply.send(result);
                 }
                 Job::PutFile { key, file, accepted, reply } => {
-                    let _ = reply.send(Ok(put_file(zones, key, file, *accepted)));
+                    let status = put_file(zones, key, file, *accepted);
+                    // Claims that gave way to the file count as a change.
+                    generation = zones.index().generation;
+                    let _ = reply.send(Ok(status));
                 }
                 Job::BreakFile { key, file, reply } => {
                     let _ = reply.send(Ok(break_file(zones, key, file)));
@@ -195,8 +219,7 @@ impl Publisher {
             Ok(()) => {
                 drop(writes);
                 for plan in planned {
-                    let status = carry_out(zones, &plan.apex, plan.once_durable);
-                    let _ = plan.reply.send(Ok(status));
+                    let _ = plan.reply.send(carry_out(zones, &plan.apex, plan.once_durable));
                 }
             }
             Err(error) => {
@@ -212,19 +235,25 @@ impl Publisher {
 /// The status of a zone that is served with just this text already.
 fn unchanged(zones: &Zones, apex: &NameBuf, text: &Bytes) -> Option<ZoneStatus> {
     let key = key(apex.as_name());
-    let status = zones.index().zones.get(key.as_str())?.status(&key, Change::Unchanged)?;
+    let status = zones.index().status(&key, Change::Unchanged)?;
     // A store that can't be read will say so when it is written to.
     let (stored, _) = zones.store.text(apex.as_name()).ok()??;
     (stored == text).then_some(status)
 }
 
 /// Makes visible what the store has made durable.
-fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> ZoneStatus {
+fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> Result<ZoneStatus, Problem> {
     let key = key(apex.as_name());
     let before = zones.index().zones.get(key.as_str()).and_then(|hosted| hosted.served.clone());
-    let (hosted, status, generation) = match change {
-        OnceDurable::Nothing(status) => return status,
-        OnceDurable::Publish(mut accepted, version) => {
+    let (hosted, claim, status, generation) = match change {
+        OnceDurable::Nothing(status) => return Ok(status),
+        OnceDurable::Contest(version, pending) => {
+            zones.catalog.withdraw(apex.as_name());
+            tracing::info!(zone = %key, generation = version.generation, "two keys claim a zone, and neither is served");
+            (Hosted::default(), Some(pending), Err(contested(&key)), version.generation)
+        }
+        OnceDurable::Publish { mut accepted, version, claim, ended } => {
+            zones.forget_claims(&ended);
             let change = if before.is_some() { Change::Replaced } else { Change::Created };
             if let Some(finding) = before.and_then(|before| serial_finding(before.serial, accepted.zone.serial())) {
                 accepted.findings.insert(0, finding);
@@ -236,11 +265,13 @@ fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> ZoneStatus {
                 file: None,
                 upload: Some(Box::new(Upload { version, broken: None, checked: None })),
             };
+            let pending_until = claim.as_ref().map(|pending| pending.until);
             let status = hosted.status(&key, change).expect("it is served");
+            let status = ZoneStatus { pending_until, ..status };
             let what = if change == Change::Created { "zone added" } else { "zone replaced" };
             let (serial, records) = (status.serial, status.records);
-            tracing::info!(zone = %key, serial, records, generation = version.generation, "{what}");
-            (hosted, status, version.generation)
+            tracing::info!(zone = %key, serial, records, pending_until, generation = version.generation, "{what}");
+            (hosted, claim, Ok(status), version.generation)
         }
         OnceDurable::Withdraw(version) => {
             zones.catalog.withdraw(apex.as_name());
@@ -254,21 +285,22 @@ fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> ZoneStatus {
                 memory_bytes: before.as_ref().map_or(0, |before| before.memory_bytes.into()),
                 source: Source::Upload,
                 uploaded_at: None,
+                pending_until: None,
                 change: Change::Withdrawn,
                 findings: Vec::new(),
                 stale: None,
             };
-            (Hosted::default(), status, version.generation)
+            (Hosted::default(), None, Ok(status), version.generation)
         }
     };
     let is_gone = hosted.upload.is_none();
     let has_pin = is_gone && zones.store.pin(apex.as_name()).ok().flatten().is_some();
     let mut index = zones.index_mut();
     match has_pin {
-        true => index.tombstones.insert(key.as_str().into(), Tombstone { since: now(), checked: None }),
-        false => index.tombstones.remove(key.as_str()),
-    };
-    index.set(key, hosted);
+        true => index.bury(&key, Tombstone { since: now(), checked: None }),
+        false => index.unbury(&key),
+    }
+    index.set_claimed(key, hosted, claim.map(|claim| *claim));
     index.generation = generation;
     status
 }
@@ -292,7 +324,12 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
                 let upload = upload.ok_or_else(overtaken)?;
                 (Some(upload.version), upload.checked, generation)
             }
-            None => (None, index.tombstones.get(key.as_str()).ok_or_else(overtaken)?.checked, generation),
+            None => match index.tombstones.get(key.as_str()) {
+                Some(tombstone) => (None, tombstone.checked, generation),
+                // Of contested claims only the end is written down.
+                None if is_contested(&index, &key) && action == CheckAction::Purge => (None, None, generation),
+                None => return Err(overtaken()),
+            },
         }
     };
     if before.map(|before| before.at) != follows {
@@ -301,6 +338,10 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
     let write = match action {
         CheckAction::Keep | CheckAction::Park => Write::Check { apex: apex.clone(), check },
         CheckAction::Purge => Write::Purge { apex: apex.clone(), generation },
+        CheckAction::Activate => {
+            let pin = zones.index().pending.get(key.as_str()).map(|pending| pending.pin).ok_or_else(overtaken)?;
+            Write::Activate { apex: apex.clone(), pin, check }
+        }
     };
     zones.store.commit(&[write]).map_err(|error| storage_problem(&error))?;
     match (action, version) {
@@ -308,6 +349,16 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
             if let Some(tombstone) = zones.index_mut().tombstones.get_mut(key.as_str()) {
                 tombstone.checked = Some(checked);
             }
+        }
+        (CheckAction::Activate, _) => {
+            tracing::info!(zone = %key, "a pending zone is active: its parent names its key");
+            let mut index = zones.index_mut();
+            let upload = version.map(|version| Box::new(Upload { version, broken: None, checked: Some(checked) }));
+            let served = index.zones.get(key.as_str()).and_then(|hosted| hosted.served.clone());
+            index.set_claimed(key.clone(), Hosted { served, upload, ..Hosted::default() }, None);
+            let around = index.claims_around(&key, At::LeftOut);
+            drop(index);
+            zones.end_claims(&around);
         }
         (CheckAction::Keep, Some(_)) => {
             let mut index = zones.index_mut();
@@ -320,25 +371,34 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
             zones.catalog.withdraw(apex.as_name());
             tracing::info!(zone = %key, "zone parked: its parent delegates it elsewhere");
             let upload = Some(Box::new(Upload { version, broken: None, checked: Some(checked) }));
-            zones.index_mut().set(key, Hosted { served: None, file: None, upload });
+            zones.index_mut().set(key, Hosted { upload, ..Hosted::default() });
         }
         (CheckAction::Purge, version) => {
-            tracing::info!(zone = %key, generation, "zone purged: its parent delegates it elsewhere");
+            tracing::info!(zone = %key, generation, "zone purged: its parent does not delegate it here");
             let mut index = zones.index_mut();
-            index.tombstones.remove(key.as_str());
+            index.unbury(&key);
             index.generation = generation;
-            // The pin of a withdrawn zone may be left beside a file of the operator's, which stays.
-            if version.is_some() {
-                index.set(key, Hosted::default());
-                drop(index);
-                zones.catalog.withdraw(apex.as_name());
+            match version {
+                Some(_) => {
+                    index.set_claimed(key, Hosted::default(), None);
+                    drop(index);
+                    zones.catalog.withdraw(apex.as_name());
+                }
+                // A pin alone, or contested claims; a file of the operator's may stand beside it, which stays.
+                None => drop(index.pending.remove(key.as_str())),
             }
         }
     }
     Ok(())
 }
 
+fn is_contested(index: &Index, key: &str) -> bool {
+    index.pending.get(key).is_some_and(|pending| pending.is_contested)
+}
+
 fn put_file(zones: &Zones, key: Box<str>, file: ZoneFile, accepted: Accepted) -> ZoneStatus {
+    let around = zones.index().claims_around(&key, At::Included);
+    zones.end_claims(&around);
     let served = zones.publish(accepted, Origin::File);
     let mut index = zones.index_mut();
     let before = index.zones.get(&key);

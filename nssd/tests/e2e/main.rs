@@ -7,6 +7,7 @@ mod cookies;
 mod crash;
 mod files;
 mod harness;
+mod pending;
 mod rate_limit;
 mod tcp;
 mod tls;
