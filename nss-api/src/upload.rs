@@ -129,7 +129,7 @@ impl Gate {
         let first = key.as_ref().or(fresh.as_ref()).map(|key| key.pin(domain.name()));
         let pin = grant.pin_change(first);
         let pending = self.claim(grant, domain, key.as_ref(), client);
-        let put = PutOptions { dry_run: options.dry_run, precondition, pin, pending };
+        let put = PutOptions { dry_run: options.dry_run, precondition, pin, ds: None, pending };
         let status = self.zone_server.put_zone(domain.name(), text, &put).await;
         let status = status.map_err(|error| zone_server::problem(&error))?;
         let enter = match (grant, &key) {

@@ -14,12 +14,15 @@ use nss_wire::rule::Code;
 use nss_wire::{Class, Name, NameBuf, RType, Rule};
 use nss_zonefile::{Diagnostic, Entry, Label, LintOptions, Linter, Options, Part, Reader, StreamReader, Writer};
 
+pub(crate) use self::proof::is_of;
+pub use self::proof::{Gap, Signed, Unproved};
 pub use self::signatures::SignatureOptions;
 use self::signatures::{Fault, Faults};
 pub(crate) use self::stream::{TEXT_SIZE_KEPT, accept};
 use self::texts::{Places, Texts};
 use crate::control::{FINDINGS_MAX, Finding, Problem, ProblemCode, Severity};
 
+mod proof;
 mod signatures;
 mod stream;
 mod texts;
@@ -74,6 +77,8 @@ pub struct Accepted {
     pub findings: Vec<Finding>,
     /// Warnings beyond those.
     pub findings_left_out: u64,
+    /// What its signatures show, if it is signed and they were looked at.
+    pub signed: Option<Signed>,
 }
 
 /// A text that makes no zone.
@@ -176,13 +181,22 @@ pub struct Diagnosis {
     pub warnings_left_out: u64,
     /// Whether the text could be read without error and the apex has no NS records.
     pub lacks_ns: bool,
+    /// What the signatures of the zone show, if it is signed and they were looked at.
+    pub signed: Option<Signed>,
 }
 
 impl Diagnosis {
     /// That of a text about which there is nothing to say.
     pub(crate) fn without_findings(zone: Zone) -> Diagnosis {
         let zone = Some(zone);
-        Diagnosis { zone, diagnostics: Vec::new(), errors_left_out: 0, warnings_left_out: 0, lacks_ns: false }
+        Diagnosis {
+            zone,
+            diagnostics: Vec::new(),
+            errors_left_out: 0,
+            warnings_left_out: 0,
+            lacks_ns: false,
+            signed: None,
+        }
     }
 
     /// The same as what can be sent to others, at most [`FINDINGS_MAX`] findings.
@@ -191,12 +205,12 @@ impl Diagnosis {
     ///
     /// The text makes no zone.
     pub fn into_result(self) -> Result<Accepted, Rejected> {
-        let Diagnosis { zone, diagnostics, errors_left_out, warnings_left_out, lacks_ns } = self;
+        let Diagnosis { zone, diagnostics, errors_left_out, warnings_left_out, lacks_ns, signed } = self;
         let findings: Vec<Finding> = diagnostics.iter().take(FINDINGS_MAX).map(Finding::from).collect();
         let beyond = (diagnostics.len() - findings.len()) as u64;
         let findings_left_out = beyond + errors_left_out + warnings_left_out;
         match zone {
-            Some(zone) => Ok(Accepted { zone, findings, findings_left_out }),
+            Some(zone) => Ok(Accepted { zone, findings, findings_left_out, signed }),
             None => {
                 let is_error = |it: &&Diagnostic| it.severity == nss_wire::Severity::Error;
                 let errors = diagnostics.iter().filter(is_error).count() as u64 + errors_left_out;
@@ -250,14 +264,16 @@ pub fn diagnose(apex: Name<'_>, text: &[u8], method: Method<'_>) -> Diagnosis {
         let place = finding.line.and_then(|line| places.label(line, part(&finding)));
         told.finding(&finding, place, related);
     }
+    let mut signed = None;
     if let (Some(zone), Some(options)) = (&zone, &signatures) {
-        let faults = signatures::check(zone, options);
+        let (faults, shown) = signatures::check(zone, options);
+        signed = shown;
         if !faults.is_empty() {
             told.faults(&faults, &lines_of(apex, &texts, &mut places, &faults), &mut places);
         }
     }
     let zone = zone.filter(|_| !told.has_errors());
-    told.finish(zone, lacks_ns)
+    Diagnosis { signed, ..told.finish(zone, lacks_ns) }
 }
 
 /// The lines of the records that faults are about, 0 where there is none: the text is read again for them, so that nothing has
@@ -378,7 +394,7 @@ impl Told {
         self.warnings.sort_by_key(Diagnostic::order);
         let Told { errors: mut diagnostics, warnings, errors_left_out, warnings_left_out } = self;
         diagnostics.extend(warnings);
-        Diagnosis { zone, diagnostics, errors_left_out, warnings_left_out, lacks_ns }
+        Diagnosis { zone, diagnostics, errors_left_out, warnings_left_out, lacks_ns, signed: None }
     }
 }
 

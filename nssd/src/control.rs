@@ -26,6 +26,9 @@
 //! same commit as the zone; `Pin-Match:` with the digits or `none` makes the call fail with 409 when the pin is
 //! another one. A deleted zone keeps its pin.
 //!
+//! `Ds-Match:` with the DS records of the parent, a [`DsSet`], makes the call fail unless these prove the zone to its last record, and its
+//! serial is newer than that of any zone of the same signers that was stored before.
+//!
 //! `Pending:` with a [`PendingClaim`] has a zone served that nobody has proved to be the uploader's: it is refused wherever another zone
 //! could suffer, and withdrawn when a zone at, above or below it is uploaded without that. `DELETE` takes `Pending-Match:` with the pin
 //! of the claim.
@@ -35,6 +38,7 @@
 
 mod check;
 mod client;
+mod ds;
 mod pending;
 mod pin;
 mod problem;
@@ -45,6 +49,7 @@ pub use check::{
     CHECK_REPORT_SIZE_MAX, Check, CheckAction, CheckReport, CheckVerdict, DueCheck, DueChecks, EVIDENCE_LINES_MAX,
 };
 pub use client::{Client, ClientError, Precondition, PutOptions, ZoneText};
+pub use ds::{DS_RECORDS_MAX, DS_SIZE_MAX, DsSet, NotDsRecords};
 pub use pending::{Pending, PendingClaim};
 pub use pin::{NotAPin, Pin, PinChange};
 pub use problem::{Finding, Problem, ProblemCode, Severity};
@@ -173,6 +178,9 @@ pub struct Cut {
     pub owner: String,
     /// The names of its NS records, in the same form.
     pub name_servers: Vec<String>,
+    /// Its DS records.
+    #[serde(default, skip_serializing_if = "DsSet::is_empty")]
+    pub ds: DsSet,
 }
 
 /// One page of a listing, ordered by the zones' names as text.

@@ -145,7 +145,7 @@ impl ZoneFiles {
             let zone = check::accept(name, &mut text, method).map_err(cannot_read)?;
             if let Some(zone) = zone {
                 *digest = Some(digest_of(&text.hasher));
-                return Ok(Accepted { zone, findings: Vec::new(), findings_left_out: 0 });
+                return Ok(Accepted { zone, findings: Vec::new(), findings_left_out: 0, signed: None });
             }
             // There is something to say about it, for which the text is needed.
             included.clear();

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use nss_wire::{Name, NameBuf};
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::control::{Check, Pending, Pin};
+use crate::zones::is_newer;
 
 /// The uploaded zones on disk.
 #[derive(Debug)]
@@ -35,6 +36,18 @@ pub struct Version {
     pub uploaded_at: u64,
 }
 
+/// Who signed a text, if it is signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signers {
+    /// RDATA of the DNSKEY records whose keys sign all of them.
+    pub keys: Vec<Box<[u8]>>,
+    /// The serial that they signed.
+    pub serial: u32,
+}
+
+/// RDATA of the DNSKEY record of a key, and the newest serial that it signed.
+pub type Signer = (Box<[u8]>, u32);
+
 /// One change of the store.
 #[derive(Clone, Debug)]
 pub enum Write {
@@ -50,6 +63,8 @@ pub enum Write {
         pin: Option<Pin>,
         /// The claim that it is served by before its parent delegates it; `None` ends one.
         pending: Option<Pending>,
+        /// Who signed it, to be remembered with the newest serial of each.
+        signers: Signers,
     },
     /// Deletes a text. The zone's pin stays: else anybody could take the name who is faster than its owner.
     Delete {
@@ -208,6 +223,20 @@ impl Store {
         self.read(|transaction| {
             let check = transaction.open_table(CHECKS)?.get(key.as_name().as_wire())?;
             Ok(check.and_then(|check| serde_json::from_slice(check.value()).ok()))
+        })
+    }
+
+    /// The keys that have signed a zone, as RDATA of their DNSKEY records, each with the newest serial that it signed; be the zone stored
+    /// now or deleted.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read.
+    pub fn signers(&self, apex: Name<'_>) -> Result<Vec<Signer>, StoreError> {
+        let key = apex.to_lowercase();
+        self.read(|transaction| {
+            let signers = transaction.open_table(SIGNERS)?.get(key.as_name().as_wire())?;
+            Ok(signers.map_or_else(Vec::new, |signers| read_signers(signers.value())))
         })
     }
 
@@ -412,6 +441,13 @@ const PIN_TIMES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("pin tim
 /// Apex in lower-case wire form to the claim by which the zone is served before its parent delegates it, in JSON.
 const PENDING: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("pending");
 
+/// Apex in lower-case wire form to the keys that have signed the zone, those that did last first: for each the newest serial, the size of the
+/// DNSKEY record's RDATA, and that.
+const SIGNERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("signers");
+
+/// Keys of one zone that are remembered: a roll-over has two, and old ones are forgotten long after their DS record is gone.
+const SIGNERS_MAX: usize = 16;
+
 /// [`GENERATION`] and [`FORMAT`].
 const STATE: TableDefinition<'_, &str, u64> = TableDefinition::new("state");
 
@@ -419,11 +455,11 @@ const GENERATION: &str = "generation";
 
 /// Says how the tables are to be read.
 const FORMAT: &str = "format";
-const FORMAT_VERSION: u64 = 5;
+const FORMAT_VERSION: u64 = 6;
 
-/// The first format. It had neither pins nor checks nor claims, the second one no checks, the third one no times of pins, the fourth one no
-/// claims; all become the present one when they are opened, and an older version of the program, which would ignore what it does not
-/// know, then refuses them.
+/// The first format. It had texts alone; the second one added pins, the third one checks, the fourth one times of pins, the fifth one claims,
+/// the sixth one signers. All become the present one when they are opened, and an older version of the program, which would ignore what it
+/// does not know, then refuses them.
 const FORMAT_FIRST: u64 = 1;
 
 /// Time that another process may take to let go of the file: a killed one frees its memory first.
@@ -492,6 +528,7 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
     transaction.open_table(CHECKS)?;
     transaction.open_table(PIN_TIMES)?;
     transaction.open_table(PENDING)?;
+    transaction.open_table(SIGNERS)?;
     transaction.open_table(STATE)?.insert(FORMAT, FORMAT_VERSION)?;
     transaction.commit()?;
     Ok(FORMAT_VERSION)
@@ -509,6 +546,7 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
             Pins { keys: transaction.open_table(PINS)?, times: transaction.open_table(PIN_TIMES)?, now: now() };
         let mut checks = transaction.open_table(CHECKS)?;
         let mut claims = transaction.open_table(PENDING)?;
+        let mut signed = transaction.open_table(SIGNERS)?;
         let mut state = transaction.open_table(STATE)?;
         for write in writes {
             let generation = match write {
@@ -544,9 +582,11 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
                     pins.keys.remove(key.as_name().as_wire())?;
                     pins.times.remove(key.as_name().as_wire())?;
                     claims.remove(key.as_name().as_wire())?;
+                    signed.remove(key.as_name().as_wire())?;
                     *generation
                 }
-                Write::Put { apex, text, version, pin, pending } => {
+                Write::Put { apex, text, version, pin, pending, signers } => {
+                    remember(&mut signed, apex, signers)?;
                     pins.set(apex, *pin)?;
                     let key = apex.as_name().to_lowercase();
                     // Who uploads has just shown that the zone is delegated here, or what it waits for.
@@ -566,6 +606,10 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
                     texts.remove(key.as_name().as_wire())?;
                     versions.remove(key.as_name().as_wire())?;
                     claims.remove(key.as_name().as_wire())?;
+                    // Without a pin nothing would ever forget them.
+                    if pins.keys.get(key.as_name().as_wire())?.is_none() {
+                        signed.remove(key.as_name().as_wire())?;
+                    }
                     *generation
                 }
             };
@@ -601,6 +645,46 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// Writes down who signed a zone and with which serial, beside who did before.
+fn remember(table: &mut redb::Table<'_, &[u8], &[u8]>, apex: &NameBuf, signers: &Signers) -> Result<(), redb::Error> {
+    if signers.keys.is_empty() {
+        return Ok(());
+    }
+    let key = apex.as_name().to_lowercase();
+    let mut before = match table.get(key.as_name().as_wire())? {
+        Some(known) => read_signers(known.value()),
+        None => Vec::new(),
+    };
+    let mut all = Vec::new();
+    for signer in &signers.keys {
+        let known = before.iter().position(|(known, _)| known == signer).map(|at| before.remove(at).1);
+        let serial = known.filter(|&known| !is_newer(signers.serial, known)).unwrap_or(signers.serial);
+        all.push((signer.clone(), serial));
+    }
+    all.append(&mut before);
+    all.truncate(SIGNERS_MAX);
+    let mut octets = Vec::new();
+    for (signer, serial) in all {
+        octets.extend(serial.to_be_bytes());
+        octets.extend((signer.len() as u16).to_be_bytes());
+        octets.extend(signer);
+    }
+    table.insert(key.as_name().as_wire(), octets.as_slice())?;
+    Ok(())
+}
+
+fn read_signers(mut octets: &[u8]) -> Vec<Signer> {
+    let mut signers = Vec::new();
+    while let Some((serial, rest)) = octets.split_first_chunk::<4>()
+        && let Some((size, rest)) = rest.split_first_chunk::<2>()
+        && let Some((signer, rest)) = rest.split_at_checked(u16::from_be_bytes(*size).into())
+    {
+        signers.push((signer.into(), u32::from_be_bytes(*serial)));
+        octets = rest;
+    }
+    signers
+}
+
 fn json(value: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("the control types have string keys only")
 }
@@ -624,6 +708,7 @@ mod tests {
             version: Version { generation, uploaded_at: 1 },
             pin: None,
             pending: None,
+            signers: Signers::default(),
         }
     }
 
@@ -654,7 +739,9 @@ mod tests {
         let apex = name("Example.com");
         let [a, b, c] = [1, 2, 3].map(|octet| Pin::from([octet; 32]));
         let with_pin = |generation, pin| match put("example.com", "; text\n", generation) {
-            Write::Put { apex, text, version, .. } => Write::Put { apex, text, version, pin, pending: None },
+            Write::Put { apex, text, version, pending, signers, .. } => {
+                Write::Put { apex, text, version, pin, pending, signers }
+            }
             other => other,
         };
         assert_eq!(store.pin(apex.as_name()).unwrap(), None);
@@ -715,8 +802,8 @@ mod tests {
             is_contested: false,
         };
         let claimed = |generation| match put("example.com", "; text\n", generation) {
-            Write::Put { apex, text, version, pin, .. } => {
-                Write::Put { apex, text, version, pin, pending: Some(pending.clone()) }
+            Write::Put { apex, text, version, pin, signers, .. } => {
+                Write::Put { apex, text, version, pin, pending: Some(pending.clone()), signers }
             }
             other => other,
         };
@@ -752,6 +839,41 @@ mod tests {
     }
 
     #[test]
+    fn who_signed_a_zone_is_remembered_with_the_newest_serial_as_long_as_its_pin() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let apex = name("Example.com");
+        let signed = |serial: u32, keys: &[u8], pin: Option<Pin>| match put("example.com", "; text\n", 1) {
+            Write::Put { apex, text, version, pending, .. } => {
+                let keys = keys.iter().map(|&key| Box::from([key; 68])).collect();
+                Write::Put { apex, text, version, pin, pending, signers: Signers { keys, serial } }
+            }
+            other => other,
+        };
+        let serials = || {
+            let signers = store.signers(apex.as_name()).unwrap();
+            signers.into_iter().map(|(key, serial)| (key[0], serial)).collect::<Vec<_>>()
+        };
+        assert_eq!(serials(), []);
+        store.commit(&[signed(u32::MAX, &[1], None), signed(7, &[], None)]).unwrap();
+        assert_eq!(serials(), [(1, u32::MAX)], "who did not sign is not written down");
+        store.commit(&[signed(5, &[2, 1], None)]).unwrap();
+        store.commit(&[signed(u32::MAX - 1, &[1], None)]).unwrap();
+        assert_eq!(serials(), [(1, 5), (2, 5)], "5 comes after 2^32 - 1, and what is older changes nothing");
+        store.commit(&[Write::Delete { apex: apex.clone(), generation: 2, pin: None }]).unwrap();
+        assert_eq!(serials(), []);
+        store.commit(&[signed(9, &[1], Some(Pin::from([1; 32])))]).unwrap();
+        store.commit(&[Write::Delete { apex: apex.clone(), generation: 3, pin: None }]).unwrap();
+        assert_eq!(serials(), [(1, 9)]);
+        for key in 2..=40 {
+            store.commit(&[signed(9, &[key], None)]).unwrap();
+        }
+        assert_eq!((serials().len(), serials()[0]), (SIGNERS_MAX, (40, 9)));
+        store.commit(&[Write::Purge { apex: apex.clone(), generation: 4 }]).unwrap();
+        assert_eq!(serials(), []);
+    }
+
+    #[test]
     fn a_store_from_before_there_were_pins_keeps_its_zones() {
         let directory = tempfile::tempdir().unwrap();
         let apex = name("example.com");
@@ -784,7 +906,7 @@ mod tests {
             transaction.commit().unwrap();
         }
         let error = Store::open(directory.path()).unwrap_err();
-        assert!(error.to_string().contains("has format 6, this version of nssd reads format 5"), "{error}");
+        assert!(error.to_string().contains("has format 7, this version of nssd reads format 6"), "{error}");
     }
 
     #[test]
@@ -878,7 +1000,14 @@ mod tests {
                                 let text = Bytes::from(vec![zone; size]);
                                 let version = Version { generation, uploaded_at: 7 };
                                 model.insert(apex.clone(), (text.clone(), version));
-                                Write::Put { apex, text, version, pin: None, pending: None }
+                                Write::Put {
+                                    apex,
+                                    text,
+                                    version,
+                                    pin: None,
+                                    pending: None,
+                                    signers: Signers::default(),
+                                }
                             }
                             None => {
                                 model.remove(&apex);

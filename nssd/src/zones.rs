@@ -28,13 +28,14 @@ use nss_zonefile::LintOptions;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub(crate) use self::file::{Digest, FilePath, Input, ZONE_SUFFIX, ZoneFile};
+pub(crate) use self::index::is_newer;
 use self::index::{Checked, Hosted, Index, Origin, Served, Tombstone, Upload, due_since, etag};
 use self::pending::{Admission, contested};
 use self::publisher::{Job, Publisher, Reply};
-use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions};
+use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions, Unproved};
 use crate::control::{
-    BrokenZone, Change, CheckReport, Claim, Cut, DueCheck, DueChecks, Enclosing, Pin, PinChange, Precondition, Problem,
-    ProblemCode, PutOptions, ZoneList, ZoneStatus,
+    BrokenZone, Change, CheckReport, Claim, Cut, DsSet, DueCheck, DueChecks, Enclosing, Pin, PinChange, Precondition,
+    Problem, ProblemCode, PutOptions, ZoneList, ZoneStatus,
 };
 use crate::store::{Store, StoreError, StoreErrorKind, Version};
 
@@ -85,10 +86,12 @@ impl Zones {
         // Refused before the work of building, and looked at again when it is this job's turn.
         self.may_put(&apex, &options)?;
         let accepted = self.build(apex.clone(), text.clone()).await?;
+        prove(&accepted, options.ds.as_ref())?;
         if !options.dry_run {
             let (accepted, options) = (Box::new(accepted), Box::new(options));
             return self.submit(|reply| Job::Put { apex, text, accepted, options, reply }).await;
         }
+        self.check_serial(&apex, &accepted, options.ds.as_ref())?;
         match self.may_put(&apex, &options)? {
             Admission::Contested(_) => Err(contested(&key(apex.as_name()))),
             Admission::Proved => Ok(self.index().dry_run(&apex, &accepted)),
@@ -104,6 +107,24 @@ impl Zones {
         self.index().check(apex, &options.precondition)?;
         self.check_pin(apex, &options.pin)?;
         self.admit(apex, options.pending.as_ref())
+    }
+
+    /// Whether a zone that DS records prove is a newer one than all that were here of the same signers: an older one may be anybody's copy.
+    fn check_serial(&self, apex: &NameBuf, accepted: &Accepted, ds: Option<&DsSet>) -> Result<(), Problem> {
+        let Some(ds) = ds else { return Ok(()) };
+        let serial = accepted.zone.serial();
+        let signers = self.store.signers(apex.as_name()).map_err(|error| storage_problem(&error))?;
+        for (key, last) in signers {
+            let is_of = ds.iter().any(|ds| check::is_of(ds, apex.as_name(), &key));
+            if is_of && !is_newer(serial, last) {
+                let detail = format!(
+                    "serial {serial} is not newer than {last}, which {} had already with a signer of these DS records",
+                    apex.as_name()
+                );
+                return Err(Problem::new(ProblemCode::SerialNotNewer, detail));
+            }
+        }
+        Ok(())
     }
 
     /// Withdraws an uploaded zone and deletes its text; with `claim` only if it is served by the claim with this pin.
@@ -199,7 +220,9 @@ impl Zones {
         let cut = names.filter(|&name| zone.node_kind(name) == Some(NodeKind::Delegation)).find_map(|name| {
             let servers = zone.rrset(name, RType::NS)?;
             let name_servers = servers.rdatas().filter_map(|rdata| Name::from_wire_exact(rdata).ok());
-            Some(Cut { owner: key(name), name_servers: name_servers.map(key).collect() })
+            let ds = zone.rrset(name, RType::DS);
+            let ds = DsSet::new(ds.iter().flat_map(|ds| ds.rdatas()));
+            Some(Cut { owner: key(name), name_servers: name_servers.map(key).collect(), ds })
         });
         Some(Enclosing { zone: key(zone.apex()), cut })
     }
@@ -452,6 +475,13 @@ impl Zones {
         self.index.write().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
+/// Whether DS records prove a zone, if there are any that have to.
+fn prove(accepted: &Accepted, ds: Option<&DsSet>) -> Result<(), Problem> {
+    let Some(ds) = ds else { return Ok(()) };
+    let proved = accepted.signed.as_ref().ok_or(Unproved::NotSigned).and_then(|signed| signed.prove(ds.iter()));
+    proved.map_err(|unproved| Problem::new(ProblemCode::NotProved, unproved.to_string()))
+}
+
 /// Numbers about all zones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {

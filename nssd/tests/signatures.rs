@@ -3,7 +3,7 @@
 //! The zones were made by dnssec-signzone and written in canonical form by `nssd check-zone --print`; they are valid until 2056.
 
 use nss_wire::{NameBuf, Severity};
-use nssd::check::{Diagnosis, Include, Method, SignatureOptions, diagnose};
+use nssd::check::{Diagnosis, Gap, Include, Method, SignatureOptions, Unproved, diagnose};
 
 const NSEC: &str = include_str!("signatures/nsec.zone");
 const NSEC3: &str = include_str!("signatures/nsec3.zone");
@@ -297,4 +297,95 @@ fn of_many_signatures_some_are_drawn_and_those_of_the_apex_always() {
 fn a_zone_that_is_loaded_is_not_asked_for_its_signatures() {
     let wrong = NSEC.replace("A 192.0.2.1", "A 192.0.2.2");
     assert!(diagnosis(&wrong, None).zone.is_some_and(|zone| zone.is_signed()));
+}
+
+/// DS records of the keys A, B and C as registrars show them; the zones in `signatures/owner` are signed by the keys in their names.
+const DS_A: &str = "11112 13 2 86C3E680B487614ADCD71B6CEAC812ACF22035909E3EDD60B29BF6EC65E083C5";
+const DS_A_384: &str =
+    "11112 13 4 C49C0EBC40F8A9CA583EFF1A108429168596896D1C3EE00D31FDD191403865C1D93D4F94ADA579D9B94637AED09FC2C7";
+const DS_A_SHA_1: &str = "11112 13 1 CDFC073071C3CCABD1042B4E91C37F1B38CE8DA8";
+const DS_B: &str = "29937 13 2 7CD7DF920B2C770149DB624FB3FA1347DACEF0C4BDDC38E0D38F576C6C4E1D80";
+const DS_C: &str = "2662 14 2 61E6E7DEA1E0D5C593643CA863C5F5C4AAAF446835AABD64A0F2608FA9D8CB84";
+
+/// The RDATA of a DS record.
+fn ds(text: &str) -> Vec<u8> {
+    let [tag, algorithm, digest_type, digest] = text.split(' ').collect::<Vec<_>>()[..] else { panic!("{text}") };
+    let mut rdata = tag.parse::<u16>().unwrap().to_be_bytes().to_vec();
+    rdata.extend([algorithm, digest_type].map(|number| number.parse::<u8>().unwrap()));
+    let (pairs, []) = digest.as_bytes().as_chunks::<2>() else { panic!("{digest}") };
+    rdata.extend(pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()));
+    rdata
+}
+
+/// Whether DS records prove a zone.
+fn proved(zone: &str, records: &[&str]) -> Result<(), Unproved> {
+    let options = SignatureOptions { threads: 2, ..SignatureOptions::of_upload(NOW) };
+    let diagnosis = diagnosis(zone, Some(options));
+    assert!(diagnosis.zone.is_some(), "{:?}", diagnosis.diagnostics);
+    let records: Vec<Vec<u8>> = records.iter().map(|text| ds(text)).collect();
+    diagnosis.signed.ok_or(Unproved::NotSigned)?.prove(records.iter().map(Vec::as_slice))
+}
+
+#[test]
+fn a_ds_record_of_a_key_that_signs_the_keys_proves_a_zone() {
+    let (a, ab, c) = (
+        include_str!("signatures/owner/a1.zone"),
+        include_str!("signatures/owner/ab3.zone"),
+        include_str!("signatures/owner/c3.zone"),
+    );
+    for (zone, records) in
+        [(a, &[DS_A][..]), (a, &[DS_A_384]), (a, &[DS_B, DS_A_SHA_1, DS_A]), (ab, &[DS_A]), (ab, &[DS_B]), (c, &[DS_C])]
+    {
+        assert_eq!(proved(zone, records), Ok(()), "{records:?}");
+    }
+    for (zone, records, reason) in [
+        (a, &[DS_B][..], Unproved::OtherKeys),
+        (include_str!("signatures/owner/b4.zone"), &[DS_A, DS_A_384], Unproved::OtherKeys),
+        (ab, &[DS_C], Unproved::OtherKeys),
+        // A collision of SHA-1 is a key that looks like the owner's.
+        (a, &[DS_A_SHA_1], Unproved::Unsupported),
+        (a, &[], Unproved::Unsupported),
+    ] {
+        assert_eq!(proved(zone, records), Err(reason), "{records:?}");
+    }
+    let plain = "$TTL 60\n@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n";
+    assert_eq!(proved(plain, &[DS_A]), Err(Unproved::NotSigned));
+}
+
+#[test]
+fn a_ds_record_is_that_of_one_key_and_one_zone_to_its_last_octet() {
+    let zone = include_str!("signatures/owner/a1.zone");
+    for (part, other) in
+        [("11112", "11113"), (" 13 ", " 15 "), (" 2 ", " 4 "), ("86C3", "86C4"), ("83C5", "83C4"), ("83C5", "83")]
+    {
+        let changed = DS_A.replacen(part, other, 1);
+        assert_ne!(changed, DS_A);
+        assert!(proved(zone, &[&changed]).is_err(), "{changed}");
+    }
+    // A key that signs the zone and not its keys is not what a DS record is about.
+    let options = SignatureOptions::of_upload(NOW);
+    let signed = diagnosis(zone, Some(options)).signed.unwrap();
+    let keys: Vec<&[u8]> = signed.entry_keys().collect();
+    assert_eq!((keys.len(), &keys[0][..4]), (1, &[1, 1, 3, 13][..]));
+}
+
+#[test]
+fn what_nobody_signs_or_verifies_is_proved_by_no_ds_record() {
+    let cut = proved(include_str!("signatures/owner/cut3.zone"), &[DS_A]).unwrap_err();
+    let Unproved::Gap(Gap::Unsigned { owner, rtype }) = &cut else { panic!("{cut:?}") };
+    assert_eq!((owner.to_string().as_str(), rtype.to_string().as_str()), ("sub.example.com.", "NS"));
+    // Without that delegation the zone is complete by what its NSEC3 records say, and may lack others.
+    let opt_out = include_str!("signatures/owner/optout3.zone");
+    let without: String = opt_out.split_inclusive('\n').filter(|line| !line.starts_with("sub.example.com.")).collect();
+    assert_ne!(without, opt_out);
+    assert_eq!(proved(&without, &[DS_A]), Err(Unproved::Gap(Gap::OptOut)));
+    // Some of many signatures are not verified.
+    let zone = include_str!("signatures/owner/a1.zone");
+    let options = SignatureOptions { verifications_max: 3, ..SignatureOptions::of_upload(NOW) };
+    let signed = diagnosis(zone, Some(options)).signed.unwrap();
+    let (some, all) = (signed.prove([&ds(DS_A)[..]]), proved(zone, &[DS_A]));
+    assert!(matches!(some, Err(Unproved::Gap(Gap::NotVerified { .. }))) && all.is_ok(), "{some:?}");
+    let old =
+        diagnosis(include_str!("signatures/rsasha1.zone"), Some(SignatureOptions::of_upload(NOW))).signed.unwrap();
+    assert_eq!(old.entry_keys().count(), 0, "SHA-1 again");
 }

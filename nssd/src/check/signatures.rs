@@ -22,9 +22,11 @@ use nss_wire::{Name, RType};
 use nss_zonefile::Part;
 
 pub(super) use self::faults::{Fault, Faults};
-use self::keys::{Key, Keys, Verdict, algorithm_words, is_weak};
+use self::keys::{Key, Keys, Verdict, algorithm_words};
+pub(super) use self::keys::{is_weak, tag};
 use self::numbers::{Numbers, Span};
 use self::rrsig::{Rrsig, Validity};
+use super::proof::{Gap, Signed};
 use super::rules;
 
 /// What the check of signatures has to know beyond the zone.
@@ -52,8 +54,8 @@ impl SignatureOptions {
     }
 }
 
-/// All that is wrong or odd in the signatures of a zone; nothing if it is not signed.
-pub(super) fn check(zone: &Zone, options: &SignatureOptions) -> Faults {
+/// All that is wrong or odd in the signatures of a zone, nothing if it is not signed; and what they show about who made it.
+pub(super) fn check(zone: &Zone, options: &SignatureOptions) -> (Faults, Option<Signed>) {
     let mut faults = Faults::default();
     if !zone.is_signed() {
         let soa = zone.rrset(zone.apex(), RType::SOA);
@@ -62,7 +64,7 @@ pub(super) fn check(zone: &Zone, options: &SignatureOptions) -> Faults {
             let help = "add the DNSKEY records, or remove the signatures";
             faults.push(Fault::at_record(&rules::NO_DNSKEY, zone.apex(), RType::RRSIG, rdata, message, help));
         }
-        return faults;
+        return (faults, None);
     }
     let names = 0..zone.name_count();
     let work = Work::of(zone, names.clone());
@@ -70,7 +72,7 @@ pub(super) fn check(zone: &Zone, options: &SignatureOptions) -> Faults {
         let message = "the zone has DNSKEY records, and no signatures";
         let help = "sign it, or remove the DNSKEY records";
         faults.push(Fault::new(&rules::NOT_SIGNED, zone.apex(), RType::DNSKEY, message, help));
-        return faults;
+        return (faults, None);
     }
     let keys = Keys::read(dnskeys(zone));
     check_keys(zone, &keys, &mut faults);
@@ -90,22 +92,31 @@ pub(super) fn check(zone: &Zone, options: &SignatureOptions) -> Faults {
             numbers: Numbers::default(),
             message: Vec::new(),
             good: Vec::new(),
+            entry_keys: Vec::new(),
         };
         check.run(part);
-        (check.faults, check.numbers)
+        (check.faults, check.numbers, check.entry_keys)
     };
-    let mut numbers = Numbers::default();
+    let (mut numbers, mut entry_keys) = (Numbers::default(), Vec::new());
     std::thread::scope(|scope| {
         let parts = names.clone().step_by(part).map(|start| start..names.end.min(start + part));
         let running: Vec<_> = parts.map(|part| scope.spawn(|| check(part))).collect();
         for thread in running {
-            let (found, counted) = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let (found, counted, keys) = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             faults.append(found);
             numbers.append(counted);
+            entry_keys.extend(keys);
         }
     });
+    let proved = numbers.proved;
     numbers.tell(zone, &work, is_drawn.threshold.is_some(), &mut faults);
-    faults
+    let gap = match work.unsigned {
+        Some((owner, rtype)) => Some(Gap::Unsigned { owner: Box::new(owner.to_buf()), rtype }),
+        None if work.has_opt_out => Some(Gap::OptOut),
+        None if proved < work.rrsets => Some(Gap::NotVerified { rrsets: work.rrsets - proved }),
+        None => None,
+    };
+    (faults, Some(Signed { apex: zone.apex().to_buf(), entry_keys, gap }))
 }
 
 fn dnskeys(zone: &Zone) -> impl Iterator<Item = &[u8]> {
@@ -188,21 +199,29 @@ fn is_to_be_signed(kind: NodeKind, rrset: RRset<'_>) -> bool {
 
 /// How much there is to verify.
 #[derive(Default)]
-struct Work {
+struct Work<'z> {
     rrsets: u64,
     signatures: u64,
     /// Verifications that it may take.
     verifications: u64,
+    /// The first records that have no signature and need none.
+    unsigned: Option<(Name<'z>, RType)>,
+    /// Whether delegations may be missing in the NSEC3 records (RFC 5155 §3.1.2.1).
+    has_opt_out: bool,
 }
 
-impl Work {
-    fn of(zone: &Zone, names: Range<usize>) -> Work {
+impl<'z> Work<'z> {
+    fn of(zone: &'z Zone, names: Range<usize>) -> Work<'z> {
         let mut work = Work::default();
-        for (_, kind, rrset) in zone.rrsets(names) {
+        for (owner, kind, rrset) in zone.rrsets(names) {
             if is_to_be_signed(kind, rrset) {
                 work.rrsets += 1;
                 work.signatures += rrset.signature_count() as u64;
                 work.verifications += rrset.signature_count().min(ATTEMPTS_MAX) as u64;
+                work.has_opt_out |= rrset.rtype() == RType::NSEC3
+                    && rrset.rdatas().any(|rdata| rdata.get(1).is_none_or(|flags| flags & 1 > 0));
+            } else if !rrset.is_empty() && rrset.rtype() != RType::RRSIG {
+                work.unsigned.get_or_insert((owner, rrset.rtype()));
             }
         }
         work
@@ -243,6 +262,8 @@ struct Check<'a> {
     message: Vec<u8>,
     /// Algorithms with a good signature of the RRset at hand.
     good: Vec<u8>,
+    /// RDATA of the keys that sign all keys.
+    entry_keys: Vec<Box<[u8]>>,
 }
 
 /// Why a signature is none, the nearer to a good one the later.
@@ -273,7 +294,7 @@ impl<'a> Check<'a> {
         // A `*` does not count, so that what a wildcard stands for has the same signature (RFC 4034 §3.1.3).
         let labels = owner.label_count() - usize::from(owner.is_wildcard());
         let (mut nearest, mut left, mut attempts) = (None, None, 0);
-        let (mut has_entry_point, mut is_verified, mut not_verified) = (false, false, None);
+        let (mut has_entry_point, mut is_verified, mut is_proved, mut not_verified) = (false, false, false, None);
         self.good.clear();
         for signature in rrset.signatures().filter_map(Rrsig::read) {
             // What one key of an algorithm says needs no other, but who signs the keys matters.
@@ -285,6 +306,12 @@ impl<'a> Check<'a> {
                 Ok((seconds, key, verdict)) => {
                     self.good.push(signature.algorithm);
                     has_entry_point |= key.is_entry_point;
+                    if is_drawn && verdict == Verdict::Good && !is_weak(key.algorithm) {
+                        is_proved = true;
+                        if is_keys && !self.entry_keys.iter().any(|known| **known == *key.rdata) {
+                            self.entry_keys.push(key.rdata.into());
+                        }
+                    }
                     match verdict {
                         Verdict::Unknown => not_verified = Some((signature, key)),
                         Verdict::Good | Verdict::Wrong => is_verified |= is_drawn,
@@ -303,6 +330,7 @@ impl<'a> Check<'a> {
         match (left, nearest) {
             (Some((seconds, signature)), _) => {
                 self.numbers.verified += u64::from(is_verified);
+                self.numbers.proved += u64::from(is_proved);
                 if let Some((signature, key)) = not_verified {
                     self.numbers.unknown.note(|| unknown(owner, rrset, &signature, key));
                 }

@@ -41,7 +41,7 @@ pub(crate) fn accept(apex: Name<'_>, text: &mut impl io::Read, method: Method<'_
     }
     let built = builder.build().ok().filter(|(_, findings)| findings.is_empty());
     let zone = built.map(|(zone, _)| zone);
-    let is_right = |zone: &Zone| signatures.is_none_or(|options| signatures::check(zone, &options).is_empty());
+    let is_right = |zone: &Zone| signatures.is_none_or(|options| signatures::check(zone, &options).0.is_empty());
     Ok(zone.filter(is_right))
 }
 

@@ -15,11 +15,12 @@ use nss_wire::Name;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use super::ds::DS_MATCH;
 use super::pending::{PENDING, PENDING_MATCH};
 use super::pin::{PIN_MATCH, PIN_NONE, PIN_SET};
 use super::{
-    CheckReport, Claim, DueChecks, PendingClaim, Pin, PinChange, Problem, ProblemCode, ReloadReport, ServerStatus,
-    ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus,
+    CheckReport, Claim, DsSet, DueChecks, PendingClaim, Pin, PinChange, Problem, ProblemCode, ReloadReport,
+    ServerStatus, ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus,
 };
 
 /// Calls the control socket of one daemon; cheap to clone.
@@ -76,6 +77,9 @@ impl Client {
             .uri(format!("{}{query}", zone_path(apex)))
             .header(header::CONTENT_TYPE, super::MEDIA_TYPE_ZONE);
         let mut request = options.pin.add_to(options.precondition.add_to(request));
+        if let Some(ds) = &options.ds {
+            request = request.header(DS_MATCH, ds.to_string());
+        }
         if let Some(claim) = &options.pending {
             let json = serde_json::to_string(claim).map_err(|error| ClientError::Protocol(error.to_string()))?;
             request = request.header(PENDING, json);
@@ -307,6 +311,9 @@ pub struct PutOptions {
     pub precondition: Precondition,
     /// What has to hold for the zone's pin, and what becomes of it.
     pub pin: PinChange,
+    /// The DS records that have to prove the zone to its last record; its serial has to be newer then than that of any zone of the same
+    /// signers that was stored before.
+    pub ds: Option<DsSet>,
     /// By which claim it is served, when its parent does not delegate it here yet.
     pub pending: Option<PendingClaim>,
 }

@@ -23,6 +23,11 @@ pub struct PinChange {
     pub set: Option<Pin>,
 }
 
+impl Pin {
+    /// The pin of no key: a zone that has it is changed by a better proof alone.
+    pub const NOBODY: Pin = Pin([0; 32]);
+}
+
 impl From<[u8; 32]> for Pin {
     fn from(hash: [u8; 32]) -> Pin {
         Pin(hash)

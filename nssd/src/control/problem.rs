@@ -85,6 +85,10 @@ pub enum ProblemCode {
     Occupied,
     /// Two keys claim a name that is not delegated here, and so neither is served.
     Contested,
+    /// The DS records of `Ds-Match` do not prove the zone.
+    NotProved,
+    /// They do, but the zone's serial is not newer than that of a zone of the same signers that was stored before.
+    SerialNotNewer,
     /// There are as many claims on names that are not delegated here as there may be, from one network or in all.
     TooManyPending,
     /// `If-Match` or `If-None-Match` does not hold.
@@ -112,7 +116,12 @@ impl ProblemCode {
             ProblemCode::NotFound => 404,
             ProblemCode::MethodNotAllowed => 405,
             ProblemCode::Timeout => 408,
-            ProblemCode::Conflict | ProblemCode::PinChanged | ProblemCode::Occupied | ProblemCode::Contested => 409,
+            ProblemCode::Conflict
+            | ProblemCode::PinChanged
+            | ProblemCode::Occupied
+            | ProblemCode::Contested
+            | ProblemCode::NotProved
+            | ProblemCode::SerialNotNewer => 409,
             ProblemCode::PreconditionFailed => 412,
             ProblemCode::TooLarge => 413,
             ProblemCode::TooManyPending => 429,

@@ -20,10 +20,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::ds::DS_MATCH;
 use super::pending::{PENDING, PENDING_MATCH};
 use super::pin::{PIN_MATCH, PIN_NONE, PIN_SET};
 use super::{
-    CHECK_REPORT_SIZE_MAX, Change, CheckReport, EVIDENCE_LINES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX,
+    CHECK_REPORT_SIZE_MAX, Change, CheckReport, DsSet, EVIDENCE_LINES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX,
     MEDIA_TYPE_ZONE, PendingClaim, Pin, PinChange, Precondition, Problem, ProblemCode, PutOptions, ReloadReport,
     ServerStatus, ZONE_TEXT_SIZE_MAX,
 };
@@ -335,7 +336,8 @@ impl<D: Daemon> Service<D> {
         let precondition = precondition_of(request.headers())?;
         let pin = pin_change_of(request.headers())?;
         let pending = single(request.headers(), &PENDING)?.map(claim_of).transpose()?;
-        let options = PutOptions { dry_run, precondition, pin, pending };
+        let ds = single(request.headers(), &DS_MATCH)?.map(ds_of).transpose()?;
+        let options = PutOptions { dry_run, precondition, pin, ds, pending };
         let declared = request.body().size_hint().upper();
         let budget = match declared {
             Some(octets) if octets > ZONE_TEXT_SIZE_MAX as u64 => return Err(too_large()),
@@ -510,6 +512,10 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h st
 
 fn pin_of(text: &str) -> Result<Pin, Problem> {
     text.parse().map_err(|error| bad_request(format!("\"{text}\": {error}")))
+}
+
+fn ds_of(text: &str) -> Result<DsSet, Problem> {
+    text.parse().map_err(|error| bad_request(format!("{DS_MATCH}: {error}")))
 }
 
 fn claim_of(json: &str) -> Result<PendingClaim, Problem> {

@@ -295,8 +295,7 @@ impl Hosted {
 
 /// A warning when secondaries will not notice that the zone has changed.
 pub(super) fn serial_finding(before: u32, after: u32) -> Option<Finding> {
-    // RFC 1982 §3.2: the difference as a signed number says which is later.
-    let grows = after.wrapping_sub(before).cast_signed() > 0;
+    let grows = is_newer(after, before);
     let message = if after == before {
         format!("the zone changes, but its serial is {after} as before: secondaries will not fetch it")
     } else {
@@ -304,6 +303,11 @@ pub(super) fn serial_finding(before: u32, after: u32) -> Option<Finding> {
     };
     let rule = &check::rules::SERIAL_NOT_GREATER;
     (!grows).then(|| Finding::from(&Diagnostic::new(rule, message)))
+}
+
+/// Whether a serial is newer than another one (RFC 1982 §3.2): the difference as a signed number says so.
+pub(crate) fn is_newer(after: u32, before: u32) -> bool {
+    after.wrapping_sub(before).cast_signed() > 0
 }
 
 pub(super) fn etag(generation: u64) -> String {

@@ -17,7 +17,7 @@ use crate::control::{
     BrokenZone, Change, CheckAction, CheckReport, FINDINGS_MAX, Pending, Pin, PinChange, Precondition, Problem,
     ProblemCode, PutOptions, Source, ZoneStatus,
 };
-use crate::store::{Version, Write};
+use crate::store::{Signers, Version, Write};
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
 
@@ -129,7 +129,9 @@ impl Publisher {
                     if is_claimed == claim.is_some()
                         && let Some(status) = unchanged(zones, &apex, &text)
                     {
-                        match pin.set.filter(|&pin| zones.store.pin(apex.as_name()).ok().flatten() != Some(pin)) {
+                        // Anybody can send what everybody can get: it is no reason to change a pin that DS records prove it.
+                        let set = pin.set.filter(|_| options.ds.is_none());
+                        match set.filter(|&pin| zones.store.pin(apex.as_name()).ok().flatten() != Some(pin)) {
                             Some(pin) => {
                                 writes.push(Write::SetPin { apex: apex.clone(), pin });
                                 planned.push(Planned { apex, once_durable: OnceDurable::Nothing(status), reply });
@@ -138,6 +140,10 @@ impl Publisher {
                                 let _ = reply.send(Ok(status));
                             }
                         }
+                        continue;
+                    }
+                    if let Err(problem) = zones.check_serial(&apex, &accepted, options.ds.as_ref()) {
+                        let _ = reply.send(Err(problem));
                         continue;
                     }
                     generation += 1;
@@ -149,7 +155,12 @@ impl Publisher {
                     };
                     writes.extend(ended.iter().map(|apex| Write::Purge { apex: apex.clone(), generation }));
                     let pending = claim.as_deref().cloned();
-                    writes.push(Write::Put { apex: apex.clone(), text, version, pin: pin.set, pending });
+                    // A claim proves nothing, and so must not stand in the way of what is proved.
+                    let signed = accepted.signed.as_ref().filter(|_| claim.is_none());
+                    let signers = signed.map(|signed| signed.entry_keys().map(Box::from).collect());
+                    let serial = accepted.zone.serial();
+                    let signers = Signers { keys: signers.unwrap_or_default(), serial };
+                    writes.push(Write::Put { apex: apex.clone(), text, version, pin: pin.set, pending, signers });
                     let is_claim = claim.is_some();
                     planned.push(Planned {
                         apex,

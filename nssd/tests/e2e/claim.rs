@@ -1,8 +1,8 @@
 //! Who may change a zone: pins that change with the zone or not at all, and what the zone above says.
 
 use nssd::control::{
-    Change, Check, CheckAction, CheckReport, CheckVerdict, Cut, Enclosing, Pin, PinChange, Precondition, ProblemCode,
-    PutOptions, ZoneStatus,
+    Change, Check, CheckAction, CheckReport, CheckVerdict, Cut, DsSet, Enclosing, Pin, PinChange, Precondition,
+    ProblemCode, PutOptions, ZoneStatus,
 };
 
 use hickory_proto::op::ResponseCode;
@@ -111,7 +111,7 @@ async fn the_zone_above_says_whether_it_delegates_a_name() {
     server.put("example.com", &text).await.unwrap();
     let within = |cut: Option<&str>| {
         let name_servers = vec!["ns1.example.net.".to_owned(), "ns2.example.net.".to_owned()];
-        let cut = cut.map(|owner| Cut { owner: owner.to_owned(), name_servers });
+        let cut = cut.map(|owner| Cut { owner: owner.to_owned(), name_servers, ds: DsSet::default() });
         Some(Enclosing { zone: "example.com.".to_owned(), cut })
     };
     assert_eq!(enclosing("example.com").await, None, "the zone itself is not above itself");
@@ -251,4 +251,65 @@ async fn the_pin_of_a_withdrawn_zone_is_due_for_checks_too_and_goes_with_the_del
     put(&server, &zone(2, "192.0.2.1"), None, None).await.unwrap();
     let again = due(&server, now).await;
     assert_eq!((again.len(), again[0].etag.is_some()), (1, true));
+}
+
+const A1: &str = include_str!("../signatures/owner/a1.zone");
+const A2: &str = include_str!("../signatures/owner/a2.zone");
+const A3: &str = include_str!("../signatures/owner/a3.zone");
+const B4: &str = include_str!("../signatures/owner/b4.zone");
+
+/// The DS record of the key that signs the first three.
+const DS_A: &str = "2b680d0286c3e680b487614adcd71b6ceac812acf22035909e3edd60b29bf6ec65e083c5";
+
+/// Uploads a zone that the DS record has to prove, and locks it.
+async fn prove(server: &TestServer, text: &str, dry_run: bool) -> Result<ZoneStatus, nssd::control::ClientError> {
+    let pin = PinChange { expected: None, set: Some(Pin::NOBODY) };
+    let options = PutOptions { dry_run, pin, ds: Some(DS_A.parse().unwrap()), ..PutOptions::default() };
+    server.client.put_zone(name("example.com").as_name(), text.to_owned().into(), &options).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_that_ds_records_prove_goes_in_with_a_newer_serial_alone() {
+    let server = TestServer::start("").await;
+    prove(&server, A2, true).await.unwrap();
+    assert_eq!(pin_of(&server).await, None, "a dry run changes nothing");
+    prove(&server, A2, false).await.unwrap();
+    assert_eq!(pin_of(&server).await, Some(Pin::NOBODY));
+    for (text, code) in [
+        (A1, ProblemCode::SerialNotNewer),
+        (B4, ProblemCode::NotProved),
+        (&zone(9, "192.0.2.9")[..], ProblemCode::NotProved),
+    ] {
+        for dry_run in [true, false] {
+            assert_eq!(problem(prove(&server, text, dry_run).await).code, code);
+        }
+    }
+    assert_eq!(data(&ask(server.v4(), "www.example.com.", RecordType::A)), ["192.0.2.2"]);
+    // The very text that is there says nothing about whose key is pinned.
+    put(&server, A2, None, Some(pin(1))).await.unwrap();
+    assert_eq!(prove(&server, A2, false).await.unwrap().change, Change::Unchanged);
+    assert_eq!(pin_of(&server).await, Some(pin(1)));
+    // A key may go back, and a stranger still not send what was there since.
+    put(&server, A3, None, None).await.unwrap();
+    put(&server, A1, None, None).await.unwrap();
+    put(&server, &zone(1, "192.0.2.1"), None, None).await.unwrap();
+    for text in [A1, A2, A3] {
+        assert_eq!(problem(prove(&server, text, false).await).code, ProblemCode::SerialNotNewer);
+    }
+    server.delete("example.com").await.unwrap();
+    let TestServer { server, directory, .. } = server;
+    server.stop().await;
+    let server = TestServer::start_in(directory, "").await;
+    assert_eq!(problem(prove(&server, A3, false).await).code, ProblemCode::SerialNotNewer, "withdrawn, and restarted");
+    prove(&server, include_str!("../signatures/owner/a9.zone"), false).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_serial_that_others_signed_is_not_in_the_way_of_who_proves_a_zone() {
+    let server = TestServer::start("").await;
+    // Whoever was first had a zone with a serial of their own, and signed it, too.
+    put(&server, B4, Some(None), Some(pin(6))).await.unwrap();
+    prove(&server, A2, false).await.unwrap();
+    assert_eq!(pin_of(&server).await, Some(Pin::NOBODY));
+    assert_eq!(data(&ask(server.v4(), "www.example.com.", RecordType::A)), ["192.0.2.2"]);
 }

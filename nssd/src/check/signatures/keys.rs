@@ -129,12 +129,12 @@ pub(super) fn algorithm_words(algorithm: u8) -> String {
 }
 
 /// Whether signatures of an algorithm count for nothing with many resolvers, or with all (RFC 8624 §3.1, RFC 9905 §2).
-pub(super) fn is_weak(algorithm: u8) -> bool {
+pub(in crate::check) fn is_weak(algorithm: u8) -> bool {
     matches!(algorithm, 1 | 3 | 5 | 6 | 7 | 12)
 }
 
 /// The tag of a key (RFC 4034 appendix B).
-fn tag(rdata: &[u8]) -> u16 {
+pub(in crate::check) fn tag(rdata: &[u8]) -> u16 {
     let (pairs, rest) = rdata.as_chunks::<2>();
     let sum: u32 = pairs.iter().map(|pair| u32::from(u16::from_be_bytes(*pair))).sum();
     let sum = sum + rest.first().map_or(0, |&last| u32::from(last) << 8);

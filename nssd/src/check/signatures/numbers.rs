@@ -13,6 +13,8 @@ use super::{EXPIRES_SOON, Fault, Faults, Work};
 pub(super) struct Numbers {
     /// RRsets that were verified.
     pub(super) verified: u64,
+    /// RRsets with a good signature of an algorithm that counts.
+    pub(super) proved: u64,
     soon: Counted,
     /// Seconds that the first of them has left.
     soonest: Option<u32>,
@@ -58,8 +60,9 @@ impl Numbers {
     }
 
     pub(super) fn append(&mut self, other: Numbers) {
-        let Numbers { verified, soon, soonest, incomplete, unknown, ttl } = other;
+        let Numbers { verified, proved, soon, soonest, incomplete, unknown, ttl } = other;
         self.verified += verified;
+        self.proved += proved;
         self.incomplete.append(incomplete);
         self.unknown.append(unknown);
         self.ttl.append(ttl);
@@ -69,7 +72,7 @@ impl Numbers {
         }
     }
 
-    pub(super) fn tell(mut self, zone: &Zone, work: &Work, is_sample: bool, faults: &mut Faults) {
+    pub(super) fn tell(mut self, zone: &Zone, work: &Work<'_>, is_sample: bool, faults: &mut Faults) {
         if let (Some(first), Some(seconds)) = (&mut self.soon.first, self.soonest) {
             let (soon, rrsets) = (self.soon.count, work.rrsets);
             first.message += &format!(
