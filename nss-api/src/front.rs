@@ -334,6 +334,8 @@ pub(crate) enum Proof {
     Pinned,
     /// No key was pinned before; the caller's is now, unless it was a dry run.
     First,
+    /// The parent's DS records prove the zone.
+    Ds,
     /// None yet: the zone is served for a while before its delegation.
     Pending,
 }
@@ -370,6 +372,9 @@ impl Changed {
             }
             (Proof::First, _, None) => {
                 text.push_str("the key you sent is pinned to the domain: every change from now on needs it\n");
+            }
+            (Proof::Ds, _, None) => {
+                text.push_str("the DS records at the parent prove the zone: no key is pinned, and the next one is to have a newer serial\n");
             }
             (Proof::Pending, What::Withdrawn, None) | (Proof::Open | Proof::Keyed | Proof::Pinned, _, None) => {}
             (Proof::Pending, _, None) => {

@@ -6,6 +6,9 @@
 //!                             none, or another   401, 403
 //! ns1.… of ours alone         pinned already     the same key may change the zone; none 401, another one 403
 //!                             not pinned yet     the caller's key is pinned, or one made for the caller
+//!
+//! DS records, and no label    in nobody's pin    a zone that these prove, with a newer serial, goes in without any key; what was pinned
+//!                             or another's       is not any more, and no key is: what is copied and sent by somebody is still its owner's
 //! ```
 //!
 //! Nothing here asks anybody anything, so that every row can be tested; who asks the parent and the store is
@@ -15,9 +18,10 @@ use std::collections::BTreeSet;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
-use nss_registrar_check::{Delegation, Ours};
+use nss_registrar_check::{Delegation, DsRecords, Ours, Unknown};
 use nss_wire::{Name, NameBuf};
-use nssd::control::{Pin, PinChange};
+use nssd::check::{Signed, Unproved};
+use nssd::control::{DsSet, Pin, PinChange};
 
 use crate::config::Ownership;
 use crate::domain::Domain;
@@ -87,8 +91,39 @@ pub(crate) enum Grant {
     Pinned(Pin),
     /// No key is pinned yet.
     First,
+    /// The parent's DS records prove the zone, which no key has to.
+    Ds,
     /// The parent does not delegate the zone here, and the key claims it.
     Pending(Pin),
+}
+
+/// What the DS records at the parent say about an uploaded zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DsWord {
+    /// There are none, or nobody looked because the zone is not signed, or there is no zone.
+    Nothing,
+    /// They prove it.
+    Proved(DsSet),
+    /// They do not.
+    Unproved(Unproved),
+    /// Which there are could not be found out.
+    Unknown(Box<Unknown>),
+}
+
+impl DsWord {
+    /// That of a delegation about a zone whose signatures show what they do.
+    pub(crate) fn of(delegation: &Delegation, signed: Option<&Signed>) -> DsWord {
+        let Some(signed) = signed else { return DsWord::Nothing };
+        match &delegation.ds {
+            DsRecords::Present(records) => match signed.prove(records.iter().map(Vec::as_slice)) {
+                Ok(()) => DsWord::Proved(DsSet::new(records.iter().map(Vec::as_slice))),
+                Err(unproved) => DsWord::Unproved(unproved),
+            },
+            DsRecords::Unknown(reason) => DsWord::Unknown(Box::new(reason.clone())),
+            // The enum is open: what is neither is no DS record.
+            DsRecords::Absent | DsRecords::Unasked | _ => DsWord::Nothing,
+        }
+    }
 }
 
 /// Why somebody may not.
@@ -102,17 +137,20 @@ pub(crate) enum Denial {
     PinNeedsKey,
     /// Another key is pinned.
     OtherPin,
+    /// No key is pinned, and only what DS records prove goes in.
+    DsNeeded,
     /// This server wants the parent to name a key, and it names none.
     NoLabel,
 }
 
-/// Decides by the rule of this server, the labels at the parent, the key presented and the pin stored.
+/// Decides by the rule of this server, the labels at the parent, the key presented, the pin stored and whether DS records prove the zone.
 pub(crate) fn decide(
     rule: Ownership,
     labels: &BTreeSet<Label>,
     key: Option<&Key>,
     pin: Option<Pin>,
     apex: Name<'_>,
+    is_proved: bool,
 ) -> Result<Grant, Denial> {
     let is_keyed = !labels.is_empty();
     match (rule, key) {
@@ -122,11 +160,16 @@ pub(crate) fn decide(
             true => Ok(Grant::Keyed(key.pin(apex))),
             false => Err(Denial::OtherLabel),
         },
+        (Ownership::Keyed, _) if is_proved => Ok(Grant::Ds),
         (Ownership::Keyed, _) => Err(Denial::NoLabel),
         (Ownership::Pinned, key) => match (pin, key.map(|key| key.pin(apex))) {
-            (None, _) => Ok(Grant::First),
-            (Some(_), None) => Err(Denial::PinNeedsKey),
             (Some(pinned), Some(presented)) if pinned == presented => Ok(Grant::Pinned(pinned)),
+            // Who sends a key with the first upload wants it pinned.
+            (None, Some(_)) => Ok(Grant::First),
+            (_, _) if is_proved => Ok(Grant::Ds),
+            (None, None) => Ok(Grant::First),
+            (Some(pinned), _) if pinned == Pin::NOBODY => Err(Denial::DsNeeded),
+            (Some(_), None) => Err(Denial::PinNeedsKey),
             (Some(_), Some(_)) => Err(Denial::OtherPin),
         },
     }
@@ -141,6 +184,8 @@ impl Grant {
             Grant::Keyed(pin) => PinChange { expected: None, set: Some(pin) },
             Grant::Pinned(pin) => PinChange { expected: Some(Some(pin)), set: None },
             Grant::First => PinChange { expected: Some(None), set: first },
+            // The records are the owner's whoever has sent them, and so the key that came with them may be anybody's.
+            Grant::Ds => PinChange { expected: None, set: Some(Pin::NOBODY) },
             // A claim pins nothing; whether it may stand is nssd's to say, which knows all zones.
             Grant::Pending(_) => PinChange::default(),
         }
@@ -156,6 +201,7 @@ impl Denial {
         entered: &Entered,
         key: Option<&Key>,
         name_servers: &[NameBuf],
+        ds: &DsWord,
     ) -> Problem {
         let labels: String = entered.labels.iter().map(|label| format!("  {label}\n")).collect();
         let presented = key.map(|key| key.label().to_string()).unwrap_or_default();
@@ -192,6 +238,15 @@ impl Denial {
                      {LOST_OR_SQUATTED}"
                 ),
             ),
+            Denial::DsNeeded => (
+                StatusCode::FORBIDDEN,
+                "not-proved",
+                format!(
+                    "{domain} is changed with a zone that its parent's DS records prove, for no key is pinned to it; nothing was \
+                     changed\n{delegation}\nsign the zone with the key that has a DS record there, with a newer serial, and send it\nor enter \
+                     our name servers with the label of a key at the registrar (POST /v1/keys), which goes before it"
+                ),
+            ),
             Denial::NoLabel => {
                 let names: String = match key {
                     Some(key) => {
@@ -209,7 +264,15 @@ impl Denial {
                 )
             }
         };
-        let problem = Problem::new(status, code, detail.trim_end());
+        let mut detail = detail.trim_end().to_owned();
+        match ds {
+            DsWord::Unproved(reason) if entered.labels.is_empty() => {
+                detail.push_str(&format!("\nthe DS records at the parent do not prove this zone: {reason}"));
+            }
+            // Labels go before DS records.
+            DsWord::Nothing | DsWord::Proved(_) | DsWord::Unproved(_) | DsWord::Unknown(_) => {}
+        }
+        let problem = Problem::new(status, code, detail);
         match status {
             StatusCode::UNAUTHORIZED => problem.authenticate(),
             _ => problem,
@@ -341,7 +404,7 @@ mod tests {
         let (my_pin, other_pin) = (mine.pin(apex.as_name()), other.pin(apex.as_name()));
         let none = BTreeSet::new();
         let (my_label, both) = (BTreeSet::from([mine.label()]), BTreeSet::from([mine.label(), other.label()]));
-        let decide = |rule, labels, key, pin| decide(rule, labels, key, pin, apex.as_name());
+        let decide = |rule, labels, key, pin| decide(rule, labels, key, pin, apex.as_name(), false);
         for rule in [Ownership::Pinned, Ownership::Keyed] {
             for pin in [None, Some(my_pin), Some(other_pin)] {
                 assert_eq!(decide(rule, &my_label, Some(&mine), pin), Ok(Grant::Keyed(my_pin)));
@@ -350,7 +413,26 @@ mod tests {
                 assert_eq!(decide(rule, &my_label, Some(&other), pin), Err(Denial::OtherLabel));
             }
         }
+        let proved = |rule, labels, key, pin| super::decide(rule, labels, key, pin, apex.as_name(), true);
+        for rule in [Ownership::Pinned, Ownership::Keyed] {
+            for (labels, key, pin) in
+                [(&none, None, None), (&none, None, Some(my_pin)), (&none, Some(&other), Some(my_pin))]
+            {
+                assert_eq!(proved(rule, labels, key, pin), Ok(Grant::Ds));
+            }
+            assert_eq!(proved(rule, &none, Some(&mine), Some(Pin::NOBODY)), Ok(Grant::Ds));
+            // What stands at the registrar goes before DS records.
+            assert_eq!(proved(rule, &my_label, None, None), Err(Denial::LabelNeedsKey));
+            assert_eq!(proved(rule, &my_label, Some(&other), None), Err(Denial::OtherLabel));
+            assert_eq!(proved(rule, &my_label, Some(&mine), Some(other_pin)), Ok(Grant::Keyed(my_pin)));
+        }
+        assert_eq!(proved(Ownership::Pinned, &none, Some(&mine), Some(my_pin)), Ok(Grant::Pinned(my_pin)));
+        assert_eq!(proved(Ownership::Pinned, &none, Some(&mine), None), Ok(Grant::First));
+        assert_eq!(proved(Ownership::Open, &none, None, Some(my_pin)), Ok(Grant::Open));
         let rule = Ownership::Pinned;
+        for key in [None, Some(&mine)] {
+            assert_eq!(decide(rule, &none, key, Some(Pin::NOBODY)), Err(Denial::DsNeeded));
+        }
         assert_eq!(decide(rule, &none, None, None), Ok(Grant::First));
         assert_eq!(decide(rule, &none, Some(&mine), None), Ok(Grant::First));
         assert_eq!(decide(rule, &none, Some(&mine), Some(my_pin)), Ok(Grant::Pinned(my_pin)));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nss_registrar_check::{
     AddressPolicy, Checker, Delegation, DsRecords, Findings, NameServer, NotDelegated, Outcome, Said, Security,
-    Unknown, Verdict,
+    Unknown, Verdict, Wanted,
 };
 use nss_wire::{Name, NameBuf, RType};
 use nssd::control::{Client as ZoneServer, ClientError, Cut};
@@ -58,12 +58,15 @@ impl Parents {
     }
 
     /// Asks about `domain`.
-    pub(crate) async fn look(&self, domain: Name<'_>) -> Result<Sight, Unasked> {
-        timeout(self.patience, self.look_up(domain)).await.unwrap_or(Err(Unasked::Busy))
+    pub(crate) async fn look(&self, domain: Name<'_>, wanted: Wanted) -> Result<Sight, Unasked> {
+        timeout(self.patience, self.look_up(domain, wanted)).await.unwrap_or(Err(Unasked::Busy))
     }
 
-    async fn look_up(&self, domain: Name<'_>) -> Result<Sight, Unasked> {
-        let findings = self.checker.findings(domain).await;
+    async fn look_up(&self, domain: Name<'_>, wanted: Wanted) -> Result<Sight, Unasked> {
+        let findings = match wanted {
+            Wanted::NameServers => self.checker.findings(domain).await,
+            Wanted::NameServersAndDs => self.checker.findings_with_ds(domain).await,
+        };
         let Outcome::Unknown(Unknown::Hidden { parent }) = &findings.outcome else {
             return Ok(self.sight(findings, None));
         };
@@ -72,7 +75,7 @@ impl Parents {
             return Ok(self.sight(findings, None));
         };
         // One label up at least each time, so that it ends.
-        let above = Box::pin(self.look_up(parent.as_name())).await?;
+        let above = Box::pin(self.look_up(parent.as_name(), Wanted::NameServers)).await?;
         if !matches!(above.verdict(), Verdict::Delegated { .. }) || is_contradicted(&findings, enclosing.cut.as_ref()) {
             return Ok(self.sight(findings, None));
         }
@@ -122,11 +125,14 @@ fn delegation(domain: Name<'_>, parent: &NameBuf, cut: &Cut) -> Option<Delegatio
     let server = |text: &String| Some(NameServer { name: text.parse().ok()?, addresses: Vec::new() });
     let mut name_servers = cut.name_servers.iter().map(server).collect::<Option<Vec<NameServer>>>()?;
     name_servers.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut records: Vec<Vec<u8>> = cut.ds.iter().map(<[u8]>::to_vec).collect();
+    records.sort();
+    let ds = if records.is_empty() { DsRecords::Absent } else { DsRecords::Present(records) };
     Some(Delegation {
         zone: domain.to_lowercase(),
         parent: parent.clone(),
         name_servers,
-        ds: DsRecords::Unasked,
+        ds,
         security: Security::Unchecked,
     })
 }
@@ -137,9 +143,10 @@ fn is_contradicted(findings: &Findings, cut: Option<&Cut>) -> bool {
     let about = findings.evidence.steps.iter().filter(|step| step.qname.as_name() == domain && step.qtype == RType::NS);
     let mut about = about.map(|step| &step.said);
     about.any(|said| match (said, cut) {
-        (Said::Referral { zone, name_servers, .. }, Some(cut)) if zone.as_name() == domain => {
+        (Said::Referral { zone, name_servers, ds }, Some(cut)) if zone.as_name() == domain => {
             let is_in_cut = |server: &NameServer| cut.name_servers.contains(&server.name.to_string());
-            name_servers.len() != cut.name_servers.len() || !name_servers.iter().all(is_in_cut)
+            let has_other_ds = ds.iter().any(|ds| !cut.ds.iter().any(|known| known == ds.as_slice()));
+            name_servers.len() != cut.name_servers.len() || !name_servers.iter().all(is_in_cut) || has_other_ds
         }
         (Said::Referral { zone, .. }, None) => zone.as_name() == domain,
         (Said::NoData | Said::NxDomain | Said::Alias { .. }, cut) => cut.is_some(),

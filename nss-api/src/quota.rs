@@ -68,6 +68,17 @@ impl Quotas {
         taken.map_err(|wait| (Exceeded::Domain, wait))
     }
 
+    /// Whether a change of `domain` could be counted; nothing is.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn check_domain(&self, domain: &str, now: Duration) -> Result<(), (Exceeded, Duration)> {
+        let hash = self.hash(domain);
+        let left = self.domain_minute.look(hash, now).and_then(|()| self.domain_day.look(hash, now));
+        left.map_err(|wait| (Exceeded::Domain, wait))
+    }
+
     fn hash(&self, value: impl Hash) -> u64 {
         self.hasher.hash_one(value)
     }
@@ -113,14 +124,27 @@ impl Table {
 
     /// Takes one, or says how long until there is one.
     fn take(&self, hash: u64, now: Duration) -> Result<(), Duration> {
+        let Some(cell) = self.cell(hash) else { return Ok(()) };
+        let taken = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| self.after(full_at, now).ok());
+        taken.map(drop).map_err(|full_at| self.after(full_at, now).err().unwrap_or_default())
+    }
+
+    /// Says how long until there is one, unless there is one now.
+    fn look(&self, hash: u64, now: Duration) -> Result<(), Duration> {
+        let Some(cell) = self.cell(hash) else { return Ok(()) };
+        self.after(cell.load(Ordering::Relaxed), now).map(drop)
+    }
+
+    fn cell(&self, hash: u64) -> Option<&AtomicU64> {
+        self.cells.get((hash % self.cells.len() as u64) as usize)
+    }
+
+    /// What a cell holds once one more is taken, or how long until that can be.
+    fn after(&self, full_at: u64, now: Duration) -> Result<u64, Duration> {
         let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        let Some(cell) = self.cells.get((hash % self.cells.len() as u64) as usize) else { return Ok(()) };
-        let after = |full_at: u64| full_at.max(now).saturating_add(self.interval);
-        let taken = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
-            let full_at = after(full_at);
-            (full_at <= now.saturating_add(self.period)).then_some(full_at)
-        });
-        taken.map(drop).map_err(|full_at| Duration::from_micros(after(full_at) - now - self.period))
+        let full_at = full_at.max(now).saturating_add(self.interval);
+        let latest = now.saturating_add(self.period);
+        if full_at <= latest { Ok(full_at) } else { Err(Duration::from_micros(full_at - latest)) }
     }
 }
 

@@ -192,7 +192,7 @@ impl Rdap {
     pub(crate) async fn check(&self, domain: &Domain, grant: Grant, pinned_at: Option<u64>) -> Result<(), Problem> {
         match grant {
             // Who is named at the registrar needs no second opinion, and where nobody is asked it does not count.
-            Grant::Open | Grant::Keyed(_) => Ok(()),
+            Grant::Open | Grant::Keyed(_) | Grant::Ds => Ok(()),
             Grant::First | Grant::Pending(_) => match self.look(domain).await {
                 Opinion::Registered(registration) => match registration.holds.first() {
                     None => Ok(()),

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use nss_registrar_check::Verdict;
+use nss_registrar_check::{Verdict, Wanted};
 use nss_wire::NameBuf;
 use nssd::control::{CheckReport, CheckVerdict, Client as ZoneServer, ClientError, DueCheck, EVIDENCE_LINES_MAX};
 use tokio::task::{JoinError, JoinSet};
@@ -89,7 +89,7 @@ impl Rounds {
     async fn check(&self, due: DueCheck, now: u64) -> bool {
         let Ok(apex) = due.zone.parse::<NameBuf>() else { return false };
         let label = due.pending.as_ref().map(|pending| Label::from_octets(pending.label.as_bytes()));
-        let (verdict, prospect, evidence) = match self.parents.look(apex.as_name()).await {
+        let (verdict, prospect, evidence) = match self.parents.look(apex.as_name(), Wanted::NameServers).await {
             Ok(sight) => {
                 let verdict = sight.verdict();
                 let mut evidence = sight.evidence();

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use nss_registrar_check::{NotDelegated, Verdict};
+use nss_registrar_check::{Delegation, DsRecords, NotDelegated, Outcome, Verdict};
 use nss_wire::NameBuf;
-use nssd::control::{Check, Claim, Pending, ZoneStatus};
+use nssd::control::{Check, Claim, Pending, Pin, ZoneStatus};
 use serde::Serialize;
 
 use crate::config::Ownership;
@@ -28,6 +28,8 @@ pub(crate) struct Standing {
     missing: Vec<String>,
     /// Names below ours that are no key's, and so count for nothing.
     not_a_key: Vec<String>,
+    /// The parent's DS records, as a zone file has them.
+    ds: Vec<String>,
     /// The claim by which the zone is served before its delegation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending: Option<StandingClaim>,
@@ -77,6 +79,8 @@ pub(crate) enum Owner {
     Pin,
     /// Who uploads first.
     First,
+    /// Who signs it with the key of a DS record at the parent.
+    Ds,
     /// Who has the key that claims it before its delegation.
     Claimant,
     /// Anybody.
@@ -104,6 +108,7 @@ impl Standing {
             labels: Vec::new(),
             missing: Vec::new(),
             not_a_key: Vec::new(),
+            ds: Vec::new(),
             pending: claim.pending.as_ref().map(StandingClaim::from),
             enter: ours.iter().map(enter).collect(),
             evidence: Vec::new(),
@@ -113,6 +118,9 @@ impl Standing {
         let verdict = sight.verdict();
         standing.parent_says = verdict.to_string();
         standing.labels = sight.entered.labels.iter().map(Label::to_string).collect();
+        if let Outcome::Delegation(Delegation { ds: DsRecords::Present(records), .. }) = &sight.findings.outcome {
+            standing.ds = records.iter().filter_map(|record| presentation(record)).collect();
+        }
         standing.not_a_key = sight.entered.odd.iter().map(NameBuf::to_string).collect();
         standing.evidence = sight.evidence();
         standing.state = match &verdict {
@@ -132,7 +140,9 @@ impl Standing {
             (State::NotDelegated | State::Unknown, _) => Owner::Nobody,
             (State::Delegated | State::Unchecked, Ownership::Open) => Owner::Anybody,
             (State::Delegated | State::Unchecked, _) if !standing.labels.is_empty() => Owner::Label,
+            (State::Delegated | State::Unchecked, Ownership::Keyed) if !standing.ds.is_empty() => Owner::Ds,
             (State::Delegated | State::Unchecked, Ownership::Keyed) => Owner::Nobody,
+            (State::Delegated | State::Unchecked, Ownership::Pinned) if claim.pin == Some(Pin::NOBODY) => Owner::Ds,
             (State::Delegated | State::Unchecked, Ownership::Pinned) if claim.pin.is_some() => Owner::Pin,
             (State::Delegated | State::Unchecked, Ownership::Pinned) => Owner::First,
         };
@@ -157,6 +167,12 @@ impl Standing {
         );
         text.push_str(self.owner.sentence());
         write_names(&mut text, "", &self.labels);
+        if !self.ds.is_empty() {
+            if matches!(self.owner, Owner::Pin | Owner::First) {
+                text.push_str("or who signs it with the key of a DS record at the parent\n");
+            }
+            write_names(&mut text, "DS records at the parent:", &self.ds);
+        }
         match self.pending {
             Some(StandingClaim { until, is_contested: false }) => {
                 let _ = writeln!(text, "it is served before its delegation until {}", utc(until));
@@ -190,6 +206,7 @@ impl Owner {
             Owner::Label => "who may change the zone: who has the key with this label\n",
             Owner::Pin => "who may change the zone: who has the key that its first upload pinned\n",
             Owner::First => "who may change the zone: anybody, until the first upload pins a key\n",
+            Owner::Ds => "who may change the zone: who signs it with the key of a DS record at the parent\n",
             Owner::Claimant => "who may change the zone: who has the key that claims it before its delegation\n",
             Owner::Anybody => "who may change the zone: anybody\n",
             Owner::Nobody => "who may change the zone: nobody, as things stand\n",
@@ -296,6 +313,16 @@ pub(crate) fn utc(seconds_since_1970: u64) -> String {
     let (month, year) = if month < 10 { (month + 3, year) } else { (month - 9, year + 1) };
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     format!("{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", era * 400 + year)
+}
+
+/// The RDATA of a DS record as a zone file has it (RFC 4034 §5.3).
+fn presentation(rdata: &[u8]) -> Option<String> {
+    let (&[high, low, algorithm, digest_type], digest) = rdata.split_first_chunk()?;
+    let mut text = format!("{} {algorithm} {digest_type} ", u16::from_be_bytes([high, low]));
+    for octet in digest {
+        let _ = write!(text, "{octet:02X}");
+    }
+    Some(text)
 }
 
 fn write_names(text: &mut String, title: &str, names: &[String]) {

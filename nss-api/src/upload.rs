@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
 use hyper::body::Bytes;
-use nss_registrar_check::{Delegation, Verdict};
+use nss_registrar_check::{Delegation, Verdict, Wanted};
 use nss_wire::NameBuf;
-use nssd::control::{Change, Client as ZoneServer, PendingClaim, Pin, Precondition, PutOptions, ZoneStatus};
+use nssd::check::Signed;
+use nssd::control::{Change, Client as ZoneServer, DsSet, PendingClaim, Pin, Precondition, PutOptions, ZoneStatus};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -22,7 +23,7 @@ use crate::domain::Domain;
 use crate::front::{Changed, Proof, What};
 use crate::key::Key;
 use crate::new_key::keyed_name;
-use crate::ownership::{self, Entered, Grant};
+use crate::ownership::{self, DsWord, Entered, Grant};
 use crate::parents::{Parents, Unasked};
 use crate::pending::{self, Prospect};
 use crate::problem::Problem;
@@ -117,24 +118,37 @@ impl Gate {
         let Upload { text, body_type, key, client } = upload;
         let word = self.check_text(domain, text.clone(), body_type).await?;
         let early = self.early(domain, &word, key.as_ref(), text.len());
-        let grant = self.check_owner(domain, key.as_ref(), &early).await?;
-        // Who claims a name has not shown to be its owner, and counts for the network alone.
-        if !options.dry_run && !matches!(grant, Grant::Pending(_)) {
-            self.admit_domain(domain)?;
+        let Owned { grant, ds } = self.check_owner(domain, key.as_ref(), &early, word.signed.as_ref()).await?;
+        if !options.dry_run {
+            match grant {
+                // Who claims a name has not shown to be its owner, and counts for the network alone.
+                Grant::Pending(_) => {}
+                // Anybody has copies of a signed zone: only what is newer counts, and that is known afterwards.
+                Grant::Ds => self.check_domain_quota(domain)?,
+                Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First => self.admit_domain(domain)?,
+            }
         }
         let fresh = match (grant, &key) {
             (Grant::First, None) if !options.dry_run => Some(Key::generate().map_err(|error| no_randomness(&error))?),
-            (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First | Grant::Pending(_), _) => None,
+            (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First | Grant::Ds | Grant::Pending(_), _) => {
+                None
+            }
         };
         let first = key.as_ref().or(fresh.as_ref()).map(|key| key.pin(domain.name()));
         let pin = grant.pin_change(first);
         let pending = self.claim(grant, domain, key.as_ref(), client);
-        let put = PutOptions { dry_run: options.dry_run, precondition, pin, ds: None, pending };
+        let put = PutOptions { dry_run: options.dry_run, precondition, pin, ds, pending };
         let status = self.zone_server.put_zone(domain.name(), text, &put).await;
         let status = status.map_err(|error| zone_server::problem(&error))?;
+        if grant == Grant::Ds && matches!(status.change, Change::Created | Change::Replaced) {
+            // Had another change been counted meanwhile, this one would have been too many, and is done all the same.
+            let _ = self.admit_domain(domain);
+        }
         let enter = match (grant, &key) {
             (Grant::Pending(_), Some(key)) => self.keyed_names(key),
-            (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First | Grant::Pending(_), _) => Vec::new(),
+            (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First | Grant::Ds | Grant::Pending(_), _) => {
+                Vec::new()
+            }
         };
         Ok(Changed { key: fresh, enter, ..changed(domain, options, status, grant) })
     }
@@ -171,7 +185,7 @@ impl Gate {
     fn claim(&self, grant: Grant, domain: &Domain, key: Option<&Key>, client: IpAddr) -> Option<PendingClaim> {
         match grant {
             Grant::Pending(_) => key.map(|key| pending::claim(domain, key, client, &self.config)),
-            Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First => None,
+            Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First | Grant::Ds => None,
         }
     }
 
@@ -207,7 +221,7 @@ impl Gate {
             }
             return Ok(changed(domain, options, status, Grant::Pending(claim.pin)));
         }
-        let grant = self.check_owner(domain, key, &Early::No(None)).await?;
+        let Owned { grant, .. } = self.check_owner(domain, key, &Early::No(None), None).await?;
         if options.dry_run {
             return Ok(changed(domain, options, status, grant));
         }
@@ -241,6 +255,12 @@ impl Gate {
         admitted.map_err(|exceeded| too_many_uploads(exceeded, Some(domain)))
     }
 
+    /// Whether a change of a domain could be counted.
+    fn check_domain_quota(&self, domain: &Domain) -> Result<(), Problem> {
+        let left = self.quotas.check_domain(domain.as_str(), self.started.elapsed());
+        left.map_err(|exceeded| too_many_uploads(exceeded, Some(domain)))
+    }
+
     /// What the parent says about a domain, and who may change its zone.
     pub(crate) async fn standing(&self, domain: &Domain, key: Option<&Key>) -> Result<Standing, Problem> {
         let Ok(_turn) = self.asks.try_acquire() else {
@@ -249,7 +269,10 @@ impl Gate {
                 .retry_after(milliseconds(self.config.timeouts.queue_ms)));
         };
         let sight = match &self.parents {
-            Some(parents) => Some(parents.look(domain.name()).await.map_err(|unasked| self.unasked(domain, &unasked))?),
+            Some(parents) => {
+                let sight = parents.look(domain.name(), Wanted::NameServersAndDs).await;
+                Some(sight.map_err(|unasked| self.unasked(domain, &unasked))?)
+            }
             None => None,
         };
         let claim = self.zone_server.claim(domain.name()).await.map_err(|error| zone_server::problem(&error))?;
@@ -290,10 +313,20 @@ impl Gate {
     }
 
     /// Asks the parent zone whether the domain is delegated to us, and whether the caller may change it.
-    async fn check_owner(&self, domain: &Domain, key: Option<&Key>, early: &Early<'_>) -> Result<Grant, Problem> {
-        let (delegation, entered) = match self.check_delegation(domain, early).await? {
-            Word::Unasked => return Ok(Grant::Open),
-            Word::Claimed(pin) => return self.ask_registry(domain, Grant::Pending(pin), None).await,
+    async fn check_owner(
+        &self,
+        domain: &Domain,
+        key: Option<&Key>,
+        early: &Early<'_>,
+        signed: Option<&Signed>,
+    ) -> Result<Owned, Problem> {
+        // Only what is signed can be proved by DS records.
+        let wanted = if signed.is_some() { Wanted::NameServersAndDs } else { Wanted::NameServers };
+        let (delegation, entered) = match self.check_delegation(domain, early, wanted).await? {
+            Word::Unasked => return Ok(Owned { grant: Grant::Open, ds: None }),
+            Word::Claimed(pin) => {
+                return self.ask_registry(domain, Owned { grant: Grant::Pending(pin), ds: None }, None).await;
+            }
             Word::Delegated(delegation, entered) => (delegation, entered),
         };
         let (pin, pinned_at) = match self.config.ownership {
@@ -304,17 +337,32 @@ impl Gate {
             }
             Ownership::Pinned | Ownership::Keyed | Ownership::Open => (None, None),
         };
-        let grant = ownership::decide(self.config.ownership, &entered.labels, key, pin, domain.name())
-            .map_err(|denial| denial.problem(domain, &delegation, &entered, key, &self.config.name_servers))?;
-        self.ask_registry(domain, grant, pinned_at).await
+        let word = DsWord::of(&delegation, signed);
+        let is_proved = matches!(word, DsWord::Proved(_));
+        match (ownership::decide(self.config.ownership, &entered.labels, key, pin, domain.name(), is_proved), word) {
+            (Ok(Grant::Ds), DsWord::Proved(ds)) => {
+                self.ask_registry(domain, Owned { grant: Grant::Ds, ds: Some(ds) }, pinned_at).await
+            }
+            (Ok(grant), _) => self.ask_registry(domain, Owned { grant, ds: None }, pinned_at).await,
+            (Err(_), DsWord::Unknown(ref reason)) if entered.labels.is_empty() => {
+                let detail = format!(
+                    "could not find out which DS records {domain} has at its parent, and nothing else allows this; nothing was changed\n{reason}"
+                );
+                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "delegation-unknown", detail)
+                    .retry_after(RETRY_PARENT))
+            }
+            (Err(denial), word) => {
+                Err(denial.problem(domain, &delegation, &entered, key, &self.config.name_servers, &word))
+            }
+        }
     }
 
-    /// Gives a grant back unless the registry's word stands against it.
-    async fn ask_registry(&self, domain: &Domain, grant: Grant, pinned_at: Option<u64>) -> Result<Grant, Problem> {
+    /// Gives back why an upload goes in, unless the registry's word stands against it.
+    async fn ask_registry(&self, domain: &Domain, owned: Owned, pinned_at: Option<u64>) -> Result<Owned, Problem> {
         if let Some(rdap) = &self.rdap {
-            rdap.check(domain, grant, pinned_at).await?;
+            rdap.check(domain, owned.grant, pinned_at).await?;
         }
-        Ok(grant)
+        Ok(owned)
     }
 
     /// Parses and builds the zone on a thread for such work, and looks at its NS set.
@@ -351,9 +399,9 @@ impl Gate {
     }
 
     /// Asks the parent zone whether the domain is delegated to us.
-    async fn check_delegation(&self, domain: &Domain, early: &Early<'_>) -> Result<Word, Problem> {
+    async fn check_delegation(&self, domain: &Domain, early: &Early<'_>, wanted: Wanted) -> Result<Word, Problem> {
         let Some(parents) = &self.parents else { return Ok(Word::Unasked) };
-        let sight = parents.look(domain.name()).await.map_err(|unasked| self.unasked(domain, &unasked))?;
+        let sight = parents.look(domain.name(), wanted).await.map_err(|unasked| self.unasked(domain, &unasked))?;
         match sight.verdict() {
             Verdict::Delegated { delegation, .. } => Ok(Word::Delegated(delegation, sight.entered)),
             Verdict::NotDelegated { ref reason, .. } => {
@@ -390,6 +438,13 @@ impl Gate {
             Unasked::ZoneServer(error) => zone_server::problem(error),
         }
     }
+}
+
+/// Why an upload goes in.
+struct Owned {
+    grant: Grant,
+    /// The DS records that prove the zone, where that is the reason.
+    ds: Option<DsSet>,
 }
 
 /// What the parent says about a domain.
@@ -483,6 +538,7 @@ fn changed(domain: &Domain, options: Options, status: ZoneStatus, grant: Grant) 
             Grant::Keyed(_) => Proof::Keyed,
             Grant::Pinned(_) => Proof::Pinned,
             Grant::First => Proof::First,
+            Grant::Ds => Proof::Ds,
             Grant::Pending(_) => Proof::Pending,
         },
         pending_until: status.pending_until,

@@ -69,6 +69,18 @@ fn of_refusal(refused: &nssd::control::Problem) -> Problem {
                  again; until then both claims rest"
             ),
         ),
+        ProblemCode::NotProved => {
+            let detail = format!("the DS records at the parent do not prove this zone: {detail}; nothing was changed");
+            Problem::new(StatusCode::FORBIDDEN, "not-proved", detail)
+        }
+        ProblemCode::SerialNotNewer => Problem::new(
+            StatusCode::FORBIDDEN,
+            "serial-not-newer",
+            format!(
+                "the DS records at the parent prove the zone, and not that it is the present one: {detail}; nothing was changed, sign it with \
+                 a newer serial (RFC 1982) and send it again, or send the key of the zone"
+            ),
+        ),
         ProblemCode::TooManyPending => Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too-many-pending",

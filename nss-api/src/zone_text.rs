@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nss_wire::{Name, NameBuf, RType};
 use nss_zonefile::{Options, Reader};
-use nssd::check::{Include, Method, Rejected, SignatureOptions};
+use nssd::check::{Include, Method, Rejected, SignatureOptions, Signed};
 use nssd::control::Finding;
 
 use crate::domain::Domain;
@@ -17,6 +17,8 @@ use crate::ownership::label_before;
 pub(crate) struct ZoneWord {
     /// The labels of keys in front of our names in its own NS set.
     pub(crate) labels: BTreeSet<Label>,
+    /// What its signatures show, if it is signed.
+    pub(crate) signed: Option<Signed>,
 }
 
 /// Why a text is not the zone that it should be.
@@ -55,7 +57,7 @@ pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> R
         let labels = present
             .iter()
             .flat_map(|name| name_servers.iter().filter_map(|server| label_before(name.as_name(), server.as_name())));
-        return Ok(ZoneWord { labels: labels.collect() });
+        return Ok(ZoneWord { labels: labels.collect(), signed: accepted.signed });
     }
     Err(NotAZone::NameServersMissing { missing, present: present.iter().map(NameBuf::to_string).collect() })
 }

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nss_wire::RType;
 
+use crate::ds::{A1, A2, A3, A9, AB3, B4, DS_A, DS_B, send};
 use crate::ownership::{NOERROR, REFUSED, ZONE, bearer, given, key, keyed, plain, put, served};
 use crate::support::Api;
 use crate::tree::Tree;
@@ -173,6 +174,126 @@ fn a_keyed_domain_goes_through_its_whole_life() {
     }
     tree.api("").call("GET", ZONE, &[&bearer(&third)], b"").expect(404, &[]);
     assert_eq!(rcode(&tree), REFUSED);
+}
+
+#[test]
+fn a_pinned_domain_goes_through_its_whole_life() {
+    let tree = Tree::start("");
+    let mut now = start();
+    put(&tree.api(""), 1, None).expect(403, &["there is no such name"]);
+    tree.delegate(&plain("example"));
+    let first = given(&put(&tree.api(""), 1, None));
+    put(&tree.api(""), 2, Some(&first)).expect(200, &["replaced"]);
+    put(&tree.api(""), 3, None).expect(401, &[]);
+    put(&tree.api(""), 3, Some(&key())).expect(403, &[]);
+    assert_eq!((tree.round(now), state(&tree.api("")).as_str()), (1, "active"));
+    // Another key in place of the pinned one: through the registrar, and the plain names again afterwards. So with one that was lost.
+    let second = key();
+    tree.delegate(&keyed("example", &[&second]));
+    put(&tree.api(""), 3, Some(&second)).expect(200, &[]);
+    tree.delegate(&plain("example"));
+    put(&tree.api(""), 4, Some(&first)).expect(403, &[]);
+    put(&tree.api(""), 4, Some(&second)).expect(200, &[]);
+    // Withdrawn for a day, and nobody's meanwhile but the owner's.
+    tree.api("").call("DELETE", ZONE, &[&bearer(&second)], b"").expect(200, &["withdrawn"]);
+    now += 2 * DAY;
+    assert_eq!((tree.round(now), rcode(&tree)), (1, REFUSED));
+    put(&tree.api(""), 5, Some(&first)).expect(403, &[]);
+    put(&tree.api(""), 5, Some(&second)).expect(200, &["published"]);
+    // Away, and back in time.
+    tree.delegate("example NS ns.example.org.\n");
+    now += 2 * DAY;
+    tree.round(now);
+    put(&tree.api(""), 6, Some(&second)).expect(403, &["not delegated"]);
+    assert_eq!((served(&tree), state(&tree.api("")).as_str()), (vec!["192.0.2.5".to_owned()], "adrift"));
+    tree.delegate(&plain("example"));
+    now += 2 * DAY;
+    tree.round(now);
+    assert_eq!(state(&tree.api("")), "active");
+    // Sold: the buyer enters a label, and may have the plain names again.
+    let buyer = key();
+    tree.delegate(&keyed("example", &[&buyer]));
+    put(&tree.api(""), 6, Some(&second)).expect(403, &[]);
+    put(&tree.api(""), 6, Some(&buyer)).expect(200, &[]);
+    tree.delegate(&plain("example"));
+    put(&tree.api(""), 7, Some(&second)).expect(403, &[]);
+    // Away for longer than a week, and back: parked until the owner sends it again.
+    tree.delegate("example NS ns.example.org.\n");
+    for _ in 0..2 {
+        now += 8 * DAY;
+        tree.round(now);
+    }
+    tree.delegate(&plain("example"));
+    now += 2 * DAY;
+    tree.round(now);
+    assert_eq!((rcode(&tree), state(&tree.api("")).as_str()), (REFUSED, "parked"));
+    put(&tree.api(""), 7, Some(&second)).expect(403, &[]);
+    put(&tree.api(""), 7, Some(&buyer)).expect(200, &["published"]);
+    // Away for good.
+    tree.delegate("example NS ns.example.org.\n");
+    for days in [2, 10, 42] {
+        tree.round(now + days * DAY);
+    }
+    tree.api("").call("GET", ZONE, &[], b"").expect(404, &[]);
+    assert_eq!((rcode(&tree), tree.round(now + 400 * DAY)), (REFUSED, 0));
+    tree.delegate(&plain("example"));
+    given(&put(&tree.api(""), 1, None));
+}
+
+#[test]
+fn a_domain_that_ds_records_prove_goes_through_its_whole_life() {
+    let tree = Tree::start(&(plain("example") + DS_A));
+    let mut now = start();
+    let send = |text| send(&tree.api(""), text, None);
+    send(A1).expect(200, &["published"]);
+    send(A2).expect(200, &["replaced"]);
+    send(A1).expect(403, &["is not newer than 2"]);
+    put(&tree.api(""), 3, Some(&key())).expect(403, &[]);
+    assert_eq!((tree.round(now), state(&tree.api("")).as_str()), (1, "active"));
+    // Roll-over: the DS record of the next key beside that of the old one, both sign, and the old one goes.
+    send(B4).expect(403, &["none of them is of a key"]);
+    tree.delegate(&(plain("example") + DS_A + DS_B));
+    send(AB3).expect(200, &[]);
+    tree.delegate(&(plain("example") + DS_B));
+    send(A9).expect(403, &["none of them is of a key"]);
+    send(B4).expect(200, &["replaced"]);
+    // Lost or leaked: the registrar takes the DS record of another key, as it would for resolvers. Here it is the first one again.
+    tree.delegate(&(plain("example") + DS_A));
+    for old in [A3, AB3] {
+        send(old).expect(403, &["is not newer than 3"]);
+    }
+    send(A9).expect(200, &["replaced"]);
+    // Away, and back in time.
+    tree.delegate("example NS ns.example.org.\n");
+    now += 5 * DAY;
+    tree.round(now);
+    send(A9).expect(403, &["not delegated"]);
+    assert_eq!((served(&tree), state(&tree.api("")).as_str()), (vec!["192.0.2.9".to_owned()], "adrift"));
+    tree.delegate(&(plain("example") + DS_A));
+    now += 2 * DAY;
+    tree.round(now);
+    assert_eq!(state(&tree.api("")), "active");
+    send(A9).expect(200, &["unchanged"]);
+    // No longer signed: nothing opens the zone that is not at the registrar, and a label there does.
+    let owner = key();
+    tree.delegate(&plain("example"));
+    put(&tree.api(""), 10, Some(&owner)).expect(403, &["its parent's DS records prove"]);
+    tree.delegate(&keyed("example", &[&owner]));
+    put(&tree.api(""), 10, Some(&owner)).expect(200, &["replaced"]);
+    tree.delegate(&plain("example"));
+    put(&tree.api(""), 11, Some(&owner)).expect(200, &["replaced"]);
+    // Signed again; the old copies are still old.
+    tree.delegate(&(plain("example") + DS_A));
+    send(A9).expect(403, &["is not newer than 9"]);
+    // Away for good: not even the serials are left.
+    tree.delegate("example NS ns.example.org.\n");
+    for days in [2, 10, 42] {
+        tree.round(now + days * DAY);
+    }
+    tree.api("").call("GET", ZONE, &[], b"").expect(404, &[]);
+    assert_eq!(rcode(&tree), REFUSED);
+    tree.delegate(&(plain("example") + DS_A));
+    send(A1).expect(200, &["published"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The front as clients meet it: the real server in this process, spoken to over its sockets.
 
 mod abuse;
+mod ds;
 mod http;
 mod life;
 mod ownership;

@@ -283,6 +283,35 @@ fn pending_zones_are_few_and_fewer_from_one_network() {
 }
 
 #[test]
+fn a_delegation_that_appears_while_a_claim_is_uploaded_counts_as_it_is_at_the_end() {
+    let squatter = key();
+    let tree = Tree::start("example NS ns.example.org.\n");
+    let api = tree.api("");
+    let text = carrying(1, &squatter);
+    let (first, second) = text.split_at(text.len() / 2);
+    let mut connection = api.connect();
+    let head = format!("PUT {ZONE} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", bearer(&squatter));
+    connection.send(format!("{head}Expect: 100-continue\r\nContent-Length: {}\r\n\r\n", text.len()).as_bytes());
+    // The server is at the body now.
+    assert_eq!(connection.reply("PUT").status, 100);
+    connection.send(first.as_bytes());
+    tree.delegate(&plain("example"));
+    connection.send(second.as_bytes());
+    // It is an upload like all others then, and pins a key as the first one does.
+    connection.reply("PUT").expect(200, &["the key you sent is pinned"]);
+    // Pointed here in part it would have been nobody's.
+    let tree = Tree::start("example NS ns.example.org.\n");
+    let api = tree.api("");
+    let mut connection = api.connect();
+    connection.send(format!("{head}Expect: 100-continue\r\nContent-Length: {}\r\n\r\n", text.len()).as_bytes());
+    assert_eq!(connection.reply("PUT").status, 100);
+    connection.send(first.as_bytes());
+    tree.delegate(&format!("example NS ns.example.org.\nexample NS {}\n", OURS[0]));
+    connection.send(second.as_bytes());
+    connection.reply("PUT").expect(403, &["names a server of ours already"]);
+}
+
+#[test]
 fn a_pending_zone_is_withdrawn_by_its_key_and_no_other() {
     let owner = key();
     let tree = Tree::start("");
