@@ -20,10 +20,10 @@
 //!   Programs ask for `application/json` and get the same facts, errors as RFC 9457 problems.
 //! - *`POST` with a parameter beside `PUT` with a path.* The first is the oldest call and stays as it is; the second says
 //!   the same in the words of HTTP, with `If-Match` and `If-None-Match` against lost updates.
-//! - *Whoever may upload may delete.* Deleting takes the same proof as uploading, and a domain that is no longer delegated
+//! - *Whoever has the key may delete.* Deleting takes the same proof as uploading, and a domain that is no longer delegated
 //!   here cannot be deleted by a stranger.
 //! - *No accounts.* A key in `Authorization: Bearer` is all there is, and what it opens stands at the parent or was
-//!   pinned by the first upload ([`ownership`](crate::ownership)).
+//!   pinned by the first upload; a signed zone may prove itself ([`ownership`](crate::ownership)).
 //! - *The status code says whose turn it is*: 400 mend the file, 401 send the key, 403 mend the delegation, 503 wait for us or the parent.
 //!   "Could not find out" is never a no.
 //!
@@ -152,6 +152,7 @@ Namespace Server: hosts the zone of your domain.
    curl -H 'Authorization: Bearer nss1_...' --data-binary @example.com.zone 'https://HOST/v1/zone?domain=example.com'
 
 Better still: make the key first with POST /v1/keys, and enter the name servers with its label.
+A zone that is signed, and whose DS record is at your registrar, needs no key.
 
 POST   /v1/zone?domain=example.com   check and publish a zone file
 PUT    /v1/zones/example.com         the same

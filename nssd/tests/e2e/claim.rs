@@ -305,6 +305,25 @@ async fn a_zone_that_ds_records_prove_goes_in_with_a_newer_serial_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_signed_zones_at_once_the_newest_stays() {
+    let server = TestServer::start("").await;
+    let texts = [A3, A1, include_str!("../signatures/owner/a9.zone"), A2];
+    let upload = |n: usize| {
+        let client = server.client.clone();
+        let options = PutOptions { ds: Some(DS_A.parse().unwrap()), ..PutOptions::default() };
+        tokio::spawn(async move { client.put_zone(name("example.com").as_name(), texts[n % 4].into(), &options).await })
+    };
+    let running: Vec<_> = (0..16).map(upload).collect();
+    for upload in running {
+        match upload.await.unwrap() {
+            Ok(status) => assert!(matches!(status.serial, 1..=3 | 9)),
+            refused => assert_eq!(problem(refused).code, ProblemCode::SerialNotNewer),
+        }
+    }
+    assert_eq!(data(&ask(server.v4(), "www.example.com.", RecordType::A)), ["192.0.2.9"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_serial_that_others_signed_is_not_in_the_way_of_who_proves_a_zone() {
     let server = TestServer::start("").await;
     // Whoever was first had a zone with a serial of their own, and signed it, too.
