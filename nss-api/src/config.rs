@@ -237,6 +237,11 @@ impl Config {
         self.ownership == Ownership::Open && !self.delegation_check
     }
 
+    /// Whether hosted zones are checked at their parents again and again.
+    pub fn makes_rounds(&self) -> bool {
+        self.lifecycle.rechecks && self.delegation_check && self.ownership != Ownership::Open
+    }
+
     /// Refuses what the types allow and cannot be meant.
     ///
     /// # Errors

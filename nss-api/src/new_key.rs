@@ -19,7 +19,7 @@ pub(crate) struct NewKey {
 impl NewKey {
     pub(crate) fn new(key: &Key, name_servers: &[NameBuf]) -> NewKey {
         let label = key.label();
-        let keyed = name_servers.iter().map(|server| keyed_name(label, server)).collect();
+        let keyed = keyed_names(label, name_servers);
         NewKey { key: key.reveal().to_owned(), label: label.to_string(), name_servers: keyed }
     }
 
@@ -37,15 +37,19 @@ impl NewKey {
 
 /// The label of a key that its owner has already, and what to enter for it.
 pub(crate) fn label_text(label: Label, name_servers: &[NameBuf]) -> String {
-    let keyed: Vec<String> = name_servers.iter().map(|server| keyed_name(label, server)).collect();
     let mut text = format!("{label}\n");
-    write_names(&mut text, &keyed);
+    write_names(&mut text, &keyed_names(label, name_servers));
     text
 }
 
 /// The name of `server` that says whose zone it is.
 pub(crate) fn keyed_name(label: Label, server: &NameBuf) -> String {
     format!("{label}.{server}")
+}
+
+/// The names of all servers that say whose zone it is.
+pub(crate) fn keyed_names(label: Label, name_servers: &[NameBuf]) -> Vec<String> {
+    name_servers.iter().map(|server| keyed_name(label, server)).collect()
 }
 
 fn write_names(text: &mut String, names: &[String]) {

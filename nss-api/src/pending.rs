@@ -24,9 +24,11 @@ use crate::config::{Config, Pending};
 use crate::domain::Domain;
 use crate::key::{Key, Label};
 use crate::lifecycle::{Step, jittered};
+use crate::new_key::keyed_names;
 use crate::ownership::label_before;
 use crate::parents::Sight;
 use crate::quota::network_word;
+use crate::zone_text::ZoneWord;
 
 /// What the parent's word means for a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,51 @@ fn points_here_for_others(delegation: &Delegation, label: Label, ours: &[NameBuf
         is_ours && !ours.iter().any(|our| label_before(name, our.as_name()) == Some(label))
     })
 }
+
+/// Whether an upload may be served before its parent delegates it here.
+pub(crate) enum Early<'k> {
+    /// By the claim of this key, as far as the parent has nothing against it.
+    Claim(&'k Key),
+    /// Not as it is; what would have to be otherwise, in a sentence or none.
+    No(Option<String>),
+}
+
+impl<'k> Early<'k> {
+    /// For a zone file of `size` octets that says `word`, and came with a key or without.
+    pub(crate) fn of(
+        domain: &Domain,
+        word: &ZoneWord,
+        key: Option<&'k Key>,
+        size: usize,
+        config: &Config,
+    ) -> Early<'k> {
+        let Pending { hours, zones_max, size_max, .. } = config.pending;
+        // Who makes no rounds would never end it. And registries ask for it: below what they register, resolvers may come here by a
+        // delegation above that nobody has seen.
+        if zones_max == 0 || !config.makes_rounds() || !domain.is_registered() {
+            return Early::No(None);
+        }
+        let Some(key) = key else { return Early::No(None) };
+        if !word.labels.contains(&key.label()) {
+            let names = keyed_names(key.label(), &config.name_servers);
+            let names: String = names.iter().map(|name| format!("  {name}\n")).collect();
+            return Early::No(Some(format!(
+                "if your registry wants our servers to answer before that, name them in the zone's own NS records with the label of your \
+                 key, and it is served for {hours} hours:\n{names}"
+            )));
+        }
+        if size > size_max {
+            let reason =
+                format!("it cannot be served before that: the file has {size} octets, {size_max} are the most then\n");
+            return Early::No(Some(reason));
+        }
+        Early::Claim(key)
+    }
+}
+
+/// Why a claim is not served whose prospect is closed.
+pub(crate) const CLOSED: &str = "it cannot be served before that: the parent names a server of ours already and not by the label of \
+                                 your key, or would not delegate such a name\n";
 
 /// The claim that an upload with `key` from `client` makes.
 pub(crate) fn claim(domain: &Domain, key: &Key, client: IpAddr, config: &Config) -> PendingClaim {

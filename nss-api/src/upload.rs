@@ -13,7 +13,7 @@ use hyper::body::Bytes;
 use nss_registrar_check::{Delegation, Verdict, Wanted};
 use nss_wire::NameBuf;
 use nssd::check::Signed;
-use nssd::control::{Change, Client as ZoneServer, DsSet, PendingClaim, Pin, Precondition, PutOptions, ZoneStatus};
+use nssd::control::{Change, Client as ZoneServer, DsSet, Pin, Precondition, PutOptions, ZoneStatus};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -22,10 +22,10 @@ use crate::config::{Config, Ownership, milliseconds};
 use crate::domain::Domain;
 use crate::front::{Changed, Proof, What};
 use crate::key::Key;
-use crate::new_key::keyed_name;
+use crate::new_key::keyed_names;
 use crate::ownership::{self, DsWord, Entered, Grant};
 use crate::parents::{Parents, Unasked};
-use crate::pending::{self, Prospect};
+use crate::pending::{self, Early, Prospect};
 use crate::problem::Problem;
 use crate::query::Options;
 use crate::quota::{Exceeded, Quotas};
@@ -60,14 +60,6 @@ pub(crate) struct Upload {
     pub(crate) body_type: BodyType,
     pub(crate) key: Option<Key>,
     pub(crate) client: IpAddr,
-}
-
-/// Whether an upload may be served before its parent delegates it here.
-enum Early<'k> {
-    /// By this key, as far as the parent has nothing against it.
-    Claim(&'k Key),
-    /// Not as it is; what would have to be otherwise, in a sentence or none.
-    No(Option<String>),
 }
 
 impl Gate {
@@ -117,7 +109,7 @@ impl Gate {
     ) -> Result<Changed, Problem> {
         let Upload { text, body_type, key, client } = upload;
         let word = self.check_text(domain, text.clone(), body_type).await?;
-        let early = self.early(domain, &word, key.as_ref(), text.len());
+        let early = Early::of(domain, &word, key.as_ref(), text.len(), &self.config);
         let Owned { grant, ds } = self.check_owner(domain, key.as_ref(), &early, word.signed.as_ref()).await?;
         if !options.dry_run {
             match grant {
@@ -136,7 +128,16 @@ impl Gate {
         };
         let first = key.as_ref().or(fresh.as_ref()).map(|key| key.pin(domain.name()));
         let pin = grant.pin_change(first);
-        let pending = self.claim(grant, domain, key.as_ref(), client);
+        let pending = match (grant, &key) {
+            (Grant::Pending(_), Some(key)) => Some(pending::claim(domain, key, client, &self.config)),
+            (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First | Grant::Ds | Grant::Pending(_), _) => {
+                None
+            }
+        };
+        let enter = match (&pending, &key) {
+            (Some(_), Some(key)) => keyed_names(key.label(), &self.config.name_servers),
+            (None, _) | (_, None) => Vec::new(),
+        };
         let put = PutOptions { dry_run: options.dry_run, precondition, pin, ds, pending };
         let status = self.zone_server.put_zone(domain.name(), text, &put).await;
         let status = status.map_err(|error| zone_server::problem(&error))?;
@@ -144,54 +145,7 @@ impl Gate {
             // Had another change been counted meanwhile, this one would have been too many, and is done all the same.
             let _ = self.admit_domain(domain);
         }
-        let enter = match (grant, &key) {
-            (Grant::Pending(_), Some(key)) => self.keyed_names(key),
-            (Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First | Grant::Ds | Grant::Pending(_), _) => {
-                Vec::new()
-            }
-        };
         Ok(Changed { key: fresh, enter, ..changed(domain, options, status, grant) })
-    }
-
-    /// Whether an upload may be served before its parent delegates it here.
-    fn early<'k>(&self, domain: &Domain, word: &ZoneWord, key: Option<&'k Key>, size: usize) -> Early<'k> {
-        let config = &self.config.pending;
-        // Who makes no rounds would never end it.
-        if config.zones_max == 0 || self.rounds().is_none() {
-            return Early::No(None);
-        }
-        // Registries ask for it. Below what they register, resolvers may come here by a delegation above it that nobody has seen.
-        if !domain.is_registered() {
-            return Early::No(None);
-        }
-        let Some(key) = key else { return Early::No(None) };
-        if !word.labels.contains(&key.label()) {
-            let names: String = self.keyed_names(key).iter().map(|name| format!("  {name}\n")).collect();
-            return Early::No(Some(format!(
-                "if your registry wants our servers to answer before that, name them in the zone's own NS records with the label of your \
-                 key, and it is served for {} hours:\n{names}",
-                config.hours
-            )));
-        }
-        match size > config.size_max {
-            true => Early::No(Some(format!(
-                "it cannot be served before that: the file has {size} octets, {} are the most then\n",
-                config.size_max
-            ))),
-            false => Early::Claim(key),
-        }
-    }
-
-    fn claim(&self, grant: Grant, domain: &Domain, key: Option<&Key>, client: IpAddr) -> Option<PendingClaim> {
-        match grant {
-            Grant::Pending(_) => key.map(|key| pending::claim(domain, key, client, &self.config)),
-            Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First | Grant::Ds => None,
-        }
-    }
-
-    /// The names of our servers with the label of a key.
-    fn keyed_names(&self, key: &Key) -> Vec<String> {
-        self.config.name_servers.iter().map(|name| keyed_name(key.label(), name)).collect()
     }
 
     /// Withdraws a zone, on the same proof that an upload takes.
@@ -239,8 +193,7 @@ impl Gate {
 
     /// The rounds that this server makes, if it makes any; with the walks of the uploads, and what they found.
     pub(crate) fn rounds(&self) -> Option<Rounds> {
-        let makes_rounds = self.config.lifecycle.rechecks && self.config.ownership != Ownership::Open;
-        let parents = self.parents.as_ref().filter(|_| makes_rounds)?;
+        let parents = self.parents.as_ref().filter(|_| self.config.makes_rounds())?;
         Some(Rounds::with(Arc::clone(parents), self.zone_server.clone(), &self.config))
     }
 
@@ -300,7 +253,7 @@ impl Gate {
         if let Some(rdap) = &self.rdap {
             standing.registration = rdap.sentences(domain, claim.pinned_at).await;
         }
-        let makes_rounds = self.rounds().is_some().then_some(self.config.lifecycle.recheck_hours.get());
+        let makes_rounds = self.config.makes_rounds().then_some(self.config.lifecycle.recheck_hours.get());
         Ok(HostedZone::new(status, claim.check, claim.pending.as_ref(), standing, makes_rounds))
     }
 
@@ -410,7 +363,7 @@ impl Gate {
                 let before = match early {
                     Early::Claim(key) => match Prospect::of(&sight, key.label(), &self.config.name_servers) {
                         Prospect::Open => return Ok(Word::Claimed(key.pin(domain.name()))),
-                        Prospect::Closed => CLOSED,
+                        Prospect::Closed => pending::CLOSED,
                         // The domain is not delegated to us, so that it cannot be named, and that was found out.
                         Prospect::Named | Prospect::Unknown => "",
                     },
@@ -457,10 +410,6 @@ enum Word {
     /// It does not, and the upload may be served before by the claim of the key with this pin.
     Claimed(Pin),
 }
-
-/// Why a claim is not served before its delegation.
-const CLOSED: &str = "it cannot be served before that: the parent names a server of ours already and not by the label of your key, or \
-                      would not delegate such a name\n";
 
 /// Names below ours that are no key's, with what is wrong with them.
 fn odd_names(entered: &Entered) -> String {
