@@ -16,8 +16,10 @@ use bytes::Bytes;
 use nss_wire::{Name, NameBuf};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
+pub use self::signers::{Signer, Signers};
 use crate::control::{Check, Pending, Pin};
-use crate::zones::is_newer;
+
+mod signers;
 
 /// The uploaded zones on disk.
 #[derive(Debug)]
@@ -35,18 +37,6 @@ pub struct Version {
     /// Seconds since 1970.
     pub uploaded_at: u64,
 }
-
-/// Who signed a text, if it is signed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Signers {
-    /// RDATA of the DNSKEY records whose keys sign all of them.
-    pub keys: Vec<Box<[u8]>>,
-    /// The serial that they signed.
-    pub serial: u32,
-}
-
-/// RDATA of the DNSKEY record of a key, and the newest serial that it signed.
-pub type Signer = (Box<[u8]>, u32);
 
 /// One change of the store.
 #[derive(Clone, Debug)]
@@ -236,7 +226,7 @@ impl Store {
         let key = apex.to_lowercase();
         self.read(|transaction| {
             let signers = transaction.open_table(SIGNERS)?.get(key.as_name().as_wire())?;
-            Ok(signers.map_or_else(Vec::new, |signers| read_signers(signers.value())))
+            Ok(signers.map_or_else(Vec::new, |signers| signers::read(signers.value())))
         })
     }
 
@@ -445,9 +435,6 @@ const PENDING: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("pending
 /// DNSKEY record's RDATA, and that.
 const SIGNERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("signers");
 
-/// Keys of one zone that are remembered: a roll-over has two, and old ones are forgotten long after their DS record is gone.
-const SIGNERS_MAX: usize = 16;
-
 /// [`GENERATION`] and [`FORMAT`].
 const STATE: TableDefinition<'_, &str, u64> = TableDefinition::new("state");
 
@@ -586,7 +573,7 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
                     *generation
                 }
                 Write::Put { apex, text, version, pin, pending, signers } => {
-                    remember(&mut signed, apex, signers)?;
+                    signers::remember(&mut signed, apex, signers)?;
                     pins.set(apex, *pin)?;
                     let key = apex.as_name().to_lowercase();
                     // Who uploads has just shown that the zone is delegated here, or what it waits for.
@@ -643,46 +630,6 @@ impl Pins<'_> {
 /// Seconds since 1970.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// Writes down who signed a zone and with which serial, beside who did before.
-fn remember(table: &mut redb::Table<'_, &[u8], &[u8]>, apex: &NameBuf, signers: &Signers) -> Result<(), redb::Error> {
-    if signers.keys.is_empty() {
-        return Ok(());
-    }
-    let key = apex.as_name().to_lowercase();
-    let mut before = match table.get(key.as_name().as_wire())? {
-        Some(known) => read_signers(known.value()),
-        None => Vec::new(),
-    };
-    let mut all = Vec::new();
-    for signer in &signers.keys {
-        let known = before.iter().position(|(known, _)| known == signer).map(|at| before.remove(at).1);
-        let serial = known.filter(|&known| !is_newer(signers.serial, known)).unwrap_or(signers.serial);
-        all.push((signer.clone(), serial));
-    }
-    all.append(&mut before);
-    all.truncate(SIGNERS_MAX);
-    let mut octets = Vec::new();
-    for (signer, serial) in all {
-        octets.extend(serial.to_be_bytes());
-        octets.extend((signer.len() as u16).to_be_bytes());
-        octets.extend(signer);
-    }
-    table.insert(key.as_name().as_wire(), octets.as_slice())?;
-    Ok(())
-}
-
-fn read_signers(mut octets: &[u8]) -> Vec<Signer> {
-    let mut signers = Vec::new();
-    while let Some((serial, rest)) = octets.split_first_chunk::<4>()
-        && let Some((size, rest)) = rest.split_first_chunk::<2>()
-        && let Some((signer, rest)) = rest.split_at_checked(u16::from_be_bytes(*size).into())
-    {
-        signers.push((signer.into(), u32::from_be_bytes(*serial)));
-        octets = rest;
-    }
-    signers
 }
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {
@@ -868,7 +815,7 @@ mod tests {
         for key in 2..=40 {
             store.commit(&[signed(9, &[key], None)]).unwrap();
         }
-        assert_eq!((serials().len(), serials()[0]), (SIGNERS_MAX, (40, 9)));
+        assert_eq!((serials().len(), serials()[0]), (16, (40, 9)));
         store.commit(&[Write::Purge { apex: apex.clone(), generation: 4 }]).unwrap();
         assert_eq!(serials(), []);
     }
