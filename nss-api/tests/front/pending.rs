@@ -19,7 +19,7 @@ fn carrying(serial: u32, key: &Key) -> String {
 }
 
 /// Uploads the zone with `serial` and the label of `key`, with that key.
-fn claim(api: &Api, serial: u32, key: &Key) -> Reply {
+pub(crate) fn claim(api: &Api, serial: u32, key: &Key) -> Reply {
     claim_of(api, "example.com", serial, key)
 }
 

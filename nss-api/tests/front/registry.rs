@@ -10,7 +10,9 @@ use nss_api::key::Key;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
 
+use crate::ds::{A1, DS_A, send};
 use crate::ownership::{given, key, keyed, plain, put, served};
+use crate::pending::claim;
 use crate::support::{Api, PATIENCE};
 use crate::tree::Tree;
 
@@ -200,6 +202,17 @@ fn a_domain_that_is_about_to_be_deleted_takes_no_first_upload() {
     tree.delegate(&keyed("example", &[&owner]));
     put(&front(&tree, &registry), 1, Some(&owner)).expect(200, &["published"]);
     assert_eq!((registry.asked(), served(&tree)), (1, vec!["192.0.2.1".to_owned()]));
+}
+
+#[test]
+fn a_domain_that_is_about_to_be_deleted_takes_no_claim_and_what_ds_records_prove() {
+    let registry = Registry::start(about_to_be_deleted());
+    let tree = Tree::start("example NS ns.example.org.\n");
+    claim(&front(&tree, &registry), 1, &key()).expect(403, &["in status pending delete", "nothing was changed"]);
+    assert_eq!(registry.asked(), 1);
+    tree.delegate(&(plain("example") + DS_A));
+    send(&front(&tree, &registry), A1, None).expect(200, &["published"]);
+    assert_eq!(registry.asked(), 1, "who has a DS record at the registrar needs no second opinion");
 }
 
 #[test]
