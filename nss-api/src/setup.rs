@@ -48,7 +48,9 @@ pub async fn check(config: &Config, addresses: &[IpAddr]) -> Report {
                 findings.push(Finding::wrong(name, format!("it is in no zone: {reason}"), remedy));
             }
             Err(Lost::Unknown(reason)) => {
-                findings.push(Finding::unknown(name, format!("its zone could not be found: {reason}"), "try again"));
+                let remedy =
+                    "see whether name servers on the Internet can be asked from this machine, over UDP and TCP";
+                findings.push(Finding::unknown(name, format!("its zone could not be found: {reason}"), remedy));
             }
         }
     }
@@ -139,7 +141,7 @@ impl Local {
         let status = match server.status().await {
             Ok(status) => status,
             Err(error) => {
-                let remedy = "start nssd, and let this user into the group of its control socket";
+                let remedy = "start it, and let this user into the group of its control socket";
                 let finding = Finding::wrong(&about, error.to_string(), remedy);
                 return Local { finding, hosted: None, newest_upload: None };
             }

@@ -371,7 +371,7 @@ async fn collect(mut body: Incoming, size_max: usize) -> Result<Bytes, Problem> 
     Ok(text.freeze())
 }
 
-/// Connections at the same time: `nss-api` makes one per upload in progress.
+/// Connections at the same time: `nss-api` has one per upload in progress, and keeps up to 64 for the next ones.
 const CONNECTIONS_MAX: usize = 256;
 
 /// Memory for bodies that are on their way: four of the largest, or thousands of usual ones.
