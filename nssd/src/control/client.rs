@@ -241,11 +241,12 @@ impl Client {
                         let (head, body) = response.into_parts();
                         let body = Limited::new(body, RESPONSE_SIZE_MAX).collect().await;
                         let body = body.map_err(|error| ClientError::Interrupted(error.to_string()))?.to_bytes();
+                        if !head.status.is_success() {
+                            // The daemon may have left the rest of a body unread, and then closes the connection.
+                            return Err(ClientError::Refused(Box::new(problem_of(head.status, &body))));
+                        }
                         self.put_idle(sender);
-                        return match head.status.is_success() {
-                            true => Ok((head, body)),
-                            false => Err(ClientError::Refused(Box::new(problem_of(head.status, &body)))),
-                        };
+                        return Ok((head, body));
                     }
                     Err(failed) => failed,
                 },
@@ -478,6 +479,28 @@ mod tests {
         let error = client.status().await.unwrap_err();
         assert!(matches!(&error, ClientError::Unreachable { .. }), "{error}");
         assert!(error.to_string().starts_with("cannot connect to /nonexistent/control.sock: "), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_a_call_was_refused_is_not_used_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        tokio::spawn(async move {
+            let mut kept = Vec::new();
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.read_u8().await.unwrap();
+                stream.write_all(b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                // Open still, and nobody reads there.
+                kept.push(stream);
+            }
+        });
+        let client = Client::new(&path).with_timeout(Duration::from_secs(60));
+        for _ in 0..3 {
+            let refused = client.list_zones(None, 1).await.unwrap_err();
+            assert_eq!(refused.problem().map(|problem| problem.status), Some(413), "{refused}");
+        }
     }
 
     /// Answers as many calls as `calls` says over each connection, one after the other, and then closes it.
