@@ -137,8 +137,9 @@ pub(crate) fn exchange_from(socket: &UdpSocket, server: SocketAddr, query: &Mess
         socket.send_to(&query.to_vec().unwrap(), server).unwrap();
         let mut buffer = [0; 4096];
         match socket.recv_from(&mut buffer) {
-            Ok((len, from)) => {
-                assert_eq!(from, server);
+            // What another test still sends to who had this port before is no answer; nor is one from another address of the server's.
+            Ok((_, from)) if from != server => assert!(Instant::now() < deadline, "no answer but from {from}"),
+            Ok((len, _)) => {
                 let answer = Message::from_vec(&buffer[..len]).unwrap();
                 assert_eq!((answer.metadata.id, &answer.queries), (query.metadata.id, &query.queries));
                 return answer;
