@@ -59,6 +59,8 @@ pub struct ZoneBuilder {
     pub(crate) findings: Findings,
     pub(crate) both: Both,
     run: Run,
+    /// Those of the RRset at hand.
+    links: Vec<u8>,
     /// Whether a limit was passed; the findings say so once.
     is_full: bool,
 }
@@ -131,6 +133,7 @@ impl ZoneBuilder {
                 other();
             },
             run: Run::default(),
+            links: Vec::new(),
             is_full: false,
         }
     }
@@ -354,9 +357,9 @@ impl ZoneBuilder {
         if additional::has_targets(rtype) && set.iter().any(|record| self.leads_into_zone(run, record, owner)) {
             self.writer.add_targets(&at);
         }
-        let links = links::of(owner, rtype, set.iter().map(|record| run.rdata(record)));
-        if !links.is_empty() {
-            self.writer.add_links(&at, &links);
+        links::find(owner, rtype, set.iter().map(|record| run.rdata(record)), &mut self.links);
+        if !self.links.is_empty() {
+            self.writer.add_links(&at, &self.links);
         }
         true
     }

@@ -68,26 +68,31 @@ impl Link {
 /// Two high bits that tell a pointer from a label.
 pub(crate) const POINTER_BITS: u16 = 0xc000;
 
-/// The links of an RRset, octets as they stand in an arena; nothing where a type has no names that are compressed or there
-/// are too many records.
-pub(crate) fn of<'r>(owner: Name<'r>, rtype: RType, rdatas: impl ExactSizeIterator<Item = &'r [u8]>) -> Vec<u8> {
+/// Finds the links of an RRset and puts them into `octets` as they stand in an arena; nothing where a type has no names that are
+/// compressed or there are too many records.
+pub(crate) fn find<'r>(
+    owner: Name<'r>,
+    rtype: RType,
+    rdatas: impl ExactSizeIterator<Item = &'r [u8]>,
+    octets: &mut Vec<u8>,
+) {
+    octets.clear();
     let names = CompressibleNames::of(rtype);
     if names.count == 0 || rdatas.len() > LINKED_MAX {
-        return Vec::new();
+        return;
     }
-    let mut octets = Vec::with_capacity(rdatas.len() * usize::from(names.count) * LINK_SIZE);
     let owner_size = owner.wire_len();
-    let mut known =
-        vec![Known { wire: owner.as_wire(), at: -((QUESTION_END_SIZE + owner_size) as i16), kept: owner_size - 1 }];
+    let at = -((QUESTION_END_SIZE + owner_size) as i16);
+    let mut known = KnownNames::new(Known { wire: owner.as_wire(), at, kept: owner_size - 1 });
     let mut at = 0;
     for rdata in rdatas {
         at += RECORD_START_SIZE + names.skip;
         let mut rest = rdata.get(names.skip..).unwrap_or_default();
         for _ in 0..names.count {
             // RDATA was checked before, so that the names are there.
-            let Ok((name, behind)) = Name::from_wire(rest) else { return Vec::new() };
+            let Ok((name, behind)) = Name::from_wire(rest) else { return octets.clear() };
             rest = behind;
-            let link = link(name.as_wire(), &known);
+            let link = link(name.as_wire(), known.iter());
             let kept = usize::from(link.kept);
             if kept > 0 {
                 known.push(Known { wire: name.as_wire(), at: at as i16, kept });
@@ -97,10 +102,38 @@ pub(crate) fn of<'r>(owner: Name<'r>, rtype: RType, rdatas: impl ExactSizeIterat
         }
         at += rest.len();
     }
-    octets
 }
 
+/// The names that are in the message already; of few records, as nearly all have, they stand here.
+struct KnownNames<'n> {
+    first: [Known<'n>; KNOWN_FEW],
+    count: usize,
+    more: Vec<Known<'n>>,
+}
+
+impl<'n> KnownNames<'n> {
+    fn new(owner: Known<'n>) -> KnownNames<'n> {
+        KnownNames { first: [owner; KNOWN_FEW], count: 1, more: Vec::new() }
+    }
+
+    fn push(&mut self, name: Known<'n>) {
+        match self.first.get_mut(self.count) {
+            Some(place) => *place = name,
+            None => self.more.push(name),
+        }
+        self.count += 1;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Known<'n>> {
+        self.first.iter().take(self.count).chain(&self.more)
+    }
+}
+
+/// The owner and the name servers of most zones.
+const KNOWN_FEW: usize = 5;
+
 /// A name that is in the message already.
+#[derive(Clone, Copy)]
 struct Known<'n> {
     wire: &'n [u8],
     /// Where it stands, counted from the end of the question.
@@ -110,7 +143,7 @@ struct Known<'n> {
 }
 
 /// The longest end that a name shares with one before it.
-fn link(wire: &[u8], known: &[Known<'_>]) -> Link {
+fn link<'k, 'n: 'k>(wire: &[u8], known: impl Iterator<Item = &'k Known<'n>>) -> Link {
     let mut best = Link { kept: wire.len() as u8, to: NOWHERE };
     let mut best_size = ROOT_SIZE;
     for other in known {
@@ -159,6 +192,12 @@ mod tests {
 
     use super::*;
 
+    fn found<'r>(owner: Name<'r>, rtype: RType, rdatas: impl ExactSizeIterator<Item = &'r [u8]>) -> Vec<u8> {
+        let mut octets = vec![7];
+        find(owner, rtype, rdatas, &mut octets);
+        octets
+    }
+
     /// The RDATA as the writer of messages compresses it, and as the links do.
     fn both(owner: &NameBuf, rtype: RType, rdatas: &[Vec<u8>]) -> (Vec<u8>, Vec<u8>) {
         let (mut buffer, mut compressor) = ([0; 4096], Compressor::new());
@@ -170,7 +209,7 @@ mod tests {
         let size = writer.finish();
         let theirs = buffer[base..size].to_vec();
 
-        let links = of(owner.as_name(), rtype, rdatas());
+        let links = found(owner.as_name(), rtype, rdatas());
         let mut links = links.as_chunks().0.iter().copied().map(Link::from_octets);
         let names = CompressibleNames::of(rtype);
         let mut ours = Vec::new();
@@ -213,7 +252,7 @@ mod tests {
         let servers: Vec<Vec<u8>> =
             (0..=LINKED_MAX).map(|i| name(&format!("ns{i}.example.")).as_name().as_wire().to_vec()).collect();
         let links =
-            |rtype, count: usize| of(name("example.").as_name(), rtype, servers[..count].iter().map(Vec::as_slice));
+            |rtype, count: usize| found(name("example.").as_name(), rtype, servers[..count].iter().map(Vec::as_slice));
         assert_eq!(links(RType::NS, LINKED_MAX).len(), LINKED_MAX * LINK_SIZE);
         assert_eq!(links(RType::NS, LINKED_MAX + 1), []);
         assert_eq!(links(RType::TXT, 1), []);
