@@ -22,8 +22,9 @@ pub(crate) trait Answer {
     /// Answers one query over UDP.
     fn answer_udp(&mut self, request: &[u8], client: IpAddr, reply: &mut [u8]) -> Answered;
 
-    /// Called after a panic, to leave nothing half done behind.
-    fn recover(&mut self);
+    /// Called in the thread that answers before its first query, so that it allocates what it needs for good, and after a panic,
+    /// to leave nothing half done behind.
+    fn start_afresh(&mut self);
 }
 
 /// What becomes of a query over UDP.
@@ -99,7 +100,7 @@ impl Answer for Authority {
         }
     }
 
-    fn recover(&mut self) {
+    fn start_afresh(&mut self) {
         let catalog = self.view.catalog().clone();
         self.view = catalog.view();
     }
@@ -159,7 +160,7 @@ impl Desk {
 
     /// Leaves nothing half done behind.
     pub(crate) fn clear(&mut self) {
-        self.authority.recover();
+        self.authority.start_afresh();
     }
 }
 

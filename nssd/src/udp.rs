@@ -86,11 +86,12 @@ impl<A: Answer + Send + 'static> Worker<A> {
     /// reads from.
     fn run_always(mut self) {
         pin(self.number);
+        self.answer.start_afresh();
         while !self.stop.load(Relaxed) {
             // Unwind safe: the batch is made afresh, and the answering state is too.
             if catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
                 self.counters.panics.add(1);
-                self.answer.recover();
+                self.answer.start_afresh();
                 std::thread::sleep(ERROR_PAUSE);
             }
         }
@@ -145,7 +146,7 @@ impl<A: Answer + Send + 'static> Worker<A> {
             }));
             if result.is_err() {
                 self.counters.panics.add(1);
-                self.answer.recover();
+                self.answer.start_afresh();
             }
         }
     }
@@ -268,7 +269,7 @@ mod tests {
             }
         }
 
-        fn recover(&mut self) {
+        fn start_afresh(&mut self) {
             self.recoveries.fetch_add(1, Relaxed);
         }
     }
