@@ -15,7 +15,7 @@ pub(in crate::bench) mod workload;
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -55,12 +55,23 @@ pub(crate) struct Options {
     /// Also run dnsperf against the servers of the seed
     #[arg(long)]
     dnsperf: bool,
+    /// Another build of nssd, measured in the same rounds: the one before a change, say
+    #[arg(long, value_name = "PROGRAM")]
+    beside: Option<PathBuf>,
 }
 
 impl Options {
     /// A run of seconds that shows that all of it works, and nothing else.
     pub(crate) fn small() -> Options {
-        Options { workload: Vec::new(), size: Size::Small, rounds: 2, round_ms: 100, bind: true, dnsperf: true }
+        Options {
+            workload: Vec::new(),
+            size: Size::Small,
+            rounds: 2,
+            round_ms: 100,
+            bind: true,
+            dnsperf: true,
+            beside: None,
+        }
     }
 
     fn workloads(&self) -> Vec<Workload> {
@@ -107,8 +118,13 @@ fn measure(workload: Workload, options: &Options, nssd: &Path, cores: Cores) -> 
     eprintln!("{}", drawn.title);
     let zones = workload.write(&drawn, &folder.folder("zones")?)?;
     let mut contestants = Vec::new();
-    for kind in Kind::all(workload, options.bind) {
-        let contestant = Contestant::start(kind, Setup::Speed, &zones, &drawn.pool, &folder, nssd)?;
+    let beside = options.beside.as_deref().map(|program| (Kind::Nssd, program));
+    let programs = Kind::all(workload, options.bind).into_iter().map(|kind| (kind, nssd)).chain(beside);
+    for (kind, program) in programs {
+        let mut contestant = Contestant::start(kind, Setup::Speed, &zones, &drawn.pool, &folder, program)?;
+        if program != nssd {
+            contestant.title.push_str(", the other build");
+        }
         eprintln!("{} started after {:.2} s", contestant.title, contestant.start_time.as_secs_f64());
         contestants.push(contestant);
     }
