@@ -101,7 +101,7 @@ impl<A: Answer + Send + 'static> Worker<A> {
         let mut batch = Batch::new(self.reply_size_max);
         let clock = Instant::now();
         while !self.stop.load(Relaxed) {
-            let received = match batch.receive(&self.socket) {
+            let received = match batch.receive_soon(&self.socket) {
                 Ok(received) => received,
                 Err(error) if is_transient(error.kind()) => {
                     // A second without a query: zones that were replaced meanwhile are let go.

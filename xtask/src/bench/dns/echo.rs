@@ -32,7 +32,7 @@ pub(super) fn bind(address: SocketAddr) -> Outcome<UdpSocket> {
 pub(super) fn serve(socket: &UdpSocket, stop: &AtomicBool) -> Outcome {
     let mut batch = Batch::new(REPLY_SIZE_MAX);
     while !stop.load(Relaxed) {
-        let received = match batch.receive(socket) {
+        let received = match batch.receive_soon(socket) {
             Ok(received) => received,
             Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted) => 0,
             Err(error) => return Err(error).context("the echo cannot receive"),
