@@ -43,16 +43,18 @@ impl Index {
     pub(super) fn set_claimed(&mut self, key: impl Into<Box<str>>, hosted: Hosted, claim: Option<Pending>) {
         let key: Box<str> = key.into();
         let was_rightful = self.is_rightful(&key);
-        match claim {
-            Some(claim) => drop(self.pending.insert(key.clone(), claim)),
-            None => drop(self.pending.remove(&key)),
-        }
-        self.replace(key.clone(), hosted);
-        match (was_rightful, self.is_rightful(&key)) {
+        let is_rightful = hosted.file.is_some() || (hosted.upload.is_some() && claim.is_none());
+        match (was_rightful, is_rightful) {
             (false, true) => self.count(&key),
             (true, false) => self.uncount(&key),
             (false, false) | (true, true) => {}
         }
+        match claim {
+            Some(claim) => drop(self.pending.insert(key.clone(), claim)),
+            None => drop(self.pending.remove(&key)),
+        }
+        // The key itself: there may be very many, and copies of them would leave as many holes.
+        self.replace(key, hosted);
     }
 
     /// Replaces what is known of a zone, and keeps the sums and the claim that it is there by, if it is by one.
