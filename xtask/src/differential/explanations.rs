@@ -327,9 +327,9 @@ other. 300 IN NS ns.example.
 www.other. 300 IN A 192.0.2.5
 ";
 
-    fn hosted() -> Hosted {
+    fn hosted(zones: &[(&str, &str)]) -> Hosted {
         let mut hosted = Hosted::default();
-        for (apex, text) in [("example", ZONE), ("other", OTHER)] {
+        for (apex, text) in zones {
             let apex: NameBuf = apex.parse().unwrap();
             hosted.add(&apex, ZoneData::read(&apex, text.as_bytes()).unwrap());
         }
@@ -354,9 +354,13 @@ www.other. 300 IN A 192.0.2.5
     /// What explains the differences, one after the other; a dash for what is not explained.
     #[track_caller]
     fn check(peer: Kind, query: &Query, theirs: &Answer, ours: &Answer, expected: &[&str]) {
+        check_in(&hosted(&[("example", ZONE), ("other", OTHER)]), peer, query, [theirs, ours], expected);
+    }
+
+    #[track_caller]
+    fn check_in(hosted: &Hosted, peer: Kind, query: &Query, [theirs, ours]: [&Answer; 2], expected: &[&str]) {
         let (theirs, ours) = (Reply::Answer(theirs.clone()), Reply::Answer(ours.clone()));
-        let hosted = hosted();
-        let case = Case::new(query, &hosted, peer, (&theirs, &ours), None).unwrap();
+        let case = Case::new(query, hosted, peer, (&theirs, &ours), None).unwrap();
         let differences = differences(&theirs, &ours);
         let explained: Vec<&str> =
             differences.iter().map(|difference| case.explain(difference).map_or("-", |it| it.name)).collect();
@@ -412,6 +416,24 @@ www.other. 300 IN A 192.0.2.5
         check(Kind::Bind, &asked, &with(300), &with(60), &["TTLs of one RRset"]);
         check(Kind::Bind, &asked, &with(60), &with(300), &["-"]);
         check(Kind::Bind, &asked, &with(299), &with(60), &["-"]);
+        // What the parent has of the name, and must not answer with, is another RRset.
+        let child = "www.example. 60 IN A 192.0.2.1\nwww.example. 300 IN A 192.0.2.2";
+        let zones = hosted(&[("example", "www.example. 0 IN A 192.0.2.2"), ("www.example", child)]);
+        check_in(&zones, Kind::Knot, &asked, [&with(300), &with(60)], &["TTLs of one RRset"]);
+        check_in(&zones, Kind::Knot, &asked, [&with(300), &with(0)], &["-"]);
+    }
+
+    #[test]
+    fn to_nsd_a_name_exists_if_any_zone_above_has_it() {
+        let asked = query("a.b.c.example AAAA");
+        let missing = Answer { rcode: 3, ..reply(EMPTY) };
+        for above in ["a.b.c.example. 300 IN A 192.0.2.1", "*.b.c.example. 300 IN A 192.0.2.1"] {
+            let zones = hosted(&[("example", above), ("c.example", ""), ("b.c.example", "")]);
+            check_in(&zones, Kind::Nsd, &asked, [&reply(EMPTY), &missing], &["name that the parent has too"]);
+            check_in(&zones, Kind::Knot, &asked, [&reply(EMPTY), &missing], &["-"]);
+        }
+        let zones = hosted(&[("example", "a.example. 300 IN A 192.0.2.1"), ("b.c.example", "")]);
+        check_in(&zones, Kind::Nsd, &asked, [&reply(EMPTY), &missing], &["-"]);
     }
 
     #[test]

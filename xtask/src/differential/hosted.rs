@@ -37,6 +37,11 @@ impl Hosted {
         suffixes.filter_map(|suffix| self.zones.get_key_value(&suffix.to_buf())).next()
     }
 
+    /// The zone that the parent of an apex is in.
+    pub(crate) fn zone_above(&self, apex: Name<'_>) -> Option<(&NameBuf, &ZoneData)> {
+        self.zone_of(apex.parent()?)
+    }
+
     /// A name and those that aliases in its zone lead to, one after the other.
     pub(crate) fn chain(&self, qname: Name<'_>) -> Chain {
         let mut chain = Chain { names: vec![qname.to_buf()], ends: true };
@@ -69,10 +74,11 @@ impl Hosted {
         self.sources(rr).next().is_some()
     }
 
-    /// The TTLs that the RRset of a record has in the zone file.
-    pub(crate) fn ttls(&self, rr: &Rr) -> BTreeSet<u32> {
-        let owner = self.sources(rr).next().map(|source| source.owner.clone());
-        owner.iter().flat_map(|owner| self.rrset(owner.as_name(), rr.rtype)).map(|rr| rr.ttl).collect()
+    /// The TTLs that the RRset of a record has in each of the zone files that have the name.
+    pub(crate) fn ttls(&self, rr: &Rr) -> Vec<BTreeSet<u32>> {
+        let Some(owner) = self.sources(rr).next().map(|source| source.owner.as_name()) else { return Vec::new() };
+        let ttls = |zone: &ZoneData| zone.rrset(owner, rr.rtype).iter().map(|rr| rr.ttl).collect();
+        self.zones.iter().filter(|(apex, _)| owner.is_at_or_below(apex.as_name())).map(|(_, zone)| ttls(zone)).collect()
     }
 
     /// The records of zone files that a record of a reply may be, the nearest first.
@@ -305,6 +311,6 @@ under.sub.example. 60 IN TXT x
         assert!(hosted.has(&cname) && hosted.has(&Rr { owner: name("x.y.b.example"), ttl: 7, ..cname.clone() }));
         assert!(!hosted.has(&Rr { owner: name("x.example"), ..cname.clone() }));
         assert!(!hosted.has(&Rr { rdata: vec![0], ..cname.clone() }));
-        assert_eq!(hosted.ttls(&cname), BTreeSet::from([60]));
+        assert_eq!(hosted.ttls(&cname), [BTreeSet::from([60])]);
     }
 }

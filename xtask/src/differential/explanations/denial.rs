@@ -3,7 +3,7 @@
 use nss_wire::{Name, NameBuf, RType};
 
 use super::super::compare::{Difference, Place};
-use super::super::hosted::Found;
+use super::super::hosted::{Found, ZoneData};
 use super::super::proof::Proof;
 use super::Case;
 use crate::servers::Kind;
@@ -28,9 +28,12 @@ pub(super) fn name_of_parent(case: &Case<'_>, _: &Difference) -> bool {
     let shares = |name: &NameBuf| {
         let name = name.as_name();
         let Some((apex, zone)) = case.hosted.zone_of(name) else { return false };
-        let above = apex.as_name().parent().and_then(|parent| case.hosted.zone_of(parent));
-        let Some((_, parent)) = above else { return false };
-        let only_parent = |name: Name<'_>| !zone.has_name(name) && parent.has_name(name);
+        // NSD has one tree of names for all zones, so that the parent's parent counts as well.
+        let above = std::iter::successors(case.hosted.zone_above(apex.as_name()), |(apex, _)| {
+            case.hosted.zone_above(apex.as_name())
+        });
+        let above: Vec<&ZoneData> = above.map(|(_, zone)| zone).collect();
+        let only_parent = |name: Name<'_>| !zone.has_name(name) && above.iter().any(|parent| parent.has_name(name));
         (apex.as_name().label_count()..=name.label_count()).filter_map(|labels| name.suffix(labels)).any(|name| {
             let wildcard = format!("*.{name}").parse::<NameBuf>();
             only_parent(name) || wildcard.is_ok_and(|wildcard| only_parent(wildcard.as_name()))

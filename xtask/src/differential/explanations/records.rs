@@ -24,8 +24,10 @@ fn some_of(case: &Case<'_>, difference: &Difference) -> bool {
 
 pub(super) fn ttls(case: &Case<'_>, difference: &Difference) -> bool {
     let Difference::Ttl { theirs, ours, .. } = difference else { return false };
-    let written = case.hosted.ttls(ours);
-    written.len() > 1 && written.first() == Some(&ours.ttl) && written.contains(theirs)
+    case.hosted
+        .ttls(ours)
+        .iter()
+        .any(|written| written.len() > 1 && written.first() == Some(&ours.ttl) && written.contains(theirs))
 }
 
 pub(super) fn repeated(case: &Case<'_>, difference: &Difference) -> bool {
