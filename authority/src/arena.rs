@@ -314,8 +314,7 @@ impl Writer {
         self.bytes.resize(table_at, 0);
         self.bytes.extend_from_slice(slots.as_flattened());
         self.bytes.extend_from_slice(denial);
-        // The buffer of a small zone shortened in place would leave a remainder behind each of very many.
-        if end < COPIED_MAX { self.bytes.as_slice().into() } else { self.bytes.into_boxed_slice() }
+        self.bytes.into_boxed_slice()
     }
 }
 
@@ -365,9 +364,6 @@ pub(crate) fn read_u32(bytes: &[u8], at: usize) -> u32 {
 const MAGIC: [u8; 4] = *b"NSZ\x03";
 /// Where the first node stands.
 pub(crate) const NODES_AT: usize = MAGIC.len();
-
-/// Octets of zones that are copied into memory of just their size at the end; larger ones are shortened.
-const COPIED_MAX: usize = 64 << 10;
 
 const KIND_BITS: u8 = 0x07;
 /// No kind, but what stands there while a zone is built if the node is not used.

@@ -104,3 +104,13 @@ fn each_of_many_scattered_rrsets_with_odd_ttls_is_told_once() {
     assert!(findings.iter().enumerate().all(|(i, finding)| finding.line == Some(3 + 2 * i as u32)), "{findings:?}");
     assert!(zone.records().filter(|record| record.rtype == nss_wire::RType::A).all(|record| record.ttl == 30));
 }
+
+#[test]
+fn a_packed_zone_is_the_same_zone() {
+    let large: String = (0..5000).map(|i| format!("h{i}.example. TXT some-text-that-takes-room\n")).collect();
+    for text in [ZONE.to_owned(), format!("{ZONE}{large}")] {
+        let (zone, packed) = (story::build(&text).unwrap().0, story::build(&text).unwrap().0.packed());
+        assert_eq!(all(&zone), all(&packed));
+        assert_eq!((zone.memory_size(), zone.serial()), (packed.memory_size(), packed.serial()));
+    }
+}

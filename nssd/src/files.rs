@@ -227,8 +227,10 @@ impl Wanted {
             }
         }
         let Wanted { files, notes, .. } = &mut wanted;
-        // What was added first stays first among those of one zone.
-        files.sort_by(|(a, _), (b, _)| a.cmp(b));
+        // What was added first stays first among those of one zone. One directory is in order already, and to sort takes memory.
+        if !files.is_sorted_by(|(a, _), (b, _)| a <= b) {
+            files.sort_by(|(a, _), (b, _)| a.cmp(b));
+        }
         files.dedup_by(|(key, path), (before, kept)| {
             let is_second = key == before;
             if is_second {
@@ -277,7 +279,8 @@ impl Wanted {
             }
         }
         // A directory lists its files in no order, and may have several for one zone.
-        self.files[first..].sort_by(|(a, path), (b, other)| a.cmp(b).then_with(|| path.of(a).cmp(&other.of(b))));
+        self.files[first..]
+            .sort_unstable_by(|(a, path), (b, other)| a.cmp(b).then_with(|| path.of(a).cmp(&other.of(b))));
         Ok(())
     }
 }

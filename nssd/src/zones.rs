@@ -462,7 +462,7 @@ impl Zones {
             memory_bytes: u32::try_from(zone.memory_size()).unwrap_or(u32::MAX),
             origin,
         };
-        self.catalog.publish(Arc::new(zone));
+        self.catalog.publish(Arc::new(zone.packed()));
         served
     }
 
