@@ -100,14 +100,14 @@ const KINDS: &[Kind] = &[
         workload: Workload::Signed,
         expected: |it| it == Expected::NoData,
         qtype: None,
-        budget: 8_800,
+        budget: 4_000,
     },
     Kind {
         name: "signed NXDOMAIN, NSEC3",
         workload: Workload::Signed,
         expected: |it| it == Expected::NxDomain,
         qtype: None,
-        budget: 15_000,
+        budget: 7_500,
     },
 ];
 
