@@ -77,6 +77,6 @@ pub(crate) fn run_small() -> Outcome {
     let answers = answers::run(&answers::Options::small(), &daemons);
     let files = files::run(&files::Options::small(), &daemons);
     let signed = signed::run(&signed::Options::small(), &daemons);
-    let edns = edns::run(&edns::Options::default(), &daemons);
+    let edns = edns::run(&edns::Options::small(), &daemons);
     answers.and(files).and(signed).and(edns).and(tls::run(&daemons))
 }
