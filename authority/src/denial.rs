@@ -3,6 +3,7 @@
 //! What can be known when the zone is built is: the chain in its order, and for each existing name the NSEC3 records that
 //! match or cover the name and the wildcard below it. So a query costs one hash at most, that of the next closer name.
 
+use nss_wire::nsec3::{HASH_SIZE, hash_of_owner};
 use nss_wire::{Name, NameBuf, RType};
 use sha1::{Digest, Sha1};
 
@@ -23,9 +24,6 @@ pub const NSEC3_WORK_MAX: usize = 10_000_000;
 /// NSEC3PARAM records that are looked at: one is usual, and two while a zone changes from one salt to another. The names of
 /// the zone are gone through for each.
 const PARAMETERS_MAX: usize = 4;
-
-/// Octets of an NSEC3 hash; SHA-1 is the only algorithm there is (RFC 5155 §11).
-const HASH_SIZE: usize = 20;
 
 /// How the names of a zone are denied, and where in its arena that stands.
 #[derive(Clone, Debug, Default)]
@@ -126,25 +124,6 @@ fn chain(arena: &[u8], order: &[u32], hash: &Nsec3Hash) -> Vec<Link> {
     }
     chain.sort_unstable_by_key(|link| link.hash);
     chain
-}
-
-/// What the first label of an NSEC3 record's owner says: 32 characters of base32hex (RFC 5155 §3).
-fn hash_of_owner(owner: Name<'_>) -> Option<[u8; HASH_SIZE]> {
-    let label = owner.labels().next().filter(|label| label.len() == 32)?;
-    let mut hash = [0; HASH_SIZE];
-    for (five, characters) in hash.chunks_exact_mut(5).zip(label.chunks_exact(8)) {
-        let mut bits = 0u64;
-        for character in characters {
-            let digit = match character.to_ascii_lowercase() {
-                digit @ b'0'..=b'9' => digit - b'0',
-                letter @ b'a'..=b'v' => letter - b'a' + 10,
-                _ => return None,
-            };
-            bits = bits << 5 | u64::from(digit);
-        }
-        five.copy_from_slice(&bits.to_be_bytes()[3..]);
-    }
-    Some(hash)
 }
 
 /// What is known of an existing name: which NSEC3 record matches or covers it, and which the wildcard below it.

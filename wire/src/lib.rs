@@ -33,6 +33,7 @@ extern crate alloc;
 
 pub mod message;
 pub mod name;
+pub mod nsec3;
 pub mod record;
 pub mod rtype;
 

@@ -2,6 +2,7 @@
 //! (RFC 4035 §5.4, RFC 5155 §8).
 
 use aws_lc_rs::digest;
+use nss_wire::nsec3::{HASH_SIZE, hash_of_owner};
 use nss_wire::rdata::presentation::types_in_bitmap;
 use nss_wire::{Name, NameBuf, RType};
 
@@ -224,27 +225,6 @@ fn is_delegating(types: &[u8]) -> bool {
     has(types, RType::DNAME) || has(types, RType::NS) && !has(types, RType::SOA)
 }
 
-/// What the first label of an NSEC3 record's owner says: 32 characters of base32hex (RFC 5155 §3).
-fn hash_of_owner(owner: Name<'_>) -> Option<Hash> {
-    let label = owner.labels().next().filter(|label| label.len() == 32)?;
-    let mut hash = [0; HASH_SIZE];
-    for (five, characters) in hash.chunks_exact_mut(5).zip(label.chunks_exact(8)) {
-        let mut bits = 0u64;
-        for character in characters {
-            let digit = match character.to_ascii_lowercase() {
-                digit @ b'0'..=b'9' => digit - b'0',
-                letter @ b'a'..=b'v' => letter - b'a' + 10,
-                _ => return None,
-            };
-            bits = bits << 5 | u64::from(digit);
-        }
-        five.copy_from_slice(&bits.to_be_bytes()[3..]);
-    }
-    Some(hash)
-}
-
-/// Octets of a SHA-1 digest, the only hash there is (RFC 5155 §11).
-const HASH_SIZE: usize = 20;
 const SHA1: u8 = 1;
 
 /// The flag of a span that may hide cuts without DS records (RFC 5155 §3.1.2.1).
