@@ -454,7 +454,8 @@ impl Message<'_> {
         let [[a, nswer], [n, s], [m, ore]] = [answers, authorities, additionals].map(u16::to_be_bytes);
         let Octets { out, at } = &mut self.octets;
         *out.first_chunk_mut::<HEADER_SIZE>()? = [i, d, f, lags, 0, 1, a, nswer, n, s, m, ore];
-        Some(Reply { len: *at, rcode, kind, subject_labels, is_truncated: false, has_valid_cookie: false })
+        let (is_truncated, has_valid_cookie, is_for_everybody) = (false, false, true);
+        Some(Reply { len: *at, rcode, kind, subject_labels, is_truncated, has_valid_cookie, is_for_everybody })
     }
 }
 

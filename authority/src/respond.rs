@@ -51,6 +51,10 @@ pub struct Reply {
     pub is_truncated: bool,
     /// Whether the request proved with a server cookie that its source address is not forged.
     pub has_valid_cookie: bool,
+    /// Whether everybody who sends the same request, its ID apart, over the same transport gets the same reply, its ID apart.
+    ///
+    /// `false` may be said of any reply.
+    pub is_for_everybody: bool,
 }
 
 /// What an answer says, as a counter or a rate limit wants to know it.
@@ -102,7 +106,7 @@ impl View {
             return Outcome::Silent;
         }
         let outcome = match self.respond_fast(request, peer.transport, policy, out) {
-            Some(reply) => Outcome::Reply(reply),
+            Some(reply) => Outcome::Reply(Reply { is_for_everybody: !policy.rotate, ..reply }),
             None => self.respond_to_any(request, peer, policy, out),
         };
         if policy.rotate
@@ -410,7 +414,8 @@ impl<'a> Envelope<'a> {
         let (rcode, is_truncated) = (writer.rcode, writer.flags.contains(Flags::TC));
         let has_valid_cookie = matches!(self.cookie, Cookie::Good(Standing::Valid, _));
         let len = writer.finish();
-        Outcome::Reply(Reply { len, rcode, kind, subject_labels, is_truncated, has_valid_cookie })
+        let is_for_everybody = false;
+        Outcome::Reply(Reply { len, rcode, kind, subject_labels, is_truncated, has_valid_cookie, is_for_everybody })
     }
 
     /// All options but the padding.

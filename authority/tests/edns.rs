@@ -3,7 +3,7 @@
 
 mod story;
 
-use nss_authority::{CookieSecrets, Reply, Transport};
+use nss_authority::{CookieSecrets, Outcome, Peer, Reply, Transport};
 use nss_wire::message::{EdnsFlags, OptionCode, Rcode, Reader};
 use story::Story;
 
@@ -140,6 +140,25 @@ fn learned(story: &mut Story) -> Vec<u8> {
     let [(COOKIE, cookie)] = &opt_record.unwrap().options[..] else { panic!("no cookie") };
     assert!(cookie.len() == 24 && cookie.starts_with(b"client!!"));
     cookie.clone()
+}
+
+#[test]
+fn a_reply_is_for_everybody_as_long_as_nothing_in_it_depends_on_who_asks_and_how_often() {
+    let mut story = story_with_cookies();
+    let plain = [request(true, &[]), request(true, &[opt(1232, 0, 0, &[])])];
+    for request in &plain {
+        let (reply, octets) = story.ask(request);
+        assert!(reply.is_for_everybody);
+        let mut again = request.clone();
+        again[..2].copy_from_slice(&[0xbe, 0xef]);
+        let other = Peer { address: [198, 51, 100, 1].into(), ..story.peer() };
+        let mut out = vec![0; 1232];
+        let Outcome::Reply(reply) = story.view.respond(&again, &other, &story.policy, &mut out) else { panic!() };
+        assert_eq!((&out[..2], &out[2..reply.len]), (&[0xbe, 0xef][..], &octets[2..]));
+    }
+    assert!(!ask(&mut story, &with_cookie(true, b"client!!")).0.is_for_everybody);
+    story.policy.rotate = true;
+    assert!(plain.iter().all(|request| !ask(&mut story, request).0.is_for_everybody));
 }
 
 #[test]

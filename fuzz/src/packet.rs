@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{DNSClass, Record, RecordType};
 use nss_authority::transfer::Wanted;
-use nss_authority::{Catalog, CookieSecrets, HashSeed, Messages, Outcome, Peer, Policy, Reply, Transfer, Transport};
+use nss_authority::{
+    Catalog, CookieSecrets, HashSeed, Messages, Outcome, Peer, Policy, Reply, Transfer, Transport, View,
+};
 use nss_wire::message::{Flags, HEADER_SIZE, Header, MESSAGE_SIZE_MAX, Reader};
 use nss_wire::{Class, NameBuf};
 
@@ -62,6 +64,9 @@ fn ask(request: &[u8], transport: Transport, policy: &Policy) -> Option<Answered
                 second.sort_unstable();
             }
             assert!(first == second, "an answer depends on what was asked before");
+            if reply.is_for_everybody {
+                assert!(second[2..] == answer_to_somebody_else(&mut view, request, transport, policy));
+            }
             assert!(reply.len <= size_max, "an answer of {} octets, {size_max} are allowed", reply.len);
             Some(Answered::Reply(check_reply(request, &out[..reply.len], &reply, transport)))
         }
@@ -75,6 +80,18 @@ fn ask(request: &[u8], transport: Transport, policy: &Policy) -> Option<Answered
             assert_eq!(refusal.metadata.response_code, ResponseCode::Refused);
             Some(Answered::Transfer)
         }
+    }
+}
+
+/// The answer, behind its ID, to the same request with another ID from another address.
+fn answer_to_somebody_else(view: &mut View, request: &[u8], transport: Transport, policy: &Policy) -> Vec<u8> {
+    let peer = Peer { transport, address: IpAddr::from([198, 51, 100, 1]) };
+    let mut request = request.to_vec();
+    request[..2].iter_mut().for_each(|octet| *octet ^= 0xa5);
+    let mut out = vec![0; MESSAGE_SIZE_MAX];
+    match view.respond(&request, &peer, policy, &mut out) {
+        Outcome::Reply(reply) => out[2..reply.len].to_vec(),
+        Outcome::Silent | Outcome::Transfer(_) => panic!("an answer for everybody is one for somebody else"),
     }
 }
 

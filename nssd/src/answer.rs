@@ -31,20 +31,26 @@ pub(crate) trait Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answered {
     /// A reply was written.
-    Reply {
-        /// Its octets.
-        len: usize,
-        /// Its response code.
-        rcode: Rcode,
-        /// What it says.
-        kind: ReplyKind,
-        /// How many labels of the question's name it is about.
-        subject_labels: u8,
-        /// Whether the client has proved its address, and so needs no rate limit (RFC 7873 §5.2.3).
-        is_trusted: bool,
-    },
+    Reply(Written),
     /// There is no reply.
     Silent,
+}
+
+/// A reply that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Its octets.
+    pub(crate) len: usize,
+    /// Its response code.
+    pub(crate) rcode: Rcode,
+    /// What it says.
+    pub(crate) kind: ReplyKind,
+    /// How many labels of the question's name it is about.
+    pub(crate) subject_labels: u8,
+    /// Whether the client has proved its address, and so needs no rate limit (RFC 7873 §5.2.3).
+    pub(crate) is_trusted: bool,
+    /// Whether everybody with the same request gets it.
+    pub(crate) is_for_everybody: bool,
 }
 
 /// Answers from the zones of a catalog.
@@ -85,15 +91,17 @@ impl Answer for Authority {
         self.view.approach(requests);
     }
 
+    #[inline]
     fn answer_udp(&mut self, request: &[u8], client: IpAddr, reply: &mut [u8]) -> Answered {
         match self.respond(request, client, Transport::Udp, reply) {
-            Outcome::Reply(reply) => Answered::Reply {
+            Outcome::Reply(reply) => Answered::Reply(Written {
                 len: reply.len,
                 rcode: reply.rcode,
                 kind: reply.kind,
                 subject_labels: reply.subject_labels,
                 is_trusted: reply.has_valid_cookie,
-            },
+                is_for_everybody: reply.is_for_everybody,
+            }),
             // A transfer over UDP gets an ordinary reply (RFC 1995 §2, RFC 5936 §4.2), so that there is none to see
             // here.
             Outcome::Silent | Outcome::Transfer(_) => Answered::Silent,

@@ -154,6 +154,8 @@ pub struct ServerConfig {
     pub cookie_secret_file: Option<PathBuf>,
     /// Whether the addresses of an answer come each time with another one first.
     pub rotate: bool,
+    /// Whether UDP answers to one client leave together where the system can cut them (Linux, `UDP_SEGMENT`).
+    pub join_replies: bool,
     /// Octets of a UDP answer at most, 512 to 4096.
     #[serde(deserialize_with = "udp_payload_size_max")]
     pub udp_payload_size_max: u16,
@@ -174,6 +176,7 @@ impl Default for ServerConfig {
             cookies: true,
             cookie_secret_file: None,
             rotate: false,
+            join_replies: true,
             // What passes every path of the Internet without fragments: DNS Flag Day 2020, RFC 9715 §3.1.
             udp_payload_size_max: 1232,
         }
@@ -648,6 +651,7 @@ mod tests {
             "cookies",
             "cookie_secret_file",
             "rotate",
+            "join_replies",
             "udp_payload_size_max",
             "enabled",
             "responses_per_second",

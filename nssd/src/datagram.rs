@@ -56,6 +56,21 @@ impl Batch {
         Some(Exchange { request: &self.request[..len], peer, reply: &mut self.reply, reply_len: &mut self.reply_len })
     }
 
+    /// The same; there is nothing to join.
+    pub(crate) fn with_joined_replies(self, _: bool) -> Batch {
+        self
+    }
+
+    /// Nothing: of one request none is an earlier one.
+    pub(crate) fn exchange_again(&mut self, _: usize, _: usize, _: usize) -> Option<Exchange<'_>> {
+        None
+    }
+
+    /// The request that the last [`Batch::receive`] brought; empty if there is none or `i` is not 0.
+    pub(crate) fn request(&self, i: usize) -> &[u8] {
+        self.received.filter(|_| i == 0).map_or(&[], |(len, _)| &self.request[..len])
+    }
+
     /// The request that the last [`Batch::receive`] brought.
     pub(crate) fn requests(&self) -> impl Iterator<Item = &[u8]> {
         self.received.iter().map(|(len, _)| &self.request[..*len])
@@ -118,9 +133,11 @@ mod tests {
         prepare(&server).unwrap();
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.send_to(b"ping", server.local_addr().unwrap()).unwrap();
-        let mut batch = Batch::new(512);
+        let mut batch = Batch::new(512).with_joined_replies(true);
         assert_eq!(batch.receive_soon(&server).unwrap(), 1);
         assert_eq!(batch.requests().collect::<Vec<_>>(), [b"ping"]);
+        assert_eq!([batch.request(0), batch.request(1)], [&b"ping"[..], b""]);
+        assert!(batch.exchange_again(0, 0, 4).is_none());
         let exchange = batch.exchange(0).unwrap();
         assert_eq!((exchange.request, exchange.peer), (&b"ping"[..], client.local_addr().unwrap()));
         exchange.reply[..4].copy_from_slice(b"pong");

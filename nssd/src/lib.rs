@@ -45,6 +45,8 @@ pub mod prefix;
 #[cfg(feature = "daemon")]
 mod rate_limit;
 #[cfg(feature = "daemon")]
+mod repeats;
+#[cfg(feature = "daemon")]
 pub mod server;
 #[cfg(feature = "daemon")]
 pub mod store;
@@ -54,6 +56,8 @@ mod stream;
 mod tcp;
 #[cfg(feature = "daemon")]
 pub mod tls;
+#[cfg(any(feature = "daemon", all(feature = "mmsg", target_os = "linux")))]
+mod trial;
 #[cfg(feature = "daemon")]
 mod udp;
 #[cfg(feature = "daemon")]

@@ -32,11 +32,15 @@
 #![expect(unsafe_code, reason = "no safe interface batches datagrams and sets the source of each reply")]
 #![allow(clippy::unnecessary_cast, reason = "musl and glibc differ in the types of lengths in message headers")]
 
+mod sendings;
+
 use std::io::{self, IoSlice};
 use std::mem::{MaybeUninit, size_of, zeroed};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr::null_mut;
+
+use self::sendings::{Reply, Sendings};
 
 use libc::{c_int, c_uint, cmsghdr, iovec, mmsghdr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
 
@@ -50,16 +54,31 @@ const LOOKS: u32 = 8;
 /// Octets of a request at most. A query is a name and an OPT record; what is longer than this is cut off and dropped.
 pub const REQUEST_SIZE_MAX: usize = 4096;
 
+/// Octets from one request to the next: a cache line more than a page, so that the first lines of all requests, which are all that most of
+/// them have, do not compete for the same few places of a cache.
+const REQUEST_ROOM: usize = REQUEST_SIZE_MAX + 64;
+
 /// Up to [`BATCH_SIZE`] requests and the replies to them.
 #[derive(Debug)]
 pub struct Batch {
-    requests: Box<[[u8; REQUEST_SIZE_MAX]]>,
+    requests: Box<[[u8; REQUEST_ROOM]]>,
     replies: Box<[u8]>,
     reply_size_max: usize,
     slots: Box<[Slot]>,
     received: usize,
     /// Whether the last call brought several datagrams.
     is_busy: bool,
+    joining: Joining,
+    sendings: Box<Sendings>,
+}
+
+/// Whether replies to one client are sent together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joining {
+    Off,
+    /// On, if the kernel can do it.
+    Wanted,
+    On,
 }
 
 /// What belongs to one datagram besides its octets.
@@ -67,6 +86,8 @@ pub struct Batch {
 struct Slot {
     address: sockaddr_storage,
     address_len: socklen_t,
+    /// The address, if it is one of IP.
+    peer: Option<SocketAddr>,
     control: ControlBuffer,
     control_len: usize,
     request_len: usize,
@@ -76,14 +97,12 @@ struct Slot {
 
 impl std::fmt::Debug for Slot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Slot")
-            .field("peer", &self.peer())
-            .field("request_len", &self.request_len)
-            .finish_non_exhaustive()
+        f.debug_struct("Slot").field("peer", &self.peer).field("request_len", &self.request_len).finish_non_exhaustive()
     }
 }
 
-/// Room for one control message: `in6_pktinfo`, the largest that is asked for, takes 40 octets with its header.
+/// Room for two control messages with their headers: `in6_pktinfo`, the largest that is asked for, takes 40 octets, and the size of
+/// segments 24.
 type ControlBuffer = Aligned<[u8; 64]>;
 
 /// Control messages start with a `cmsghdr`, which has the alignment of a word.
@@ -98,19 +117,29 @@ impl Batch {
             // SAFETY: a sockaddr_storage is made of integers only, for which zeros are values.
             address: unsafe { zeroed() },
             address_len: 0,
+            peer: None,
             control: Aligned([0; 64]),
             control_len: 0,
             request_len: 0,
             reply_len: 0,
         };
         Batch {
-            requests: vec![[0; REQUEST_SIZE_MAX]; BATCH_SIZE].into_boxed_slice(),
+            requests: vec![[0; REQUEST_ROOM]; BATCH_SIZE].into_boxed_slice(),
             replies: vec![0; BATCH_SIZE * reply_size_max].into_boxed_slice(),
             reply_size_max,
             slots: vec![slot; BATCH_SIZE].into_boxed_slice(),
             received: 0,
             is_busy: false,
+            joining: Joining::Off,
+            sendings: Box::new(Sendings::new()),
         }
+    }
+
+    /// The batch with replies to one client sent as one message, which the kernel cuts into datagrams, where it is able to.
+    ///
+    /// Clients see no difference, but that replies may come in another order.
+    pub fn with_joined_replies(self, joins: bool) -> Batch {
+        Batch { joining: if joins { Joining::Wanted } else { Joining::Off }, ..self }
     }
 
     /// Waits for a first datagram and takes along what else is there; returns how many came.
@@ -142,7 +171,7 @@ impl Batch {
         for (((slot, request), vector), header) in
             self.slots.iter_mut().zip(&mut self.requests).zip(&mut vectors).zip(&mut headers)
         {
-            *vector = iovec { iov_base: request.as_mut_ptr().cast(), iov_len: request.len() };
+            *vector = iovec { iov_base: request.as_mut_ptr().cast(), iov_len: REQUEST_SIZE_MAX };
             // The kernel shortens both lengths to what it wrote, so that each call has to state them anew.
             header.write(message(
                 (&raw mut slot.address).cast(),
@@ -188,6 +217,7 @@ impl Batch {
                 0
             };
             slot.let_the_route_choose_the_interface();
+            slot.peer = slot.read_peer();
         }
         self.received = n;
         Ok(n)
@@ -197,10 +227,29 @@ impl Batch {
     /// no such request, or none that can be answered.
     pub fn exchange(&mut self, i: usize) -> Option<Exchange<'_>> {
         let slot = self.slots[..self.received].get_mut(i)?;
-        let peer = slot.peer()?;
+        let peer = slot.peer?;
         let request = self.requests.get(i)?.get(..slot.request_len)?;
         let reply = self.replies.chunks_exact_mut(self.reply_size_max).nth(i)?;
         Some(Exchange { request, peer, reply, reply_len: &mut slot.reply_len })
+    }
+
+    /// As [`Batch::exchange`], with the first `len` octets that stand in the room of an `earlier` one already there, with this
+    /// request's message ID.
+    pub fn exchange_again(&mut self, i: usize, earlier: usize, len: usize) -> Option<Exchange<'_>> {
+        let (from, to) = (earlier * self.reply_size_max, i * self.reply_size_max);
+        if i.max(earlier) < self.received && len <= self.reply_size_max {
+            self.replies.copy_within(from..from + len, to);
+        }
+        let exchange = self.exchange(i)?;
+        let (id, place) = (exchange.request.first_chunk::<2>()?, exchange.reply.first_chunk_mut()?);
+        *place = *id;
+        Some(exchange)
+    }
+
+    /// The `i`-th request that the last [`Batch::receive`] brought; empty if there is none.
+    pub fn request(&self, i: usize) -> &[u8] {
+        let slot = self.slots[..self.received].get(i);
+        slot.and_then(|slot| self.requests.get(i)?.get(..slot.request_len)).unwrap_or_default()
     }
 
     /// The requests that the last [`Batch::receive`] brought.
@@ -211,53 +260,124 @@ impl Batch {
 
     /// Sends all replies, each from the address that its request came to.
     pub fn send(&mut self, socket: &UdpSocket) -> Sent {
+        let slots = &self.slots[..std::mem::take(&mut self.received)];
+        let leaving = slots.iter().enumerate().filter(|(_, slot)| slot.reply_len > 0);
+        let leaving = leaving.map(|(i, slot)| (Reply::new(i, slot.reply_len), slot));
+        if self.joining == Joining::Wanted {
+            self.joining = if has_segments(socket) { Joining::On } else { Joining::Off };
+        }
+        if self.joining != Joining::On {
+            self.sendings.single(leaving.map(|(reply, _)| reply));
+            return self.transmit(socket).0;
+        }
+        let numbered = leaving.map(|(reply, slot)| (reply, slot.number()));
+        self.sendings.join(numbered, |a, b| slots[a].leaves_with(&slots[b]));
+        let (mut sent, refused) = self.transmit(socket);
+        let Some(Refused { replies, count, is_for_joining }) = refused else { return sent };
+        self.sendings.single(replies[..count].iter().copied());
+        let (alone, _) = self.transmit(socket);
+        sent.add(alone);
+        if is_for_joining && alone.replies > 0 {
+            // It was not the client's address: something on the way there can't cut messages, and there is nothing to gain.
+            self.joining = Joining::Off;
+        }
+        sent
+    }
+
+    /// Hands the sendings to the kernel; returns what became of them, without the replies of joined ones that it refused.
+    fn transmit(&mut self, socket: &UdpSocket) -> (Sent, Option<Refused>) {
+        for replies in self.sendings.iter() {
+            if let &[first, _, ..] = replies {
+                self.slots[first.slot()].ask_for_segments();
+            }
+        }
         let mut vectors = [const { EMPTY_VECTOR }; BATCH_SIZE];
         let mut headers = [const { MaybeUninit::<mmsghdr>::uninit() }; BATCH_SIZE];
+        let mut rest = &mut vectors[..];
         let mut n = 0;
-        for (slot, reply) in
-            self.slots[..self.received].iter_mut().zip(self.replies.chunks_exact_mut(self.reply_size_max))
-        {
-            let Some(reply) = reply.get_mut(..slot.reply_len).filter(|reply| !reply.is_empty()) else { continue };
-            vectors[n] = iovec { iov_base: reply.as_mut_ptr().cast(), iov_len: reply.len() };
-            headers[n].write(message(
-                (&raw mut slot.address).cast(),
+        // All pointers come from shared borrows that live until the last call: sendmmsg writes to none of these places.
+        let (slots, octets) = (&*self.slots, &*self.replies);
+        for (replies, header) in self.sendings.iter().zip(&mut headers) {
+            let Some(these) = rest.split_off_mut(..replies.len()) else { break };
+            for (vector, reply) in these.iter_mut().zip(replies) {
+                let reply = reply.slot();
+                let octets = &octets[reply * self.reply_size_max..][..slots[reply].reply_len];
+                *vector = iovec { iov_base: octets.as_ptr().cast_mut().cast(), iov_len: octets.len() };
+            }
+            let slot = &slots[replies[0].slot()];
+            let mut message = message(
+                (&raw const slot.address).cast_mut().cast(),
                 slot.address_len,
-                &raw mut vectors[n],
-                slot.control.0.as_mut_ptr(),
-                slot.control_len,
-            ));
+                these.as_mut_ptr(),
+                slot.control.0.as_ptr().cast_mut(),
+                if these.len() > 1 { slot.control_len + SEGMENT_CONTROL_SIZE } else { slot.control_len },
+            );
+            message.msg_hdr.msg_iovlen = these.len() as _;
+            header.write(message);
             n += 1;
         }
-        self.received = 0;
         let mut sent = Sent::default();
+        let mut refused: Option<Refused> = None;
+        let mut left = self.sendings.iter();
         let mut at = 0;
         while at < n {
             let rest = &mut headers[at..n];
             // SAFETY: the loop above initialised the headers up to `n`. Each points to an address as long as the
-            // kernel had written it, a vector of its own over a reply, and control messages that the kernel had
-            // written (their length is 0 otherwise); all of them outlive the call, and nothing else refers to them
-            // during it. The descriptor is open as long as `socket` is borrowed.
+            // kernel had written it, to vectors of its own over replies, and to control messages that the kernel or
+            // `ask_for_segments` had written (their length is 0 otherwise); all of them outlive the call, which
+            // only reads them, and nothing writes to them during it. The descriptor is open as long as `socket` is borrowed.
             let done = unsafe { libc::sendmmsg(socket.as_raw_fd(), rest.as_mut_ptr().cast(), rest.len() as c_uint, 0) };
             match usize::try_from(done) {
                 Ok(done) if done > 0 => {
-                    sent.replies += done as u64;
+                    sent.replies += left.by_ref().take(done).map(|replies| replies.len() as u64).sum::<u64>();
                     at += done;
                 }
-                _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
-                // The error is that of the first message of the rest: that one is lost, the others go on.
                 _ => {
-                    sent.errors += 1;
+                    let error = io::Error::last_os_error();
+                    if error.kind() == io::ErrorKind::Interrupted {
+                        continue;
+                    }
+                    // The error is that of the first message of the rest: the others go on.
+                    match left.next() {
+                        Some(replies @ [_, _, ..]) => refused.get_or_insert_default().add(replies, &error),
+                        Some(_) | None => sent.errors += 1,
+                    }
                     at += 1;
                 }
             }
         }
-        sent
+        (sent, refused)
+    }
+}
+
+/// Replies that the kernel did not take together.
+struct Refused {
+    replies: [Reply; BATCH_SIZE],
+    count: usize,
+    /// Whether it may be the joining that it can't do.
+    is_for_joining: bool,
+}
+
+impl Default for Refused {
+    fn default() -> Refused {
+        Refused { replies: [Reply::default(); BATCH_SIZE], count: 0, is_for_joining: false }
+    }
+}
+
+impl Refused {
+    fn add(&mut self, replies: &[Reply], error: &io::Error) {
+        for (place, &reply) in self.replies[self.count..].iter_mut().zip(replies) {
+            *place = reply;
+        }
+        self.count += replies.len();
+        // No checksums by the network's hardware, IPsec, a network of small packets, an old kernel.
+        self.is_for_joining |= matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EOPNOTSUPP));
     }
 }
 
 impl Slot {
     /// Where the datagram came from; `None` when the kernel gave no IP address.
-    fn peer(&self) -> Option<SocketAddr> {
+    fn read_peer(&self) -> Option<SocketAddr> {
         let len = self.address_len as usize;
         match c_int::from(self.address.ss_family) {
             libc::AF_INET if len >= size_of::<sockaddr_in>() => {
@@ -275,6 +395,45 @@ impl Slot {
             }
             _ => None,
         }
+    }
+
+    /// A number for the client and the address that it asked: one of its own, if they are of IPv4 and there is but one such address.
+    fn number(&self) -> u64 {
+        match self.peer {
+            Some(SocketAddr::V4(peer)) => u64::from(peer.ip().to_bits()) << 16 | u64::from(peer.port()),
+            Some(SocketAddr::V6(peer)) => {
+                let bits = peer.ip().to_bits();
+                (bits as u64 ^ (bits >> 64) as u64).rotate_left(16) ^ u64::from(peer.port())
+            }
+            None => 0,
+        }
+    }
+
+    /// Whether replies to clients of one number go to one client from one address.
+    fn leaves_with(&self, other: &Slot) -> bool {
+        let is_told = matches!((self.peer, other.peer), (Some(SocketAddr::V4(_)), Some(SocketAddr::V4(_))));
+        (is_told || self.peer == other.peer)
+            && self.control_len == other.control_len
+            && (self.control_len == 0 || self.control() == other.control())
+    }
+
+    fn control(&self) -> &[u8] {
+        &self.control.0[..self.control_len]
+    }
+
+    /// Puts a control message behind the others that has the kernel cut what is sent into segments as long as this reply.
+    fn ask_for_segments(&mut self) {
+        // SAFETY: a cmsghdr is made of integers only, for which zeros are values; on some systems it has padding fields that can't be
+        // named.
+        let mut header: cmsghdr = unsafe { zeroed() };
+        header.cmsg_len = SEGMENT_CONTROL_LEN as _;
+        (header.cmsg_level, header.cmsg_type) = (libc::SOL_UDP, libc::UDP_SEGMENT);
+        let room = &mut self.control.0[self.control_len..][..SEGMENT_CONTROL_SIZE];
+        // SAFETY: the room is longer than a header. Unaligned access asks for nothing more.
+        unsafe { room.as_mut_ptr().cast::<cmsghdr>().write_unaligned(header) };
+        // A reply that is joined with others is short.
+        let size = (self.reply_len as u16).to_ne_bytes();
+        room[SEGMENT_CONTROL_LEN - size.len()..SEGMENT_CONTROL_LEN].copy_from_slice(&size);
     }
 
     /// Turns the control message of the request into the one of the reply.
@@ -358,6 +517,13 @@ pub struct Sent {
     pub errors: u64,
 }
 
+impl Sent {
+    fn add(&mut self, other: Sent) {
+        self.replies += other.replies;
+        self.errors += other.errors;
+    }
+}
+
 /// Sends datagrams to the peer that `socket` is connected to, the first [`BATCH_SIZE`] of them; returns how many went.
 ///
 /// # Errors
@@ -406,6 +572,18 @@ pub fn prepare(socket: &UdpSocket) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the kernel cuts messages into segments, which Linux does from 4.18 on; others would send them in one piece.
+fn has_segments(socket: &UdpSocket) -> bool {
+    let (mut value, mut len) = (0 as c_int, size_of::<c_int>() as socklen_t);
+    // SAFETY: value and length are a c_int and its size, and outlive the call; the descriptor is open as long as `socket` is
+    // borrowed.
+    let result = unsafe {
+        let (value, len) = ((&raw mut value).cast(), &raw mut len);
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, value, len)
+    };
+    result == 0
+}
+
 fn set_option(socket: &UdpSocket, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
     // SAFETY: the value is one c_int that outlives the call, and the length says so; the descriptor is open as long as
     // `socket` is borrowed.
@@ -414,6 +592,12 @@ fn set_option(socket: &UdpSocket, level: c_int, option: c_int, value: c_int) -> 
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Octets of the control message that states the size of segments, and with the padding behind it.
+// SAFETY: arithmetic on numbers only.
+const SEGMENT_CONTROL_LEN: usize = unsafe { libc::CMSG_LEN(size_of::<u16>() as c_uint) } as usize;
+// SAFETY: as above.
+const SEGMENT_CONTROL_SIZE: usize = unsafe { libc::CMSG_SPACE(size_of::<u16>() as c_uint) } as usize;
 
 const EMPTY_VECTOR: iovec = iovec { iov_base: null_mut(), iov_len: 0 };
 
@@ -507,6 +691,92 @@ mod tests {
             let (len, from) = client.recv_from(&mut buffer).unwrap();
             assert_eq!((&buffer[..len], from), (format!("request {i}").as_bytes(), server.local_addr().unwrap()));
         }
+    }
+
+    /// Takes `n` requests, which are there, into one batch and answers them.
+    fn echo_all(batch: &mut Batch, server: &UdpSocket, n: usize) {
+        assert_eq!(echo(batch, server), n, "they were there before");
+    }
+
+    #[test]
+    fn joined_replies_come_apart_whole_each_to_its_sender() {
+        let mut batch = Batch::new(4096).with_joined_replies(true);
+        for (listen, own) in [
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("[::1]:0", "[::1]:0"),
+            ("0.0.0.0:0", "127.0.0.1:0"),
+            ("[::]:0", "[::1]:0"),
+        ] {
+            let server = server(listen);
+            let clients: Vec<_> = (0..5).map(|_| client(own)).collect();
+            let port = server.local_addr().unwrap().port();
+            // On loopback every address of 127/8 can be asked.
+            let targets = clients[0].local_addr().map(|own| match (own.is_ipv4(), listen.starts_with("0.0")) {
+                (true, true) => vec!["127.0.0.1", "127.0.0.3"],
+                (true, false) => vec!["127.0.0.1"],
+                (false, _) => vec!["::1"],
+            });
+            let targets: Vec<SocketAddr> =
+                targets.unwrap().iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), port)).collect();
+            let sizes = [40, 41, 40, 700, 12, 1300, 40, 1300, 13, 700, 40, 1232];
+            let mut expected = vec![Vec::new(); clients.len()];
+            for i in 0..BATCH_SIZE {
+                // A client has no rhythm in common with the sizes.
+                let (client, target) = (i % clients.len(), targets[i / 3 % targets.len()]);
+                let text = vec![i as u8; sizes[i % sizes.len()]];
+                clients[client].send_to(&text, target).unwrap();
+                expected[client].push((text, target));
+            }
+            echo_all(&mut batch, &server, BATCH_SIZE);
+            assert_eq!(batch.send(&server), Sent { replies: BATCH_SIZE as u64, errors: 0 });
+            assert_eq!(batch.joining, Joining::On, "Linux has segments since 4.18");
+            for (client, mut expected) in clients.iter().zip(expected) {
+                let mut buffer = [0; 4096];
+                let mut received: Vec<(Vec<u8>, SocketAddr)> = (0..expected.len())
+                    .map(|_| client.recv_from(&mut buffer).map(|(len, from)| (buffer[..len].to_vec(), from)).unwrap())
+                    .collect();
+                received.sort();
+                expected.sort();
+                assert_eq!(received, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_sent_together_is_sent_alone_and_no_more_is_joined() {
+        let server = server("127.0.0.1:0");
+        let client = client("127.0.0.1:0");
+        // Segments need a checksum each.
+        set_option(&server, libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
+        let mut batch = Batch::new(512).with_joined_replies(true);
+        for _ in 0..2 {
+            for request in [&b"one"[..], b"two", b"three"] {
+                client.send_to(request, server.local_addr().unwrap()).unwrap();
+            }
+            echo_all(&mut batch, &server, 3);
+            assert_eq!(batch.send(&server), Sent { replies: 3, errors: 0 });
+            assert_eq!(batch.joining, Joining::Off);
+            let mut replies: Vec<usize> = (0..3).map(|_| client.recv(&mut [0; 16]).unwrap()).collect();
+            replies.sort_unstable();
+            assert_eq!(replies, [3, 3, 5]);
+        }
+    }
+
+    #[test]
+    fn a_client_that_can_not_be_replied_to_takes_no_joining_away() {
+        let server = server("127.0.0.1:0");
+        let client = client("127.0.0.1:0");
+        let mut batch = Batch::new(512).with_joined_replies(true);
+        for _ in 0..2 {
+            client.send_to(b"query", server.local_addr().unwrap()).unwrap();
+        }
+        echo_all(&mut batch, &server, 2);
+        for slot in &mut batch.slots[..2] {
+            // SAFETY: the client's address is an IPv4 address, and so a sockaddr_in. Port 0 can't be sent to.
+            unsafe { (*(&raw mut slot.address).cast::<sockaddr_in>()).sin_port = 0 };
+        }
+        assert_eq!(batch.send(&server), Sent { replies: 0, errors: 2 });
+        assert_eq!(batch.joining, Joining::On);
     }
 
     #[test]

@@ -121,6 +121,7 @@ impl Server {
                     socket,
                     answer: Authority::new(&catalog, policy.clone(), secrets.clone()),
                     limiter: RateLimiter::new(&config.rate_limit, workers, rand::random()),
+                    joins_replies: config.server.join_replies,
                     reply_size_max: usize::from(policy.udp_payload_size_max.max(512)),
                     counters,
                     stop: stop_udp.clone(),

@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::answer::{self, Answer, Answered};
+use crate::answer::{self, Answer, Answered, Written};
 use crate::counters::WorkerCounters;
 #[cfg(not(target_os = "linux"))]
 use crate::datagram::{self as batch, Batch, Exchange};
 #[cfg(target_os = "linux")]
 use crate::mmsg::{self as batch, Batch, Exchange};
 use crate::rate_limit::{Accounted, RateLimiter, Verdict};
+use crate::repeats::{REPEATS_MAX, Repeats};
 
 /// Binds the sockets of all workers to one address.
 ///
@@ -64,6 +65,8 @@ pub(crate) struct Worker<A> {
     pub(crate) limiter: Option<RateLimiter>,
     /// Octets of a reply at most.
     pub(crate) reply_size_max: usize,
+    /// Whether replies to one client leave together.
+    pub(crate) joins_replies: bool,
     /// Its own counters.
     pub(crate) counters: Arc<WorkerCounters>,
     /// Set when it has to stop.
@@ -98,7 +101,8 @@ impl<A: Answer + Send + 'static> Worker<A> {
     }
 
     fn run(&mut self) {
-        let mut batch = Batch::new(self.reply_size_max);
+        let mut batch = Batch::new(self.reply_size_max).with_joined_replies(self.joins_replies);
+        let mut known = Known::new();
         let clock = Instant::now();
         while !self.stop.load(Relaxed) {
             let received = match batch.receive_soon(&self.socket) {
@@ -117,7 +121,7 @@ impl<A: Answer + Send + 'static> Worker<A> {
             // The clock of the rate limit counts milliseconds and may wrap.
             let now_ms = clock.elapsed().as_millis() as u32;
             self.answer.begin_batch();
-            self.work(&mut batch, received, now_ms);
+            self.work(&mut batch, &mut known, received, now_ms);
             let sent = batch.send(&self.socket);
             self.counters.answers.add(sent.replies);
             self.counters.send_errors.add(sent.errors);
@@ -125,8 +129,9 @@ impl<A: Answer + Send + 'static> Worker<A> {
     }
 
     /// Answers a batch. A query that makes the code panic costs itself and nothing else.
-    fn work(&mut self, batch: &mut Batch, received: usize, now_ms: u32) {
+    fn work(&mut self, batch: &mut Batch, known: &mut Known, received: usize, now_ms: u32) {
         let mut next = 0;
+        known.repeats.clear();
         let mut is_new = true;
         while next < received {
             // Unwind safe: `next` has moved on before the panic, the reply is not sent, and the rest starts afresh
@@ -134,14 +139,14 @@ impl<A: Answer + Send + 'static> Worker<A> {
             let result = catch_unwind(AssertUnwindSafe(|| {
                 // A batch of one or two has little to wait for at once.
                 if std::mem::take(&mut is_new) && received >= APPROACH_MIN {
-                    self.answer.approach(batch.requests());
+                    known.repeats.look(received, |i| batch.request(i));
+                    let requests = batch.requests().enumerate();
+                    self.answer.approach(requests.filter(|(i, _)| known.repeats.first(*i).is_none()).map(|(_, it)| it));
                 }
                 while next < received {
-                    let exchange = batch.exchange(next);
+                    let i = next;
                     next += 1;
-                    if let Some(exchange) = exchange {
-                        self.answer_one(exchange, now_ms);
-                    }
+                    self.answer_one(batch, known, i, now_ms);
                 }
             }));
             if result.is_err() {
@@ -151,20 +156,35 @@ impl<A: Answer + Send + 'static> Worker<A> {
         }
     }
 
-    fn answer_one(&mut self, exchange: Exchange<'_>, now_ms: u32) {
-        let counters = &self.counters;
-        counters.queries.add(1);
-        let client = exchange.peer.ip();
-        let Answered::Reply { len, rcode, kind, subject_labels, is_trusted } =
-            self.answer.answer_udp(exchange.request, client, exchange.reply)
+    fn answer_one(&mut self, batch: &mut Batch, known: &mut Known, i: usize, now_ms: u32) {
+        if let Some((earlier, written)) = known.reply_to(i) {
+            if let Some(exchange) = batch.exchange_again(i, earlier, written.len) {
+                self.counters.queries.add(1);
+                self.dispatch(exchange, written, now_ms);
+            }
+            return;
+        }
+        let Some(exchange) = batch.exchange(i) else { return };
+        self.counters.queries.add(1);
+        known.keep(i, None);
+        let Answered::Reply(written) = self.answer.answer_udp(exchange.request, exchange.peer.ip(), exchange.reply)
         else {
-            counters.silent.add(1);
+            self.counters.silent.add(1);
             return;
         };
+        if self.dispatch(exchange, written, now_ms) != Verdict::Slip {
+            known.keep(i, Some(written));
+        }
+    }
+
+    /// Has a reply sent, unless it is too much; what is to be truncated is so in its place.
+    fn dispatch(&mut self, exchange: Exchange<'_>, written: Written, now_ms: u32) -> Verdict {
+        let counters = &self.counters;
+        let Written { len, rcode, kind, subject_labels, is_trusted, .. } = written;
         let verdict = match &mut self.limiter {
             Some(limiter) if !is_trusted => {
                 let subject = answer::subject(&exchange.reply[..len], subject_labels);
-                limiter.account(&Accounted { client, kind, subject }, now_ms)
+                limiter.account(&Accounted { client: exchange.peer.ip(), kind, subject }, now_ms)
             }
             Some(_) | None => Verdict::Pass,
         };
@@ -181,6 +201,33 @@ impl<A: Answer + Send + 'static> Worker<A> {
                 }
             }
         }
+        verdict
+    }
+}
+
+/// What is known of the requests of a batch.
+struct Known {
+    repeats: Repeats,
+    /// The replies that stand in their room as they were written, and are for everybody.
+    replies: [Option<Written>; REPEATS_MAX],
+}
+
+impl Known {
+    fn new() -> Known {
+        Known { repeats: Repeats::new(), replies: [None; REPEATS_MAX] }
+    }
+
+    /// Keeps what stands in the room of the `i`-th reply for later ones; `None` for nothing that they can have.
+    fn keep(&mut self, i: usize, written: Option<Written>) {
+        if let Some(place) = self.replies.get_mut(i) {
+            *place = written.filter(|written| written.is_for_everybody);
+        }
+    }
+
+    /// The reply to an earlier request that is the same as the `i`-th, and which one that is.
+    fn reply_to(&self, i: usize) -> Option<(usize, Written)> {
+        let earlier = self.repeats.first(i)?;
+        Some((earlier, (*self.replies.get(earlier)?)?))
     }
 }
 
@@ -241,10 +288,13 @@ mod tests {
     use nss_wire::message::Rcode;
 
     use super::*;
+    use crate::config::RateLimitConfig;
 
     /// Sends queries back, and breaks on "panic".
     struct Echo {
         recoveries: Arc<AtomicU64>,
+        made: u64,
+        is_for_everybody: bool,
     }
 
     impl Answer for Echo {
@@ -256,17 +306,19 @@ mod tests {
 
         fn answer_udp(&mut self, request: &[u8], _: IpAddr, reply: &mut [u8]) -> Answered {
             assert_ne!(request, b"panic", "on purpose");
+            self.made += 1;
             if request.is_empty() {
                 return Answered::Silent;
             }
             reply[..request.len()].copy_from_slice(request);
-            Answered::Reply {
+            Answered::Reply(Written {
                 len: request.len(),
                 rcode: Rcode::NOERROR,
                 kind: ReplyKind::Answer,
                 subject_labels: 0,
                 is_trusted: false,
-            }
+                is_for_everybody: self.is_for_everybody,
+            })
         }
 
         fn start_afresh(&mut self) {
@@ -278,8 +330,9 @@ mod tests {
         let recoveries = Arc::<AtomicU64>::default();
         let worker = Worker {
             socket,
-            answer: Echo { recoveries: recoveries.clone() },
+            answer: Echo { recoveries: recoveries.clone(), made: 0, is_for_everybody: true },
             limiter: None,
+            joins_replies: true,
             reply_size_max: 512,
             counters: Arc::default(),
             stop: Arc::default(),
@@ -303,7 +356,7 @@ mod tests {
         while received < 6 {
             let n = batch.receive(&worker.socket).unwrap();
             received += n;
-            worker.work(&mut batch, n, 0);
+            worker.work(&mut batch, &mut Known::new(), n, 0);
             let sent = batch.send(&worker.socket);
             assert_eq!(sent.errors, 0);
         }
@@ -315,6 +368,70 @@ mod tests {
         let counters = &worker.counters;
         assert_eq!((counters.queries.get(), counters.panics.get(), counters.silent.get()), (6, 2, 1));
         assert_eq!((counters.rcodes.get(Rcode::NOERROR), recoveries.load(Relaxed)), (3, 2));
+    }
+
+    /// A query for a name of one label.
+    fn query(id: u16, name: &str) -> Vec<u8> {
+        let [high, low] = id.to_be_bytes();
+        let header = [high, low, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        [&header[..], &[name.len() as u8], name.as_bytes(), &[0, 0, 1, 0, 1]].concat()
+    }
+
+    /// What becomes of queries that two clients send by turns: the octets that each gets, the counters, and how many replies were
+    /// made.
+    fn answer_in_one_batch(
+        queries: &[Vec<u8>],
+        is_for_everybody: bool,
+        limiter: Option<RateLimiter>,
+    ) -> ([Vec<Vec<u8>>; 2], [u64; 4], u64) {
+        let server = bind_one("127.0.0.1:0".parse().unwrap()).unwrap();
+        let clients = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+        for (query, client) in queries.iter().zip(clients.iter().cycle()) {
+            client.send_to(query, server.local_addr().unwrap()).unwrap();
+        }
+        let (mut worker, _) = worker(server);
+        worker.answer.is_for_everybody = is_for_everybody;
+        worker.limiter = limiter;
+        let mut batch = Batch::new(512).with_joined_replies(true);
+        assert_eq!(batch.receive(&worker.socket).unwrap(), queries.len(), "all were there");
+        worker.work(&mut batch, &mut Known::new(), queries.len(), 0);
+        batch.send(&worker.socket);
+        let replies = clients.map(|client| {
+            client.set_nonblocking(true).unwrap();
+            let mut buffer = [0; 512];
+            let mut replies: Vec<Vec<u8>> =
+                std::iter::from_fn(|| client.recv(&mut buffer).ok().map(|len| buffer[..len].to_vec())).collect();
+            replies.sort_unstable();
+            replies
+        });
+        let WorkerCounters { queries, rate_limited, slipped, rcodes, .. } = &*worker.counters;
+        let counts = [queries.get(), rcodes.get(Rcode::NOERROR), rate_limited.get(), slipped.get()];
+        (replies, counts, worker.answer.made)
+    }
+
+    #[test]
+    fn one_question_that_many_ask_at_one_time_is_answered_once_and_to_each_with_its_id() {
+        let names = ["one", "two", "one", "One", "one", "two"];
+        let queries: Vec<Vec<u8>> = (0..60).map(|i| query(i, names[usize::from(i) % names.len()])).collect();
+        let expected = [0, 1].map(|client| queries.iter().skip(client).step_by(2).cloned().collect::<Vec<_>>());
+        let (replies, counts, made) = answer_in_one_batch(&queries, true, None);
+        assert_eq!((replies, counts, made), (expected.clone(), [60, 60, 0, 0], 3));
+        let (replies, counts, made) = answer_in_one_batch(&queries, false, None);
+        assert_eq!((replies, counts, made), (expected, [60, 60, 0, 0], 60), "not for everybody");
+    }
+
+    #[test]
+    fn what_is_answered_once_for_many_is_limited_for_each() {
+        let config =
+            RateLimitConfig { responses_per_second: 10, slip: 3, exempt: Vec::new(), ..RateLimitConfig::default() };
+        let queries: Vec<Vec<u8>> = (0..60).map(|i| query(i, if i % 7 < 5 { "one" } else { "two" })).collect();
+        let [together, apart] = [true, false].map(|is_for_everybody| {
+            answer_in_one_batch(&queries, is_for_everybody, RateLimiter::new(&config, 1, [1, 2]))
+        });
+        assert_eq!((&together.0, together.1), (&apart.0, apart.1));
+        let [queries, sent, dropped, slipped] = together.1;
+        assert_eq!((queries, sent + dropped + slipped), (60, 60));
+        assert!(sent >= 10 && dropped > 0 && slipped > 0 && together.2 < apart.2, "{together:?}");
     }
 
     #[test]

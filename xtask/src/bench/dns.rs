@@ -49,6 +49,9 @@ pub(crate) struct Options {
     /// Length of a round
     #[arg(long, default_value_t = 2000)]
     round_ms: u64,
+    /// Sockets that the queries come from, 10 to 200: with 200 no two that are outstanding come from one, as those of resolvers
+    #[arg(long, default_value_t = load::SOCKETS, value_parser = clap::value_parser!(u8).range(10..=200))]
+    sockets: u8,
     /// Measure BIND too, which takes long to start
     #[arg(long)]
     bind: bool,
@@ -68,6 +71,7 @@ impl Options {
             size: Size::Small,
             rounds: 2,
             round_ms: 100,
+            sockets: load::SOCKETS,
             bind: true,
             dnsperf: true,
             beside: None,
@@ -138,7 +142,7 @@ fn measure(workload: Workload, options: &Options, nssd: &Path, cores: Cores) -> 
         // Each one follows each other one some time.
         for turn in 0..contestants.len() {
             let i = (round + turn) % contestants.len();
-            let (tally, cost) = one_round(&contestants[i], &drawn.pool, round, options.round_time(), cores)?;
+            let (tally, cost) = one_round(&contestants[i], &drawn.pool, round, options, cores)?;
             tally.check(&contestants[i].title)?;
             let rate = tally.answers as f64 / tally.time.as_secs_f64();
             eprintln!("round {} {:<14} {rate:>8.0} queries/s {cost:.2} us each", round + 1, contestants[i].title);
@@ -147,7 +151,10 @@ fn measure(workload: Workload, options: &Options, nssd: &Path, cores: Cores) -> 
         }
     }
     println!("### {}\n", drawn.title);
-    println!("Median of {} rounds of {} ms.\n", options.rounds, options.round_ms);
+    println!(
+        "Median of {} rounds of {} ms; queries from {} sockets.\n",
+        options.rounds, options.round_ms, options.sockets
+    );
     let mut rows = Vec::new();
     for (contestant, (rounds, tally)) in contestants.iter().zip(&mut results) {
         rows.push(row(contestant, rounds, tally)?);
@@ -184,7 +191,7 @@ fn one_round(
     contestant: &Contestant,
     pool: &Pool,
     round: usize,
-    time: Duration,
+    options: &Options,
     cores: Cores,
 ) -> Outcome<(Tally, f64)> {
     // A thread of its own, so that its core is not inherited by anything that is started later.
@@ -192,11 +199,12 @@ fn one_round(
         let load = scope.spawn(|| {
             family::pin_this_thread(cores.load)?;
             // All servers get the same queries in the same round.
-            let mut load = Load::new(contestant.address, pool, contestant.kind.replier(), round * ROUND_STRIDE)?;
+            let mut load =
+                Load::new(contestant.address, options.sockets, pool, contestant.kind.replier(), round * ROUND_STRIDE)?;
             // The others have used the core's caches since this one's last round.
-            load.run(time / WARM_UP_SHARE)?;
+            load.run(options.round_time() / WARM_UP_SHARE)?;
             let before = contestant.family().cpu_time_us()?;
-            let tally = load.run(time)?;
+            let tally = load.run(options.round_time())?;
             let after = contestant.family().cpu_time_us()?;
             let cost = (after - before) / tally.answers as f64;
             Ok((tally, cost))

@@ -45,6 +45,8 @@ struct Lane {
     /// The slots without a query: the first `free_count` of `free`.
     free: [u8; WINDOW],
     free_count: usize,
+    /// How many slots are used.
+    window: usize,
     sequence: u16,
 }
 
@@ -59,9 +61,18 @@ struct Slot {
 }
 
 impl<'p> Load<'p> {
-    /// Opens the sockets; the first query that will be sent is the `first`-th of the pool.
-    pub(super) fn new(target: SocketAddr, pool: &'p Pool, replier: Replier, first: usize) -> Outcome<Load<'p>> {
-        let lanes = (0..SOCKETS).map(|_| Lane::new(target)).collect::<Outcome<Vec<Lane>>>()?;
+    /// Opens so many sockets, which share the queries that are outstanding; the first query that will be sent is the `first`-th of the
+    /// pool.
+    pub(super) fn new(
+        target: SocketAddr,
+        sockets: u8,
+        pool: &'p Pool,
+        replier: Replier,
+        first: usize,
+    ) -> Outcome<Load<'p>> {
+        let lanes = (0..sockets)
+            .map(|_| Lane::new(target, OUTSTANDING / usize::from(sockets)))
+            .collect::<Outcome<Vec<Lane>>>()?;
         Ok(Load { pool, replier, next: first % pool.len(), lanes, batch: Batch::new(QUERY_SIZE_MAX) })
     }
 
@@ -94,19 +105,19 @@ impl<'p> Load<'p> {
 }
 
 impl Lane {
-    fn new(target: SocketAddr) -> Outcome<Lane> {
+    fn new(target: SocketAddr, window: usize) -> Outcome<Lane> {
         let any = if target.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0u16; 8]) };
         let socket = UdpSocket::bind((any, 0)).context("cannot bind a UDP socket")?;
         socket.connect(target).context(target)?;
         socket.set_nonblocking(true).context(target)?;
         let slots = array::from_fn(|_| Slot { packet: [0; QUERY_SIZE_MAX], len: 0, query: 0, sent: None });
         // Small enough for any integer.
-        Ok(Lane { socket, slots, free: array::from_fn(|slot| slot as u8), free_count: WINDOW, sequence: 0 })
+        Ok(Lane { socket, slots, free: array::from_fn(|slot| slot as u8), free_count: window, window, sequence: 0 })
     }
 
     /// Takes what has come.
     fn receive(&mut self, batch: &mut Batch, pool: &Pool, replier: Replier, tally: &mut Tally) -> Outcome {
-        if self.free_count == WINDOW {
+        if self.free_count == self.window {
             return Ok(());
         }
         let received = match batch.receive(&self.socket) {
@@ -212,9 +223,12 @@ impl Tally {
     }
 }
 
-/// Sockets, and queries outstanding on each of them: 10 clients and 200 queries, as dnsperf is usually run with.
-const SOCKETS: usize = 10;
-const WINDOW: usize = 20;
+/// Sockets, unless told otherwise, and queries outstanding on all of them: 10 clients and 200 queries, as dnsperf is usually run with.
+pub(super) const SOCKETS: u8 = 10;
+const OUTSTANDING: usize = 200;
+
+/// Queries outstanding on one socket at most.
+const WINDOW: usize = OUTSTANDING / SOCKETS as usize;
 
 /// Bits of an id that say which slot it is; the others count.
 const SLOT_BITS: u32 = 5;
@@ -248,13 +262,13 @@ mod tests {
     }
 
     /// Loads an echo until it has answered enough.
-    fn load_echo(replier: Replier) -> Tally {
+    fn load_echo(replier: Replier, sockets: u8) -> Tally {
         let (pool, stop) = (pool(), AtomicBool::new(false));
         let socket = echo::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
         std::thread::scope(|scope| {
             let echo = scope.spawn(|| echo::serve(&socket, &stop));
-            let mut load = Load::new(address, &pool, replier, 7).unwrap();
+            let mut load = Load::new(address, sockets, &pool, replier, 7).unwrap();
             let mut tally = Tally::default();
             while tally.answers < 10_000 {
                 tally.add(load.run(Duration::from_millis(5)).unwrap());
@@ -267,16 +281,18 @@ mod tests {
 
     #[test]
     fn an_echo_answers_all_and_each_octet_is_counted() {
-        let tally = load_echo(Replier::Echo);
-        tally.check("echo").unwrap();
-        let sizes: Vec<u64> = pool().iter().map(|query| query.packet.len() as u64).collect();
-        let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
-        assert!((least * tally.answers..=most * tally.answers).contains(&tally.octets), "{tally:?}");
+        for sockets in [SOCKETS, 200] {
+            let tally = load_echo(Replier::Echo, sockets);
+            tally.check("echo").unwrap();
+            let sizes: Vec<u64> = pool().iter().map(|query| query.packet.len() as u64).collect();
+            let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
+            assert!((least * tally.answers..=most * tally.answers).contains(&tally.octets), "{tally:?}");
+        }
     }
 
     #[test]
     fn a_server_that_only_echoes_is_found_out() {
-        let tally = load_echo(Replier::Server);
+        let tally = load_echo(Replier::Server, SOCKETS);
         assert_eq!(tally.wrong, tally.answers);
         let error = tally.check("echo").unwrap_err().to_string();
         assert!(error.contains("name7.example. A") && error.contains("Records(1)"), "{error}");
@@ -286,9 +302,9 @@ mod tests {
     fn lost_queries_are_replaced_and_counted() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let pool = pool();
-        let mut load = Load::new(server.local_addr().unwrap(), &pool, Replier::Server, 0).unwrap();
+        let mut load = Load::new(server.local_addr().unwrap(), SOCKETS, &pool, Replier::Server, 0).unwrap();
         let mut tally = Tally::default();
-        while tally.lost < (SOCKETS * WINDOW) as u64 * 2 {
+        while tally.lost < OUTSTANDING as u64 * 2 {
             tally.add(load.run(LOSS_TIME).unwrap());
         }
         assert_eq!((tally.answers, tally.wrong), (0, 0));
@@ -299,7 +315,7 @@ mod tests {
     fn a_server_that_is_gone_ends_the_load() {
         let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let pool = pool();
-        let mut load = Load::new(address, &pool, Replier::Server, 0).unwrap();
+        let mut load = Load::new(address, SOCKETS, &pool, Replier::Server, 0).unwrap();
         assert!(load.run(Duration::from_secs(60)).unwrap_err().to_string().contains("gone"));
     }
 }

@@ -37,7 +37,7 @@ pub(in crate::bench) struct Prepared<'p> {
     /// The query with id 0.
     pub(in crate::bench) packet: &'p [u8],
     pub(in crate::bench) expected: Expected,
-    question_len: usize,
+    pub(super) question_len: usize,
 }
 
 /// Who replies, and so what counts as right.
@@ -84,6 +84,17 @@ impl Prepared<'_> {
         packet
     }
 
+    /// The packet with an id, and with the name's letters in upper and lower case as the bits of a number say, so that a server takes it
+    /// for another question to which the answer is the same.
+    pub(super) fn with_case(self, number: usize) -> Vec<u8> {
+        let mut packet = self.with_id(number as u16);
+        let name = &mut packet[HEADER_SIZE..HEADER_SIZE + self.question_len - QUESTION_END_SIZE];
+        // Lengths are no letters: a label has 63 octets at most.
+        let letters = name.iter_mut().filter(|octet| octet.is_ascii_alphabetic());
+        letters.zip(0..usize::BITS).for_each(|(letter, bit)| *letter ^= ((number >> bit & 1) as u8) << 5);
+        packet
+    }
+
     /// Whether `reply`, whose id is right, is what it must be: the question, the flags, and how many records it has.
     pub(in crate::bench) fn is_answered_by(self, reply: &[u8], replier: Replier) -> bool {
         let question = HEADER_SIZE..HEADER_SIZE + self.question_len;
@@ -120,6 +131,9 @@ impl Prepared<'_> {
 }
 
 pub(super) const HEADER_SIZE: usize = 12;
+
+/// Octets of type and class behind the name of a question.
+const QUESTION_END_SIZE: usize = 4;
 
 /// Flags in the third octet of the header (RFC 1035 §4.1.1).
 pub(super) const QR: u8 = 0x80;
@@ -165,6 +179,18 @@ mod tests {
             assert!(!query.is_answered_by(&other[..HEADER_SIZE], Replier::Server), "{expected:?}: cut short");
             assert!(query.complaint(&other).contains("example.com. A"));
         }
+    }
+
+    #[test]
+    fn a_question_is_asked_in_as_many_ways_as_its_letters_have() {
+        let apex: NameBuf = "a1-b.c".parse().unwrap();
+        let mut pool = Pool::default();
+        pool.push(apex.as_name(), RType::A, None, Expected::Records(1));
+        let query = pool.get(0);
+        let name = |number| query.with_case(number)[HEADER_SIZE..][..7].to_vec();
+        assert_eq!([0, 1, 6, 8].map(name), [b"\x04a1-b\x01c", b"\x04A1-b\x01c", b"\x04a1-B\x01C", b"\x04a1-b\x01c"]);
+        let packet = query.with_case(0x1234);
+        assert_eq!((&packet[..2], packet.len()), (&[0x12, 0x34][..], query.packet.len()));
     }
 
     #[test]
