@@ -3,13 +3,14 @@
 //! ```text
 //!            not delegated        7 days of it, not served        30 days, deleted with its pin
 //!  active ───────────────> adrift ──────────────────────> parked ──────────────────────────────> (gone)
-//!    ^ <───────────────────── │                              │
-//!    │        delegated                                      │
-//!    └───────────────────────────────────────────────────────┘
+//!    ^ <───────────────────── │                             │ ^ │ delegated: the 30 days
+//!    │        delegated                                     │ └─┘ begin anew
+//!    └──────────────────────────────────────────────────────┘
 //!                     an upload, with the proof that every upload takes
 //! ```
 //!
-//! The pin of a zone that its owner withdrew is kept as long as the parent points here, and seven days more.
+//! A delegation that names any server of ours is one to us as far as this goes, though a change takes all of them: resolvers are sent here,
+//! and would be refused. The pin of a zone that its owner withdrew is kept as long as the parent points here, and seven days more.
 //! *Could not find out* moves nothing in either direction. A parked zone is not served again because the parent points here again:
 //! the domain may have been sold meanwhile, and its old zone would be somebody else's.
 //!
@@ -52,13 +53,19 @@ pub(crate) fn step(
     let has_passed =
         |since: Option<u64>, days: u32| since.is_some_and(|since| now.saturating_sub(since) >= u64::from(days) * DAY);
     let adrift_since = match verdict {
-        CheckVerdict::Delegated if parked_since.is_none() => None,
-        CheckVerdict::Delegated | CheckVerdict::Unknown => adrift_since,
+        CheckVerdict::Delegated | CheckVerdict::Partly => None,
+        CheckVerdict::Unknown => adrift_since,
         CheckVerdict::NotDelegated => adrift_since.or(Some(now)),
     };
     let is_not_delegated = verdict == CheckVerdict::NotDelegated;
     let action = match parked_since {
-        Some(_) if is_not_delegated && has_passed(parked_since, periods.parked_days.get()) => CheckAction::Purge,
+        // Both, for it may have been delegated here for most of that time, and one "no" is not a month of them.
+        Some(_)
+            if is_not_delegated
+                && [parked_since, adrift_since].iter().all(|&since| has_passed(since, periods.parked_days.get())) =>
+        {
+            CheckAction::Purge
+        }
         None if is_not_delegated && has_passed(adrift_since, periods.adrift_days.get()) => match kept {
             Kept::Zone => CheckAction::Park,
             Kept::PinAlone => CheckAction::Purge,
@@ -67,7 +74,9 @@ pub(crate) fn step(
     };
     let parked_since = if action == CheckAction::Park { Some(now) } else { parked_since };
     let pause = match verdict {
-        CheckVerdict::Delegated | CheckVerdict::NotDelegated => u64::from(periods.recheck_hours.get()) * HOUR,
+        CheckVerdict::Delegated | CheckVerdict::Partly | CheckVerdict::NotDelegated => {
+            u64::from(periods.recheck_hours.get()) * HOUR
+        }
         // The parent has a bad hour; a day later would be late for who is adrift.
         CheckVerdict::Unknown => HOUR.min(u64::from(periods.recheck_hours.get()) * HOUR),
     };
@@ -133,6 +142,56 @@ mod tests {
             let step = next(Some(&parked.check), CheckVerdict::Delegated, NOW + later * DAY);
             assert_eq!((step.action, step.check.parked_since), (CheckAction::Keep, Some(NOW + 7 * DAY)));
         }
+    }
+
+    #[test]
+    fn one_no_after_months_of_delegation_does_not_purge_a_parked_zone() {
+        let adrift = next(None, CheckVerdict::NotDelegated, NOW).check;
+        let parked = next(Some(&adrift), CheckVerdict::NotDelegated, NOW + 7 * DAY);
+        assert_eq!(parked.action, CheckAction::Park);
+        let back = next(Some(&parked.check), CheckVerdict::Delegated, NOW + 8 * DAY).check;
+        assert_eq!((back.adrift_since, back.parked_since), (None, Some(NOW + 7 * DAY)));
+        let away = next(Some(&back), CheckVerdict::NotDelegated, NOW + 60 * DAY);
+        assert_eq!((away.action, away.check.adrift_since), (CheckAction::Keep, Some(NOW + 60 * DAY)));
+        let action = |days| next(Some(&away.check), CheckVerdict::NotDelegated, NOW + days * DAY).action;
+        assert_eq!((action(89), action(90)), (CheckAction::Keep, CheckAction::Purge));
+    }
+
+    #[test]
+    fn whom_resolvers_are_still_sent_to_is_never_parked() {
+        let mut check = next(None, CheckVerdict::Partly, NOW).check;
+        for days in 1..400 {
+            let step = next(Some(&check), CheckVerdict::Partly, NOW + days * DAY);
+            assert_eq!((step.action, step.check.adrift_since), (CheckAction::Keep, None));
+            check = step.check;
+        }
+        let adrift = next(Some(&check), CheckVerdict::NotDelegated, NOW + 400 * DAY).check;
+        let partly = next(Some(&adrift), CheckVerdict::Partly, NOW + 408 * DAY);
+        assert_eq!((partly.action, partly.check.adrift_since), (CheckAction::Keep, None));
+    }
+
+    #[test]
+    fn periods_are_as_they_are_configured() {
+        let apex: NameBuf = "example.com".parse().unwrap();
+        let [recheck_hours, adrift_days, parked_days] = [6, 2, 3].map(|n| std::num::NonZeroU32::new(n).unwrap());
+        let periods = Lifecycle { recheck_hours, adrift_days, parked_days, ..Lifecycle::default() };
+        let mut check = None::<Check>;
+        let mut actions = Vec::new();
+        for hours in (0..).step_by(6) {
+            let now = NOW + hours * HOUR;
+            let step =
+                step(apex.as_name(), Kept::Zone, check.as_ref(), CheckVerdict::NotDelegated, Vec::new(), now, &periods);
+            let pause = step.check.next_check_at - now;
+            assert!((6 * HOUR * 9 / 10..=6 * HOUR * 11 / 10 + 1).contains(&pause), "{pause}");
+            if step.action != CheckAction::Keep {
+                actions.push((step.action, hours / 24));
+            }
+            if step.action == CheckAction::Purge {
+                break;
+            }
+            check = Some(step.check);
+        }
+        assert_eq!(actions, [(CheckAction::Park, 2), (CheckAction::Purge, 5)]);
     }
 
     #[test]

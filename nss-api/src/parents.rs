@@ -110,6 +110,16 @@ impl Sight {
         self.findings.judge(&self.entered.required())
     }
 
+    /// Whether resolvers are sent to us by any name of ours or below one, though not by all that an upload needs.
+    pub(crate) fn is_partly_delegated(&self) -> bool {
+        match self.verdict() {
+            Verdict::NotDelegated { reason: NotDelegated::Elsewhere { present, .. }, .. } => {
+                !present.is_empty() || !self.entered.odd.is_empty()
+            }
+            Verdict::NotDelegated { .. } | Verdict::Delegated { .. } | Verdict::Unknown { .. } => false,
+        }
+    }
+
     /// Who was asked and what they said, one sentence each.
     pub(crate) fn evidence(&self) -> Vec<String> {
         let asked = self.findings.evidence.to_string();

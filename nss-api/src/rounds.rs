@@ -101,6 +101,7 @@ impl Rounds {
                 };
                 let verdict = match verdict {
                     Verdict::Delegated { .. } => CheckVerdict::Delegated,
+                    Verdict::NotDelegated { .. } if sight.is_partly_delegated() => CheckVerdict::Partly,
                     Verdict::NotDelegated { .. } => CheckVerdict::NotDelegated,
                     Verdict::Unknown { .. } => CheckVerdict::Unknown,
                 };

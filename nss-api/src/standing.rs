@@ -30,6 +30,9 @@ pub(crate) struct Standing {
     not_a_key: Vec<String>,
     /// The parent's DS records, as a zone file has them.
     ds: Vec<String>,
+    /// It is not delegated to us as a change takes it, and resolvers are sent here all the same.
+    #[serde(skip)]
+    is_partly: bool,
     /// The claim by which the zone is served before its delegation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending: Option<StandingClaim>,
@@ -109,6 +112,7 @@ impl Standing {
             missing: Vec::new(),
             not_a_key: Vec::new(),
             ds: Vec::new(),
+            is_partly: false,
             pending: claim.pending.as_ref().map(StandingClaim::from),
             enter: ours.iter().map(enter).collect(),
             evidence: Vec::new(),
@@ -128,6 +132,7 @@ impl Standing {
             Verdict::NotDelegated { .. } => State::NotDelegated,
             Verdict::Unknown { .. } => State::Unknown,
         };
+        standing.is_partly = sight.is_partly_delegated();
         standing.missing = match verdict {
             Verdict::NotDelegated { reason: NotDelegated::Elsewhere { missing, .. }, .. } => {
                 missing.iter().map(NameBuf::to_string).collect()
@@ -217,7 +222,7 @@ impl Owner {
 /// A hosted zone and how it stands.
 #[derive(Debug, Serialize)]
 pub(crate) struct HostedZone {
-    /// `active` while it is delegated to us, `adrift` when it is not, `unknown` when that could not be found out,
+    /// `active` while it is delegated to us, `partly` when to some of our name servers, `adrift` when to none, `unknown` when that could not be found out,
     /// `parked` when it is not served any more for having been adrift too long, `pending` before its delegation, `contested` when
     /// two keys claim it before that.
     state: &'static str,
@@ -262,6 +267,7 @@ impl HostedZone {
                 _ if pending.is_some() => "pending",
                 (_, None) => "parked",
                 (State::Delegated | State::Unchecked, Some(_)) => "active",
+                (State::NotDelegated, Some(_)) if check.is_partly => "partly",
                 (State::NotDelegated, Some(_)) => "adrift",
                 (State::Unknown, Some(_)) => "unknown",
             },
@@ -283,6 +289,11 @@ impl HostedZone {
             _ if self.state == "contested" => format!("{domain}: contested, not served\n"),
             _ => format!("{domain}: {}, not served; upload it again to have it served\n", self.state),
         };
+        if self.state == "partly" {
+            text.push_str(
+                "resolvers are sent here by some of our names: it stays served, and is changed once its parent names all\n",
+            );
+        }
         let last = self.last_check.as_ref();
         for (what, when) in [
             ("uploaded", self.uploaded_at),

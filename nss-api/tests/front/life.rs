@@ -7,7 +7,7 @@ use nss_wire::RType;
 use crate::ds::{A1, A2, A3, A9, AB3, B4, DS_A, DS_B, send};
 use crate::ownership::{NOERROR, REFUSED, ZONE, bearer, given, key, keyed, plain, put, served};
 use crate::support::Api;
-use crate::tree::Tree;
+use crate::tree::{OURS, Tree};
 
 pub(crate) const DAY: u64 = 86_400;
 const STATUS: &str = "/v1/zones/example.com/status";
@@ -72,6 +72,61 @@ fn a_zone_whose_parent_points_elsewhere_is_adrift_then_parked_then_gone() {
     let next = given(&put(&tree.api(""), 3, None));
     put(&tree.api(""), 4, Some(&owner)).expect(403, &[]);
     put(&tree.api(""), 4, Some(&next)).expect(200, &[]);
+}
+
+#[test]
+fn a_zone_that_resolvers_are_still_sent_to_by_one_name_is_not_parked() {
+    // With the label of a key, and with a name that is no key's: our wildcard answers for it, too.
+    let names = [OURS[0].to_owned(), format!("{}.{}", key().label(), OURS[1]), format!("old.label.{}", OURS[0])];
+    for name in names {
+        let tree = Tree::start(&plain("example"));
+        let owner = given(&put(&tree.api(""), 1, None));
+        tree.delegate(&format!("example NS ns.example.org.\nexample NS {name}\n"));
+        let now = start();
+        for days in [0, 8, 45] {
+            assert_eq!(tree.round(now + days * DAY), 1);
+            assert_eq!((rcode(&tree), state(&tree.api("")).as_str()), (NOERROR, "partly"), "{name}, {days}");
+        }
+        let api = tree.api("");
+        let told = api.call("GET", STATUS, &[], b"");
+        told.expect(200, &["example.com: partly, serial 1", "it stays served", "missing there:\n  ns"]);
+        let json = api.call("GET", STATUS, &["Accept: application/json"], b"").json();
+        assert_eq!(json["last_check"]["verdict"], "partly");
+        // A change takes all of them.
+        put(&api, 2, Some(&owner)).expect(403, &["not delegated to our name servers"]);
+        tree.delegate("example NS ns.example.org.\n");
+        for days in [47, 55] {
+            tree.round(now + days * DAY);
+        }
+        assert_eq!(rcode(&tree), REFUSED, "nobody is sent here any more");
+    }
+}
+
+#[test]
+fn another_name_server_of_the_operators_parks_nobody() {
+    let tree = Tree::start(&plain("example"));
+    given(&put(&tree.api(""), 1, None));
+    let more = format!("name_servers = [{:?}, {:?}, \"ns3.dns.example.net\"]", OURS[0], OURS[1]);
+    let now = start();
+    for days in [0, 8, 45] {
+        assert_eq!(tree.round_with(&more, now + days * DAY), 1);
+        assert_eq!(rcode(&tree), NOERROR);
+    }
+    let status = tree.api(&more).call("GET", STATUS, &[], b"");
+    status.expect(200, &["example.com: partly", "missing there:\n  ns3.dns.example.net."]);
+}
+
+#[test]
+fn the_pin_of_a_withdrawn_zone_is_kept_while_one_name_of_ours_is_at_the_parent() {
+    let tree = Tree::start(&plain("example"));
+    let owner = given(&put(&tree.api(""), 1, None));
+    tree.api("").call("DELETE", ZONE, &[&bearer(&owner)], b"").expect(200, &["withdrawn"]);
+    tree.delegate(&format!("example NS ns.example.org.\nexample NS {}\n", OURS[0]));
+    for days in [0, 8, 45] {
+        assert_eq!(tree.round(start() + days * DAY), 1);
+    }
+    tree.delegate(&plain("example"));
+    put(&tree.api(""), 2, None).expect(401, &[]);
 }
 
 #[test]

@@ -101,7 +101,12 @@ impl Tree {
 
     /// Checks all zones that are due at `now`, with a front's eyes that have not seen anything yet; how many there were.
     pub(crate) fn round(&self, now: u64) -> usize {
-        let config = nss_api::config::Config::from_toml(&self.config("")).unwrap();
+        self.round_with("", now)
+    }
+
+    /// As [`Tree::round`], with `more` lines of configuration.
+    pub(crate) fn round_with(&self, more: &str, now: u64) -> usize {
+        let config = nss_api::config::Config::from_toml(&self.config(more)).unwrap();
         let report = self.runtime.block_on(Arc::new(Rounds::new(&config)).round(now)).unwrap();
         assert_eq!(report.failed, 0);
         report.checked
@@ -127,9 +132,13 @@ impl Tree {
                  uploads_per_second = 10000\n"
             }
         };
+        let names = match more.contains("name_servers =") {
+            true => String::new(),
+            false => format!("name_servers = {OURS:?}"),
+        };
         let hints: Vec<String> = self.root.listen.iter().map(|address| format!("\"{}\"", address.ip())).collect();
         format!(
-            "name_servers = {OURS:?}\ncontrol_socket = {:?}\n{more}\n{quotas}[parent]\nroot_hints = [{}]\ndns_port = {}\n\
+            "{names}\ncontrol_socket = {:?}\n{more}\n{quotas}[parent]\nroot_hints = [{}]\ndns_port = {}\n\
              allow_private_addresses = true\n",
             self.control_socket(),
             hints.join(", "),

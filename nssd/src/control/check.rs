@@ -30,6 +30,8 @@ pub struct Check {
 pub enum CheckVerdict {
     /// It delegates the zone here.
     Delegated,
+    /// It names some server of ours and not all that a change takes: resolvers are sent here.
+    Partly,
     /// It does not.
     NotDelegated,
     /// It could not be found out.
