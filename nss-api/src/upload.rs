@@ -158,11 +158,7 @@ impl Gate {
     ) -> Result<Changed, Problem> {
         self.check_domain(domain)?;
         // Asked first: the parent's servers need not be bothered about zones that are not here.
-        let status = self.zone_server.zone_status(domain.name()).await;
-        let status = status.map_err(|error| zone_server::problem(&error))?;
-        if status.etag.is_none() {
-            return Err(zone_server::not_found(domain));
-        }
+        let status = self.withdrawable(domain).await?;
         if let Some(key) = key
             && let Some(claim) = self.claim_of(domain).await?
             && claim.pin == key.pin(domain.name())
@@ -181,8 +177,36 @@ impl Gate {
         }
         self.admit_domain(domain)?;
         let pin = grant.pin_change(key.map(|key| key.pin(domain.name())));
-        let status = self.zone_server.delete_zone(domain.name(), precondition, &pin).await;
-        Ok(changed(domain, options, status.map_err(|error| zone_server::problem(&error))?, grant))
+        let withdrawn = self.zone_server.delete_zone(domain.name(), precondition, &pin).await;
+        let withdrawn = withdrawn.map_err(|error| zone_server::problem(&error))?;
+        let withdrawn = match withdrawn.records {
+            // It was parked, and what it had only its text knew.
+            0 => ZoneStatus { serial: status.serial, records: status.records, ..withdrawn },
+            _ => withdrawn,
+        };
+        Ok(changed(domain, options, withdrawn, grant))
+    }
+
+    /// What there is to withdraw: a zone that is served, or one that is parked, of which only its text tells.
+    async fn withdrawable(&self, domain: &Domain) -> Result<ZoneStatus, Problem> {
+        let problem = match self.zone_server.zone_status(domain.name()).await {
+            Ok(status) if status.etag.is_some() => return Ok(status),
+            Ok(_) => return Err(zone_server::not_found(domain)),
+            Err(error) => zone_server::problem(&error),
+        };
+        let claim = self.zone_server.claim(domain.name()).await.map_err(|error| zone_server::problem(&error))?;
+        if problem.status() != StatusCode::NOT_FOUND || claim.check.is_none_or(|check| check.parked_since.is_none()) {
+            return Err(problem);
+        }
+        let parked = self.zone_server.get_zone(domain.name()).await.map_err(|error| zone_server::problem(&error))?;
+        let parses = self.parses.acquire().await;
+        let apex = domain.clone();
+        let read = tokio::task::spawn_blocking(move || zone_text::parked(&apex, parked)).await;
+        drop(parses);
+        read.map_err(|error| {
+            tracing::error!(%error, %domain, "reading a parked zone panicked");
+            problem
+        })
     }
 
     /// The claim by which a domain is served before its delegation, if it is by one.

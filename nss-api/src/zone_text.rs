@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nss_wire::{Name, NameBuf, RType};
 use nss_zonefile::{Options, Reader};
 use nssd::check::{Include, Method, Rejected, SignatureOptions, Signed};
-use nssd::control::Finding;
+use nssd::control::{Change, Finding, Source, ZoneStatus, ZoneText};
 
 use crate::domain::Domain;
 use crate::key::Label;
@@ -60,6 +60,27 @@ pub(crate) fn check(domain: &Domain, text: &[u8], name_servers: &[NameBuf]) -> R
         return Ok(ZoneWord { labels: labels.collect(), signed: accepted.signed });
     }
     Err(NotAZone::NameServersMissing { missing, present: present.iter().map(NameBuf::to_string).collect() })
+}
+
+/// What there is to say of a zone that is stored and not served.
+pub(crate) fn parked(domain: &Domain, stored: ZoneText) -> ZoneStatus {
+    // As at a start of the server: what was accepted once is looked at for its records alone.
+    let method = Method { include: Include::Refuse, seed: None, lints: None, signatures: None };
+    let accepted = nssd::check::diagnose(domain.name(), &stored.text, method).into_result().ok();
+    ZoneStatus {
+        zone: domain.name().to_string(),
+        serial: accepted.as_ref().map_or(0, |accepted| accepted.zone.serial()),
+        generation: 0,
+        etag: stored.etag,
+        records: accepted.map_or(0, |accepted| accepted.zone.record_count() as u64),
+        memory_bytes: 0,
+        source: Source::Upload,
+        uploaded_at: None,
+        pending_until: None,
+        change: Change::None,
+        findings: Vec::new(),
+        stale: None,
+    }
 }
 
 fn refused(domain: &Domain, text: &[u8], rejected: Rejected) -> NotAZone {

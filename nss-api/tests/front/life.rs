@@ -149,6 +149,30 @@ fn a_parked_zone_is_served_again_by_its_owners_upload_and_not_by_itself() {
 }
 
 #[test]
+fn a_parked_zone_is_withdrawn_by_its_key() {
+    let tree = Tree::start(&plain("example"));
+    let owner = given(&put(&tree.api(""), 7, None));
+    let now = start();
+    tree.delegate("example NS ns.example.org.\n");
+    tree.round(now);
+    tree.round(now + 8 * DAY);
+    assert_eq!(rcode(&tree), REFUSED);
+    tree.api("").call("DELETE", ZONE, &[&bearer(&owner)], b"").expect(403, &["not delegated"]);
+    tree.delegate(&plain("example"));
+    let api = tree.api("");
+    api.call("DELETE", ZONE, &[], b"").expect(401, &[]);
+    api.call("DELETE", ZONE, &[&bearer(&key())], b"").expect(403, &[]);
+    let dry = api.call("DELETE", &format!("{ZONE}?dry_run=true"), &[&bearer(&owner)], b"");
+    dry.expect(200, &["nothing was changed", "serial 7, 4 records"]);
+    api.call("GET", ZONE, &[], b"").expect(200, &[]);
+    api.call("DELETE", ZONE, &[&bearer(&owner)], b"").expect(200, &["withdrawn, it had serial 7, 4 records"]);
+    api.call("GET", ZONE, &[], b"").expect(404, &[]);
+    api.call("DELETE", ZONE, &[&bearer(&owner)], b"").expect(404, &[]);
+    put(&api, 8, None).expect(401, &[]);
+    put(&api, 8, Some(&owner)).expect(200, &["published"]);
+}
+
+#[test]
 fn who_comes_back_within_the_week_was_never_away() {
     let tree = Tree::start(&plain("example"));
     given(&put(&tree.api(""), 1, None));
