@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nss_registrar_check::TrustAnchor;
 use nss_wire::NameBuf;
+use nssd::clock::Clock;
 use serde::{Deserialize, Deserializer};
 use tracing_subscriber::EnvFilter;
 
@@ -50,6 +51,9 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What is logged, and how.
     pub log: Log,
+    /// The clock that zones are parked and claims end by; no key of the file.
+    #[serde(skip)]
+    pub clock: Clock,
 }
 
 /// By what an uploader may change a zone.
@@ -328,6 +332,7 @@ impl Default for Config {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             log: Log::default(),
+            clock: Clock::default(),
         }
     }
 }

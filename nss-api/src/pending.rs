@@ -14,7 +14,6 @@
 //! claim is over. Whoever proves to own the name goes before it at any time, and it pins nothing.
 
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use nss_registrar_check::{Delegation, NotDelegated, Outcome, Verdict};
 use nss_wire::NameBuf;
@@ -120,7 +119,7 @@ pub(crate) const CLOSED: &str = "it cannot be served before that: the parent nam
 
 /// The claim that an upload with `key` from `client` makes.
 pub(crate) fn claim(domain: &Domain, key: &Key, client: IpAddr, config: &Config) -> PendingClaim {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = config.clock.now();
     let Pending { hours, recheck_minutes, zones_max, zones_per_network_max, .. } = config.pending;
     let pending = control::Pending {
         pin: key.pin(domain.name()),

@@ -1,13 +1,14 @@
 //! The daily check of every hosted zone at its parent, a little of it every minute.
 //!
 //! Which zones are due, and what was found, is kept by `nssd`, so that this process can be restarted or run three times: of two
-//! who check a zone at one moment one writes it down, and the other one's work is lost. The time is an argument, so that a
-//! test can have years go by.
+//! who check a zone at one moment one writes it down, and the other one's work is lost. The clock is the configuration's, so that
+//! years go by in a test.
 
 use std::sync::Arc;
 
 use nss_registrar_check::{Verdict, Wanted};
 use nss_wire::NameBuf;
+use nssd::clock::Clock;
 use nssd::control::{CheckReport, CheckVerdict, Client as ZoneServer, ClientError, DueCheck, EVIDENCE_LINES_MAX};
 use tokio::task::{JoinError, JoinSet};
 
@@ -24,6 +25,7 @@ pub struct Rounds {
     periods: Lifecycle,
     pending: Pending,
     name_servers: Vec<NameBuf>,
+    clock: Clock,
 }
 
 /// What a round did.
@@ -51,18 +53,23 @@ impl Rounds {
             periods: config.lifecycle.clone(),
             pending: config.pending.clone(),
             name_servers: config.name_servers.clone(),
+            clock: config.clock.clone(),
         }
     }
 
-    /// Checks all zones that are due at `now`, in seconds since 1970.
+    /// Checks zones until none is due, or something could not be written down.
+    ///
+    /// With much to do it takes hours, and claims become due in minutes: what time it is, and who is due then, is asked for each
+    /// hundred of them.
     ///
     /// # Errors
     ///
     /// A name server that cannot be asked which ones are.
-    pub async fn round(self: &Arc<Rounds>, now: u64) -> Result<RoundReport, ClientError> {
-        let uploaded_before = now.saturating_sub(u64::from(self.periods.recheck_hours.get()) * 3600);
+    pub async fn round(self: &Arc<Rounds>) -> Result<RoundReport, ClientError> {
         let mut report = RoundReport::default();
         loop {
+            let now = self.clock.now();
+            let uploaded_before = now.saturating_sub(u64::from(self.periods.recheck_hours.get()) * 3600);
             let due = self.zone_server.due_checks(now, uploaded_before, BATCH).await?.zones;
             let before = report;
             let mut checks = JoinSet::new();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -138,8 +138,7 @@ async fn make_rounds(rounds: Arc<Rounds>, pause: Duration, mut stopped: watch::R
         loop {
             tokio::time::sleep(wait).await;
             wait = pause;
-            let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else { continue };
-            match rounds.round(now.as_secs()).await {
+            match rounds.round().await {
                 Ok(RoundReport { checked: 0, failed: 0 }) => {}
                 Ok(RoundReport { checked, failed }) => tracing::info!(checked, failed, "made a round"),
                 Err(error) => tracing::warn!(%error, "cannot ask which zones are due for a check"),

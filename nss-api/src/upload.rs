@@ -354,11 +354,11 @@ impl Gate {
             .retry_after(milliseconds(self.config.timeouts.queue_ms)));
         };
         let apex = domain.clone();
-        let name_servers = self.config.name_servers.clone();
+        let (name_servers, now) = (self.config.name_servers.clone(), self.config.clock.now());
         let checked = tokio::task::spawn_blocking(move || {
             // Given back when the work is done, even if nobody waits for it any more.
             let _turn = turn;
-            zone_text::check(&apex, &text, &name_servers)
+            zone_text::check(&apex, &text, &name_servers, now)
         })
         .await;
         match checked {

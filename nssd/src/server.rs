@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::answer::{self, Authorities, Authority};
+use crate::clock::Clock;
 use crate::config::{Config, LISTEN_DEFAULT, ListenAddress, TlsConfig};
 use crate::connections::Connections;
 use crate::control::service::{ControlSocket, Daemon};
@@ -56,6 +57,15 @@ impl Server {
     /// A store that can't be opened, or an address or path that can't be bound. Zones that are
     /// broken are no error: they are logged and part of the status.
     pub async fn start(config: Config) -> Result<Server, StartError> {
+        Server::start_with_clock(config, Clock::default()).await
+    }
+
+    /// As [`Server::start`]; uploads, pins and checks of signatures have their times from `clock`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start`].
+    pub async fn start_with_clock(config: Config, clock: Clock) -> Result<Server, StartError> {
         let workers = worker_count(&config);
         let secrets = {
             let config = config.server.clone();
@@ -63,7 +73,7 @@ impl Server {
         };
         let secrets = Arc::new(secrets.map_err(StartError::CookieSecrets)?);
         let directory = config.server.state_directory();
-        let store = blocking(move || Store::open(&directory)).await.map_err(StartError::Store)?;
+        let store = blocking(move || Store::open(&directory)).await.map_err(StartError::Store)?.with_clock(clock);
         let bound = bind_all(&config, workers)?;
         let tls_listeners = bind_tls(&config)?;
         let control_path = config.server.control_socket();

@@ -10,13 +10,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nss_wire::{Name, NameBuf};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 pub use self::signers::{Signer, Signers};
+use crate::clock::Clock;
 use crate::control::{Check, Pending, Pin};
 
 mod signers;
@@ -27,6 +28,7 @@ pub struct Store {
     path: PathBuf,
     /// `None` after a failed commit until the file could be opened again: redb refuses all work after an I/O error.
     database: RwLock<Option<Database>>,
+    clock: Clock,
 }
 
 /// What is known of a stored text.
@@ -129,7 +131,17 @@ impl Store {
                 opened => break opened?,
             }
         };
-        Ok(Store { path, database: RwLock::new(Some(database)) })
+        Ok(Store { path, database: RwLock::new(Some(database)), clock: Clock::default() })
+    }
+
+    /// The store, with times by another clock.
+    pub fn with_clock(self, clock: Clock) -> Store {
+        Store { clock, ..self }
+    }
+
+    /// The time that is written down, in seconds since 1970.
+    pub fn now(&self) -> u64 {
+        self.clock.now()
     }
 
     /// The generation of the last change, 0 when there was none.
@@ -289,7 +301,7 @@ impl Store {
             // Readers go on meanwhile: redb gives them what was committed before.
             let slot = self.opened()?;
             let Some(database) = &*slot else { return Err(self.unavailable()) };
-            match write(database, writes) {
+            match write(database, writes, self.now()) {
                 Ok(()) => return Ok(()),
                 Err(error) => StoreError::from_redb(&self.path, error),
             }
@@ -521,7 +533,7 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
     Ok(FORMAT_VERSION)
 }
 
-fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
+fn write(database: &Database, writes: &[Write], now: u64) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     // Two-phase, and with the free pages noted down, so that the start after a crash does not have to walk the
     // whole file.
@@ -529,8 +541,7 @@ fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
     {
         let mut texts = transaction.open_table(TEXTS)?;
         let mut versions = transaction.open_table(VERSIONS)?;
-        let mut pins =
-            Pins { keys: transaction.open_table(PINS)?, times: transaction.open_table(PIN_TIMES)?, now: now() };
+        let mut pins = Pins { keys: transaction.open_table(PINS)?, times: transaction.open_table(PIN_TIMES)?, now };
         let mut checks = transaction.open_table(CHECKS)?;
         let mut claims = transaction.open_table(PENDING)?;
         let mut signed = transaction.open_table(SIGNERS)?;
@@ -625,11 +636,6 @@ impl Pins<'_> {
         }
         Ok(())
     }
-}
-
-/// Seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {

@@ -19,7 +19,6 @@ use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use nss_authority::{Catalog, NodeKind, Zone};
@@ -437,7 +436,8 @@ impl Zones {
 
     /// Builds a zone; who uploads it also hears what was hardly meant, and of signatures that nobody would believe.
     fn check_upload(&self, apex: &NameBuf, text: &[u8]) -> Result<Accepted, Rejected> {
-        let now = now();
+        // A machine whose clock was never set knows no time.
+        let now = Some(self.store.now()).filter(|&now| now > 0);
         self.check(apex, text, Some(LintOptions { now }), now.map(SignatureOptions::of_upload))
     }
 
@@ -540,11 +540,6 @@ fn storage_problem(error: &StoreError) -> Problem {
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Seconds since 1970, by the clock of this machine.
-fn now() -> Option<u64> {
-    SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }
 
 #[cfg(test)]

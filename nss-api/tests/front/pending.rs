@@ -1,12 +1,16 @@
 //! Zones that are served before their delegation: for registries that ask first, and of no use to anybody else.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use nss_api::key::Key;
-use nss_wire::RType;
+use nss_wire::{NameBuf, RType};
+use nssd::clock::Clock;
+use nssd::control::{Client, PutOptions};
 
 use crate::life::{DAY, now};
 use crate::ownership::{NOERROR, REFUSED, ZONE, bearer, given, key, keyed, plain, put, served, zone};
 use crate::support::{Api, Reply};
-use crate::tree::{OURS, Tree};
+use crate::tree::{Deafness, OURS, Tree};
 
 const STATUS: &str = "/v1/zones/example.com/status";
 const HOUR: u64 = 3600;
@@ -331,13 +335,44 @@ fn a_parent_that_cannot_be_asked_begins_and_ends_no_claim() {
     let owner = key();
     let tree = Tree::start_split("example NS ns.example.org.\n", "");
     claim(&tree.api(""), 1, &owner).expect(503, &["could not find out", "nothing was changed"]);
-    let tree = Tree::start("");
+    let mut tree = Tree::start("");
     claim(&tree.api(""), 1, &owner).expect(200, &[]);
-    let deaf = tree.deaf_rounds();
+    tree.stop_com(Deafness::Refusing);
+    claim_of(&tree.api(""), "other.com", 1, &owner).expect(503, &["could not find out", "nothing was changed"]);
     for hours in [1, 73, 90] {
-        tree.runtime.block_on(deaf().round(now() + hours * HOUR)).unwrap();
+        assert_eq!(tree.round(now() + hours * HOUR), 1);
         assert_eq!(rcode(&tree), NOERROR, "it may be delegated here by now");
     }
-    tree.runtime.block_on(deaf().round(now() + 97 * HOUR)).unwrap();
+    assert_eq!(tree.round(now() + 97 * HOUR), 1);
     assert_eq!(rcode(&tree), REFUSED);
+}
+
+#[test]
+fn a_claim_that_becomes_due_during_a_long_round_does_not_wait_for_its_end() {
+    const ZONES: usize = 150;
+    let delegations: String = (0..ZONES).map(|n| plain(&format!("d{n}"))).collect();
+    let tree = Tree::start(&delegations);
+    let uploaded_at = now();
+    tree.set_time(uploaded_at);
+    let nssd = Client::new(tree.control_socket());
+    let apex = |n: usize| format!("d{n}.com").parse::<NameBuf>().unwrap();
+    for n in 0..ZONES {
+        let put = tree.runtime.block_on(nssd.put_zone(apex(n).as_name(), zone(1).into(), &PutOptions::default()));
+        assert_eq!(put.unwrap().serial, 1);
+    }
+    let begin = uploaded_at + 2 * DAY;
+    tree.set_time(begin);
+    claim(&tree.api("[lifecycle]\nround_s = 86400\n"), 1, &key()).expect(200, &["it is pending"]);
+    // The claim is due eleven minutes later, and so long does the first batch take.
+    let (calls, later) = (AtomicU64::new(0), begin + 11 * 60);
+    let clock = Clock::new(move || if calls.fetch_add(1, Ordering::SeqCst) == 0 { begin } else { later });
+    let report = tree.runtime.block_on(tree.rounds("", clock).round()).unwrap();
+    assert_eq!((report.checked, report.failed), (ZONES + 1, 0));
+    let checked_at = |name: &NameBuf| {
+        let claim = tree.runtime.block_on(nssd.claim(name.as_name())).unwrap();
+        claim.check.expect("it was checked").checked_at
+    };
+    assert_eq!(checked_at(&"example.com".parse().unwrap()), later);
+    let first = (0..ZONES).filter(|&n| checked_at(&apex(n)) == begin).count();
+    assert_eq!(first, 100, "as many are in a batch");
 }

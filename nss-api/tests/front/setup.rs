@@ -78,7 +78,7 @@ impl Operator {
                 if hosts.contains(&5) && has_ipv6() {
                     listen.push((Ipv6Addr::LOCALHOST, port).into());
                 }
-                NameServer::start(&runtime, &listen, &[zone])
+                NameServer::start(&runtime, &listen, &[zone], nssd::clock::Clock::default())
             };
             let Some(above) = start(&[1, 2], (".", &root)) else { continue };
             let Some(net) = start(&[3, 4], ("net", &net)) else { continue };

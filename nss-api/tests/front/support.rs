@@ -22,7 +22,12 @@ pub(crate) struct Api {
 impl Api {
     /// Starts a front with `config`, to which a free port is added.
     pub(crate) fn start(config: &str) -> Api {
-        let config = Config::from_toml(&format!("listen = [\"127.0.0.1:0\"]\n{config}")).unwrap();
+        Api::start_with(Config::from_toml(config).unwrap())
+    }
+
+    /// As [`Api::start`], with what no file can say.
+    pub(crate) fn start_with(mut config: Config) -> Api {
+        config.listen = Some(vec!["127.0.0.1:0".parse().unwrap()]);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let server = runtime.block_on(Server::start(config)).unwrap();
         Api { address: server.addresses()[0], server: Some(server), runtime }

@@ -1,13 +1,15 @@
 //! A delegation tree on loopback, all of it real: name servers of the root, of `com.`, and ours behind the front.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
+use nss_api::config::Config;
 use nss_api::rounds::Rounds;
 use nss_wire::{NameBuf, RType};
+use nssd::clock::Clock;
 use nssd::server::Server;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -25,6 +27,19 @@ pub(crate) struct Tree {
     com_b: Option<NameServer>,
     pub(crate) ours: NameServer,
     pub(crate) runtime: Runtime,
+    /// The time of our server and of the fronts, in seconds since 1970; 0 for that of this machine.
+    time: Arc<AtomicU64>,
+    /// Sockets in the place of those of `com.`, from which nothing is read.
+    silent: Vec<(UdpSocket, TcpListener)>,
+}
+
+/// How servers do not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deafness {
+    /// Nobody listens, and the kernel says so.
+    Refusing,
+    /// What arrives is lost.
+    Silent,
 }
 
 impl Tree {
@@ -76,7 +91,9 @@ impl Tree {
         for _ in 0..50 {
             let port = UdpSocket::bind((address(1), 0)).unwrap().local_addr().unwrap().port();
             let listen = |hosts: &[u8]| hosts.iter().map(|&host| (address(host), port).into()).collect::<Vec<_>>();
-            let start = |hosts: &[u8], zones: &[(&str, &str)]| NameServer::start(&runtime, &listen(hosts), zones);
+            let start = |hosts: &[u8], zones: &[(&str, &str)]| {
+                NameServer::start(&runtime, &listen(hosts), zones, Clock::default())
+            };
             let Some(root) = start(&[1, 2], &[(".", &root)]) else { continue };
             let com = |delegations: &str| parent_zone(address(3), address(4), delegations);
             let (com, com_b) = match at_b {
@@ -88,15 +105,23 @@ impl Tree {
                 }
             };
             let Some(com) = com else { continue };
-            let Some(ours) = start(&[5, 6], &files) else { continue };
-            return Tree { root, com, com_b, ours, runtime };
+            let time = Arc::new(AtomicU64::new(0));
+            let Some(ours) = NameServer::start(&runtime, &listen(&[5, 6]), &files, clock(&time)) else { continue };
+            return Tree { root, com, com_b, ours, runtime, time, silent: Vec::new() };
         }
         panic!("no free port");
     }
 
     /// A front that asks this tree and publishes on its server of ours.
     pub(crate) fn api(&self, more: &str) -> Api {
-        Api::start(&self.config(more))
+        let mut config = Config::from_toml(&self.config(more)).unwrap();
+        config.clock = clock(&self.time);
+        Api::start_with(config)
+    }
+
+    /// Has it be `now` for our server and for all fronts, those that run included.
+    pub(crate) fn set_time(&self, now: u64) {
+        self.time.store(now, Ordering::SeqCst);
     }
 
     /// Checks all zones that are due at `now`, with a front's eyes that have not seen anything yet; how many there were.
@@ -106,21 +131,32 @@ impl Tree {
 
     /// As [`Tree::round`], with `more` lines of configuration.
     pub(crate) fn round_with(&self, more: &str, now: u64) -> usize {
-        let config = nss_api::config::Config::from_toml(&self.config(more)).unwrap();
-        let report = self.runtime.block_on(Arc::new(Rounds::new(&config)).round(now)).unwrap();
+        let report = self.runtime.block_on(self.rounds(more, Clock::new(move || now)).round()).unwrap();
         assert_eq!(report.failed, 0);
         report.checked
     }
 
-    /// Rounds of a front that reaches no name server but ours: nobody listens there, so that the kernel refuses at once.
-    pub(crate) fn deaf_rounds(&self) -> impl Fn() -> Arc<Rounds> {
-        let config = nss_api::config::Config::from_toml(&format!(
-            "name_servers = {OURS:?}\ncontrol_socket = {:?}\n[parent]\nroot_hints = [\"127.255.255.254\"]\ndns_port = 1\n\
-             allow_private_addresses = true\n",
-            self.control_socket()
-        ));
-        let config = config.unwrap();
-        move || Arc::new(Rounds::new(&config))
+    /// Who makes rounds by `clock`, with eyes that have not seen anything yet.
+    pub(crate) fn rounds(&self, more: &str, clock: Clock) -> Arc<Rounds> {
+        let mut config = Config::from_toml(&self.config(more)).unwrap();
+        config.clock = clock;
+        Arc::new(Rounds::new(&config))
+    }
+
+    /// Has the servers of `com.` and `net.` answer nobody any more, while the root's do.
+    pub(crate) fn stop_com(&mut self, how: Deafness) {
+        self.com.stop(&self.runtime);
+        if how == Deafness::Silent {
+            let silent =
+                |&address: &SocketAddr| (UdpSocket::bind(address).unwrap(), TcpListener::bind(address).unwrap());
+            self.silent = self.com.listen.iter().map(silent).collect();
+        }
+    }
+
+    /// Ends what [`Tree::stop_com`] began.
+    pub(crate) fn resume_com(&mut self) {
+        self.silent.clear();
+        self.com.resume(&self.runtime);
     }
 
     fn config(&self, more: &str) -> String {
@@ -161,34 +197,26 @@ impl Tree {
         assert!(self.com_b.is_none(), "the two servers of com. are told different things at the start only");
         let [a, b] = [self.com.listen[0].ip(), self.com.listen[1].ip()];
         std::fs::write(self.com.zone_file("com"), parent_zone(a, b, delegations)).unwrap();
-        let report = self.runtime.block_on(self.com.server.reload());
+        let report = self.runtime.block_on(self.com.server.as_ref().unwrap().reload());
         assert_eq!(report.replaced.len(), 1, "{report:?}");
     }
 
     /// Stops our server, as a crash would.
     pub(crate) fn stop_ours(self) -> StoppedTree {
-        let Tree { root, com, com_b, ours, runtime } = self;
-        let NameServer { server, listen, directory } = ours;
-        runtime.block_on(server.stop());
-        StoppedTree { root, com, com_b, listen, directory, runtime }
+        let Tree { root, com, com_b, mut ours, runtime, time, silent } = self;
+        ours.stop(&runtime);
+        StoppedTree(Tree { root, com, com_b, ours, runtime, time, silent })
     }
 }
 
 /// A tree whose server of ours is down.
-pub(crate) struct StoppedTree {
-    root: NameServer,
-    com: NameServer,
-    com_b: Option<NameServer>,
-    listen: Vec<SocketAddr>,
-    directory: TempDir,
-    runtime: Runtime,
-}
+pub(crate) struct StoppedTree(Tree);
 
 impl StoppedTree {
     /// Has a zone be pinned since another time, as if years had gone by.
     pub(crate) fn pinned_at(&self, apex: &str, time: u64) {
         let table = redb::TableDefinition::<&[u8], u64>::new("pin times");
-        let database = redb::Database::open(self.directory.path().join("zones.redb")).unwrap();
+        let database = redb::Database::open(self.0.ours.directory.path().join("zones.redb")).unwrap();
         let transaction = database.begin_write().unwrap();
         let apex: NameBuf = apex.parse().unwrap();
         let before =
@@ -199,9 +227,9 @@ impl StoppedTree {
 
     /// Starts our server again, on what it has stored.
     pub(crate) fn restart(self) -> Tree {
-        let StoppedTree { root, com, com_b, listen, directory, runtime } = self;
-        let ours = NameServer::start_in(&runtime, &listen, directory).expect("the address was free a moment ago");
-        Tree { root, com, com_b, ours, runtime }
+        let StoppedTree(mut tree) = self;
+        tree.ours.resume(&tree.runtime);
+        tree
     }
 }
 
@@ -210,16 +238,32 @@ pub(crate) fn parent_zone(a: IpAddr, b: IpAddr, delegations: &str) -> String {
     format!("$TTL 60\n@ SOA a hostmaster 1 1800 900 604800 60\n@ NS a\n@ NS b\na A {a}\nb A {b}\n{delegations}\n")
 }
 
+/// The time that is held in `time`, or where that is 0 that of this machine.
+fn clock(time: &Arc<AtomicU64>) -> Clock {
+    let (time, machine) = (Arc::clone(time), Clock::default());
+    Clock::new(move || match time.load(Ordering::SeqCst) {
+        0 => machine.now(),
+        now => now,
+    })
+}
+
 /// One `nssd` with zones from files.
 pub(crate) struct NameServer {
-    server: Server,
+    /// `None` while it is stopped.
+    server: Option<Server>,
     listen: Vec<SocketAddr>,
     directory: TempDir,
+    clock: Clock,
 }
 
 impl NameServer {
     /// `None` when an address is taken.
-    pub(crate) fn start(runtime: &Runtime, listen: &[SocketAddr], zones: &[(&str, &str)]) -> Option<NameServer> {
+    pub(crate) fn start(
+        runtime: &Runtime,
+        listen: &[SocketAddr],
+        zones: &[(&str, &str)],
+        clock: Clock,
+    ) -> Option<NameServer> {
         let directory = tempfile::tempdir().unwrap();
         let mut config = String::new();
         for (n, (name, text)) in zones.iter().enumerate() {
@@ -228,12 +272,24 @@ impl NameServer {
             config.push_str(&format!("[[zone]]\nname = \"{name}\"\nfile = {:?}\n", directory.path().join(file)));
         }
         std::fs::write(directory.path().join("zones.toml"), config).unwrap();
-        NameServer::start_in(runtime, listen, directory)
+        let mut server = NameServer { server: None, listen: listen.to_vec(), directory, clock };
+        server.serve(runtime).then_some(server)
     }
 
-    fn start_in(runtime: &Runtime, listen: &[SocketAddr], directory: TempDir) -> Option<NameServer> {
-        let path = directory.path();
-        let addresses: Vec<String> = listen.iter().map(|address| format!("\"{address}\"")).collect();
+    /// Stops it, as a crash would.
+    fn stop(&mut self, runtime: &Runtime) {
+        runtime.block_on(self.server.take().expect("it runs").stop());
+    }
+
+    /// Starts it again, on what it has stored.
+    fn resume(&mut self, runtime: &Runtime) {
+        assert!(self.serve(runtime), "the address was free a moment ago");
+    }
+
+    /// Starts it; `false` when an address is taken.
+    fn serve(&mut self, runtime: &Runtime) -> bool {
+        let path = self.directory.path();
+        let addresses: Vec<String> = self.listen.iter().map(|address| format!("\"{address}\"")).collect();
         let config = format!(
             "[server]\nlisten = [{}]\nworkers = 1\nstate_directory = {path:?}\ncontrol_socket = {:?}\n{}",
             addresses.join(", "),
@@ -241,10 +297,11 @@ impl NameServer {
             std::fs::read_to_string(path.join("zones.toml")).unwrap()
         );
         let config = nssd::config::Config::from_toml(&config).unwrap();
-        let server = runtime.block_on(Server::start(config)).ok()?;
+        let Ok(server) = runtime.block_on(Server::start_with_clock(config, self.clock.clone())) else { return false };
         let broken = server.status().broken;
         assert!(broken.is_empty(), "{broken:?}");
-        Some(NameServer { server, listen: listen.to_vec(), directory })
+        self.server = Some(server);
+        true
     }
 
     /// Where it takes orders.

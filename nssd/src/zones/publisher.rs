@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use nss_wire::NameBuf;
@@ -113,7 +112,7 @@ impl Publisher {
                         Ok(Admission::Claimed(pending)) => Some(Box::new(pending)),
                         Ok(Admission::Contested(pending)) => {
                             generation += 1;
-                            let version = Version { generation, uploaded_at: now() };
+                            let version = Version { generation, uploaded_at: zones.store.now() };
                             writes.push(Write::Contest { apex: apex.clone(), pending: pending.clone(), generation });
                             let once_durable = OnceDurable::Contest(version, Box::new(pending));
                             planned.push(Planned { apex, once_durable, reply });
@@ -148,7 +147,7 @@ impl Publisher {
                     }
                     generation += 1;
                     octets += text.len();
-                    let version = Version { generation, uploaded_at: now() };
+                    let version = Version { generation, uploaded_at: zones.store.now() };
                     let ended = match claim {
                         Some(_) => Vec::new(),
                         None => zones.index().claims_around(&key(apex.as_name()), At::LeftOut),
@@ -194,7 +193,7 @@ impl Publisher {
                     }
                     generation += 1;
                     writes.push(Write::Delete { apex: apex.clone(), generation, pin: pin.set });
-                    let version = Version { generation, uploaded_at: now() };
+                    let version = Version { generation, uploaded_at: zones.store.now() };
                     planned.push(Planned { apex, once_durable: OnceDurable::Withdraw(version), reply });
                 }
                 Job::Check { .. } | Job::PutFile { .. } | Job::BreakFile { .. } | Job::WithdrawFile { .. }
@@ -308,7 +307,7 @@ fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> Result<ZoneS
     let has_pin = is_gone && zones.store.pin(apex.as_name()).ok().flatten().is_some();
     let mut index = zones.index_mut();
     match has_pin {
-        true => index.bury(&key, Tombstone { since: now(), checked: None }),
+        true => index.bury(&key, Tombstone { since: zones.store.now(), checked: None }),
         false => index.unbury(&key),
     }
     index.set_claimed(key, hosted, claim.map(|claim| *claim));
@@ -459,8 +458,3 @@ const COMMIT_SIZE_MAX: usize = 256;
 
 /// Octets of text in one commit, one text more or less: redb keeps the changed pages of a commit in memory.
 const COMMIT_OCTETS_MAX: usize = 64 << 20;
-
-/// Seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
