@@ -5,8 +5,9 @@
 use nss_api::key::Key;
 use nss_wire::RType;
 
+use crate::life::{DAY, now};
 use crate::support::{Api, Reply};
-use crate::tree::{OURS, Tree};
+use crate::tree::{Deafness, OURS, Tree};
 
 pub(crate) const ZONE: &str = "/v1/zones/example.com";
 pub(crate) const NOERROR: u16 = 0;
@@ -366,18 +367,31 @@ fn an_open_server_asks_nobody_for_a_key_and_leaves_pins_alone() {
 
 #[test]
 fn a_parent_that_cannot_be_asked_is_no_reason_to_believe_or_to_refuse_a_key() {
-    let owner = key();
-    let tree = Tree::start(&keyed("example", &[&owner]));
-    put(&tree.api(""), 1, Some(&owner)).expect(200, &[]);
-    // Nobody listens there, so the answer is a refusal by the kernel, at once.
-    let deaf = Api::start(&format!(
-        "name_servers = {OURS:?}\ncontrol_socket = \"/nonexistent\"\n[parent]\nroot_hints = [\"127.255.255.254\"]\n\
-         dns_port = 1\nallow_private_addresses = true\n"
-    ));
-    for key in [Some(&owner), None] {
-        let refused = put(&deaf, 2, key);
-        refused.expect(503, &["could not find out", "nothing was changed"]);
-        assert!(refused.header("retry-after").is_some());
+    const STATUS: &str = "/v1/zones/example.com/status";
+    for how in [Deafness::Refusing, Deafness::Silent] {
+        let owner = key();
+        let mut tree = Tree::start(&keyed("example", &[&owner]));
+        put(&tree.api(""), 1, Some(&owner)).expect(200, &[]);
+        tree.stop_com(how);
+        let impatient = "[timeouts]\nparent_check_ms = 1000\n";
+        let api = tree.api(impatient);
+        for key in [Some(&owner), None] {
+            let header = key.map(bearer);
+            let headers: Vec<&str> = header.iter().map(String::as_str).collect();
+            for refused in [put(&api, 2, key), api.call("DELETE", ZONE, &headers, b"")] {
+                refused.expect(503, &["could not find out", "nothing was changed", "name server"]);
+                assert!(refused.header("retry-after").is_some());
+            }
+        }
+        api.call("GET", STATUS, &[], b"").expect(200, &["example.com: unknown, serial 1", "is not known", "com. NS"]);
+        for days in [2, 10, 60] {
+            assert_eq!(tree.round_with(impatient, now() + days * DAY), 1, "{how:?}");
+            assert_eq!(served(&tree), ["192.0.2.1"], "{how:?}");
+        }
+        tree.resume_com();
+        put(&tree.api(""), 2, Some(&owner)).expect(200, &["replaced"]);
+        assert_eq!(served(&tree), ["192.0.2.2"]);
+        tree.api("").call("DELETE", ZONE, &[&bearer(&owner)], b"").expect(200, &["withdrawn"]);
     }
 }
 
