@@ -14,7 +14,7 @@ use nss_registrar_check::{
     Unknown, Verdict, Wanted,
 };
 use nss_wire::{Name, NameBuf, RType};
-use nssd::control::{Client as ZoneServer, ClientError, Cut};
+use nssd::control::{Client as ZoneServer, ClientError, Cut, EVIDENCE_LINES_MAX};
 use tokio::time::timeout;
 
 use crate::config::{Config, milliseconds};
@@ -120,12 +120,38 @@ impl Sight {
         }
     }
 
-    /// Who was asked and what they said, one sentence each.
+    /// Who was asked and what they said, one sentence each, as far as there is room for it.
     pub(crate) fn evidence(&self) -> Vec<String> {
         let asked = self.findings.evidence.to_string();
-        asked.lines().map(str::to_owned).chain(self.own_word.clone()).collect()
+        bounded(self.own_word.iter().map(String::as_str).chain(asked.lines()).map(str::to_owned).collect())
+    }
+
+    /// What the parent says, in one sentence.
+    pub(crate) fn sentence(&self) -> String {
+        bounded(vec![self.verdict().to_string()]).concat()
+    }
+
+    /// When the parent was asked, in seconds since 1970: now, or up to a minute ago.
+    pub(crate) fn asked_at(&self) -> u64 {
+        self.findings.evidence.asked_at
     }
 }
+
+/// Evidence as it is kept and shown: hostile parents can make it long.
+pub(crate) fn bounded(mut evidence: Vec<String>) -> Vec<String> {
+    evidence.truncate(EVIDENCE_LINES_MAX);
+    for line in &mut evidence {
+        if line.len() > LINE_SIZE_MAX {
+            line.truncate(line.floor_char_boundary(LINE_SIZE_MAX));
+            line.push('…');
+        }
+    }
+    evidence
+}
+
+/// Octets of one sentence of evidence: the NS set of a large zone. Twice as many of all of them, as JSON escapes them, fit
+/// into a report.
+const LINE_SIZE_MAX: usize = 1000;
 
 /// The delegation of `domain` that a cut in its parent is; `None` when the cut is above it, or its names are none.
 fn delegation(domain: Name<'_>, parent: &NameBuf, cut: &Cut) -> Option<Delegation> {
@@ -183,4 +209,48 @@ pub(crate) fn checker_config(config: &Config) -> nss_registrar_check::Config {
     checks.limits.time_max = milliseconds(config.timeouts.parent_check_ms);
     checks.cache.walks_max = config.limits.parent_checks_max.get();
     checks
+}
+
+#[cfg(test)]
+mod tests {
+    use nss_registrar_check::Evidence;
+    use nssd::control::{CHECK_REPORT_SIZE_MAX, Check, CheckAction, CheckReport, CheckVerdict};
+
+    use super::*;
+
+    #[test]
+    fn the_longest_evidence_fits_into_a_report() {
+        let evidence = bounded(vec!["\\".repeat(100_000); 1000]);
+        assert_eq!((evidence.len(), evidence[0].chars().count()), (EVIDENCE_LINES_MAX, LINE_SIZE_MAX + 1));
+        let check = Check {
+            checked_at: u64::MAX,
+            verdict: CheckVerdict::NotDelegated,
+            adrift_since: Some(u64::MAX),
+            parked_since: Some(u64::MAX),
+            next_check_at: u64::MAX,
+            evidence,
+        };
+        let report = CheckReport { etag: Some("\"1\"".into()), follows: Some(1), check, action: CheckAction::Keep };
+        assert!(serde_json::to_vec(&report).unwrap().len() <= CHECK_REPORT_SIZE_MAX);
+        assert_eq!(bounded(vec!["short".into()]), ["short"]);
+        assert!(bounded(vec!["ü".repeat(1000)])[0].len() <= LINE_SIZE_MAX + 3);
+    }
+
+    #[test]
+    fn what_a_parent_with_a_thousand_name_servers_says_has_an_end_wherever_it_is_shown() {
+        let server = |n: usize| NameServer { name: format!("ns{n}.example").parse().unwrap(), addresses: Vec::new() };
+        let delegation = Delegation {
+            zone: "example.com".parse().unwrap(),
+            parent: "com".parse().unwrap(),
+            name_servers: (0..1000).map(server).collect(),
+            ds: DsRecords::Unasked,
+            security: Security::Unchecked,
+        };
+        let domain = "example.com".parse().unwrap();
+        let word = delegation.to_string();
+        let findings = Findings { domain, outcome: Outcome::Delegation(delegation), evidence: Evidence::default() };
+        let sight = Sight { findings: Arc::new(findings), entered: Entered::none(&[]), own_word: Some(word) };
+        let longest = LINE_SIZE_MAX + '…'.len_utf8();
+        assert_eq!((sight.sentence().len(), sight.evidence()[0].len()), (longest, longest));
+    }
 }

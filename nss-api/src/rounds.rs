@@ -9,13 +9,13 @@ use std::sync::Arc;
 use nss_registrar_check::{Verdict, Wanted};
 use nss_wire::NameBuf;
 use nssd::clock::Clock;
-use nssd::control::{CheckReport, CheckVerdict, Client as ZoneServer, ClientError, DueCheck, EVIDENCE_LINES_MAX};
+use nssd::control::{CheckReport, CheckVerdict, Client as ZoneServer, ClientError, DueCheck};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::config::{Config, Lifecycle, Pending, milliseconds};
 use crate::key::Label;
 use crate::lifecycle::{self, Kept, Step};
-use crate::parents::{Parents, Unasked};
+use crate::parents::{Parents, Unasked, bounded};
 use crate::pending::{self, Prospect};
 
 /// Makes rounds.
@@ -101,6 +101,7 @@ impl Rounds {
                 let verdict = sight.verdict();
                 let mut evidence = sight.evidence();
                 evidence.insert(0, verdict.to_string());
+                let evidence = bounded(evidence);
                 let prospect = match label {
                     Some(Some(label)) => Prospect::of(&sight, label, &self.name_servers),
                     // No key has such a label, so that the parent can never name it.
@@ -123,7 +124,6 @@ impl Rounds {
                 return false;
             }
         };
-        let evidence = bounded(evidence);
         let kept = if due.etag.is_some() { Kept::Zone } else { Kept::PinAlone };
         let Step { check, action } = match &due.pending {
             Some(pending) => pending::step(&apex, pending, prospect, verdict, evidence, now, &self.pending),
@@ -152,50 +152,9 @@ impl RoundReport {
     }
 }
 
-/// Evidence as it is kept: hostile parents can make it long.
-fn bounded(mut evidence: Vec<String>) -> Vec<String> {
-    evidence.truncate(EVIDENCE_LINES_MAX);
-    for line in &mut evidence {
-        if line.len() > LINE_SIZE_MAX {
-            line.truncate(line.floor_char_boundary(LINE_SIZE_MAX));
-            line.push('…');
-        }
-    }
-    evidence
-}
-
-/// Octets of one sentence of evidence: the NS set of a large zone. Twice as many of all of them, as JSON escapes them, fit
-/// into a report.
-const LINE_SIZE_MAX: usize = 1000;
-
 /// Zones fetched at once; a few seconds' work.
 const BATCH: usize = 100;
 
 /// Zones checked at once. A parent that does not answer takes ten seconds: with a tenth of 100,000 zones behind such
 /// parents, sixteen get through them in two hours.
 const CHECKS_MAX: usize = 16;
-
-#[cfg(test)]
-mod tests {
-    use nssd::control::{CHECK_REPORT_SIZE_MAX, Check, CheckAction};
-
-    use super::*;
-
-    #[test]
-    fn the_longest_evidence_fits_into_a_report() {
-        let evidence = bounded(vec!["\\".repeat(100_000); 1000]);
-        assert_eq!((evidence.len(), evidence[0].chars().count()), (EVIDENCE_LINES_MAX, LINE_SIZE_MAX + 1));
-        let check = Check {
-            checked_at: u64::MAX,
-            verdict: CheckVerdict::NotDelegated,
-            adrift_since: Some(u64::MAX),
-            parked_since: Some(u64::MAX),
-            next_check_at: u64::MAX,
-            evidence,
-        };
-        let report = CheckReport { etag: Some("\"1\"".into()), follows: Some(1), check, action: CheckAction::Keep };
-        assert!(serde_json::to_vec(&report).unwrap().len() <= CHECK_REPORT_SIZE_MAX);
-        assert_eq!(bounded(vec!["short".into()]), ["short"]);
-        assert!(bounded(vec!["ü".repeat(1000)])[0].len() <= LINE_SIZE_MAX + 3);
-    }
-}

@@ -38,6 +38,9 @@ pub(crate) struct Standing {
     pending: Option<StandingClaim>,
     /// What to enter at the registrar.
     enter: Vec<String>,
+    /// When the parent was asked, in seconds since 1970: for this answer, or up to a minute before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checked_at: Option<u64>,
     /// Who was asked and what they said.
     evidence: Vec<String>,
     /// What the registry says, where registries are asked; one sentence each.
@@ -115,12 +118,14 @@ impl Standing {
             is_partly: false,
             pending: claim.pending.as_ref().map(StandingClaim::from),
             enter: ours.iter().map(enter).collect(),
+            checked_at: None,
             evidence: Vec::new(),
             registration: Vec::new(),
         };
         let Some(sight) = sight else { return standing };
         let verdict = sight.verdict();
-        standing.parent_says = verdict.to_string();
+        standing.parent_says = sight.sentence();
+        standing.checked_at = Some(sight.asked_at());
         standing.labels = sight.entered.labels.iter().map(Label::to_string).collect();
         if let Outcome::Delegation(Delegation { ds: DsRecords::Present(records), .. }) = &sight.findings.outcome {
             standing.ds = records.iter().filter_map(|record| presentation(record)).collect();
@@ -200,7 +205,8 @@ impl Standing {
             );
         }
         write_names(&mut text, "what the registry says:", &self.registration);
-        write_names(&mut text, "who was asked:", &self.evidence);
+        let asked = self.checked_at.map_or("who was asked:".to_owned(), |when| format!("who was asked {}:", utc(when)));
+        write_names(&mut text, &asked, &self.evidence);
         text
     }
 }
@@ -224,7 +230,7 @@ impl Owner {
 pub(crate) struct HostedZone {
     /// `active` while it is delegated to us, `partly` when to some of our name servers, `adrift` when to none, `unknown` when that could not be found out,
     /// `parked` when it is not served any more for having been adrift too long, `pending` before its delegation, `contested` when
-    /// two keys claim it before that.
+    /// two keys claim it before that, `withdrawn` when only its pin is left.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     serial: Option<u32>,
@@ -245,15 +251,30 @@ pub(crate) struct HostedZone {
     next_check_at: Option<u64>,
 }
 
+/// What there is of a zone that was uploaded.
+#[derive(Debug)]
+pub(crate) enum Served {
+    Yes(Box<ZoneStatus>),
+    /// Its text and its pin: it was adrift too long, or its claim is contested.
+    Parked,
+    /// Its pin alone.
+    Withdrawn,
+}
+
 impl HostedZone {
     /// `status` is that of a zone that is served, `recheck_hours` the pause between the checks that are made by themselves.
     pub(crate) fn new(
-        status: Option<ZoneStatus>,
+        status: Served,
         last_check: Option<Check>,
         pending: Option<&Pending>,
         check: Standing,
         recheck_hours: Option<u32>,
     ) -> HostedZone {
+        let (status, otherwise) = match status {
+            Served::Yes(status) => (Some(*status), ""),
+            Served::Parked => (None, "parked"),
+            Served::Withdrawn => (None, "withdrawn"),
+        };
         let uploaded_at = status.as_ref().and_then(|status| status.uploaded_at);
         let next_check_at = recheck_hours.and_then(|hours| match (&last_check, pending) {
             (Some(last), _) => Some(last.next_check_at),
@@ -265,7 +286,7 @@ impl HostedZone {
             state: match (check.state, &status) {
                 _ if pending.is_some_and(|pending| pending.is_contested) => "contested",
                 _ if pending.is_some() => "pending",
-                (_, None) => "parked",
+                (_, None) => otherwise,
                 (State::Delegated | State::Unchecked, Some(_)) => "active",
                 (State::NotDelegated, Some(_)) if check.is_partly => "partly",
                 (State::NotDelegated, Some(_)) => "adrift",
@@ -287,6 +308,9 @@ impl HostedZone {
         let mut text = match (self.serial, self.records) {
             (Some(serial), Some(records)) => format!("{domain}: {}, serial {serial}, {records} records\n", self.state),
             _ if self.state == "contested" => format!("{domain}: contested, not served\n"),
+            _ if self.state == "withdrawn" => format!(
+                "{domain}: withdrawn, not served; what is pinned to it stays so as long as its parent points here\n"
+            ),
             _ => format!("{domain}: {}, not served; upload it again to have it served\n", self.state),
         };
         if self.state == "partly" {
@@ -307,6 +331,9 @@ impl HostedZone {
             }
         }
         let _ = write!(text, "\n{}", self.check.text());
+        if let Some(last) = last {
+            write_names(&mut text, &format!("\nwhat the last check found {}:", utc(last.checked_at)), &last.evidence);
+        }
         text
     }
 }

@@ -13,7 +13,9 @@ use hyper::body::Bytes;
 use nss_registrar_check::{Delegation, Verdict, Wanted};
 use nss_wire::NameBuf;
 use nssd::check::Signed;
-use nssd::control::{Change, Client as ZoneServer, DsSet, Pin, Precondition, PutOptions, ZoneStatus};
+use nssd::control::{
+    Change, Claim, Client as ZoneServer, ClientError, DsSet, Pin, Precondition, PutOptions, ZoneStatus,
+};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -31,7 +33,7 @@ use crate::query::Options;
 use crate::quota::{Exceeded, Quotas};
 use crate::rdap::Rdap;
 use crate::rounds::Rounds;
-use crate::standing::{HostedZone, Standing};
+use crate::standing::{HostedZone, Served, Standing};
 use crate::zone_server;
 use crate::zone_text::{self, NotAZone, ZoneWord};
 
@@ -263,15 +265,17 @@ impl Gate {
         let is_parked = claim.check.as_ref().is_some_and(|check| check.parked_since.is_some());
         let is_contested = claim.pending.as_ref().is_some_and(|pending| pending.is_contested);
         let status = match is_parked || is_contested {
-            true => None,
-            false => {
-                let status = self.zone_server.zone_status(domain.name()).await;
-                let status = status.map_err(|error| zone_server::problem(&error))?;
-                if status.etag.is_none() {
-                    return Err(zone_server::not_found(domain));
-                }
-                Some(status)
-            }
+            true => Served::Parked,
+            false => match self.zone_server.zone_status(domain.name()).await {
+                Ok(status) if status.etag.is_some() => Served::Yes(Box::new(status)),
+                Ok(_) => return Err(zone_server::not_found(domain)),
+                Err(error) => match zone_server::problem(&error) {
+                    problem if problem.status() == StatusCode::NOT_FOUND && self.is_withdrawn(&claim, domain).await => {
+                        Served::Withdrawn
+                    }
+                    problem => return Err(problem),
+                },
+            },
         };
         let mut standing = self.standing(domain, None).await?;
         if let Some(rdap) = &self.rdap {
@@ -279,6 +283,12 @@ impl Gate {
         }
         let makes_rounds = self.config.makes_rounds().then_some(self.config.lifecycle.recheck_hours.get());
         Ok(HostedZone::new(status, claim.check, claim.pending.as_ref(), standing, makes_rounds))
+    }
+
+    /// Whether a zone that is not served is none because its owner withdrew it, so that there is a pin and no text.
+    async fn is_withdrawn(&self, claim: &Claim, domain: &Domain) -> bool {
+        let is_gone = |error: &ClientError| zone_server::problem(error).status() == StatusCode::NOT_FOUND;
+        claim.pin.is_some() && self.zone_server.get_zone(domain.name()).await.is_err_and(|error| is_gone(&error))
     }
 
     /// The key that came with a request; where nobody needs one, nobody looks at it.

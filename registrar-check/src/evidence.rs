@@ -12,6 +12,8 @@ use crate::question::Transport;
 /// Everything that a verdict rests on; its `Display` is one line for each step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
+    /// When the walk began, in seconds since 1970.
+    pub asked_at: u64,
     /// The zone whose servers were known from an earlier check; `None` when the walk began at the root hints.
     pub known_zone: Option<NameBuf>,
     /// The questions in the order in which they were settled.

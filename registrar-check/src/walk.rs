@@ -150,6 +150,7 @@ impl Walk {
             ready: VecDeque::new(),
             contacts: BTreeMap::new(),
             evidence: Evidence {
+                asked_at: unix_time,
                 known_zone: known.as_ref().map(|known| known.zone.clone()).filter(|zone| !zone.as_name().is_root()),
                 steps: Vec::new(),
             },

@@ -173,6 +173,46 @@ fn a_parked_zone_is_withdrawn_by_its_key() {
 }
 
 #[test]
+fn what_the_last_check_found_is_shown_with_its_time_when_nobody_can_be_asked_now() {
+    let mut tree = Tree::start(&plain("example"));
+    let owner = given(&put(&tree.api(""), 1, None));
+    tree.delegate("example NS ns.example.org.\n");
+    let now = 2_000_000_000;
+    tree.round(now);
+    let com = tree.com_addresses();
+    tree.stop_com(Deafness::Refusing);
+    let api = tree.api("");
+    let told = api.call("GET", STATUS, &[], b"");
+    told.expect(200, &["example.com: unknown, serial 1", "could not find out"]);
+    let (live, kept) = told.text().split_once("\nwhat the last check found 2033-05-18T03:33:20Z:\n").unwrap();
+    assert!(kept.starts_with("  com. delegates example.com. to ns.example.org.; that lacks ns1."), "{kept}");
+    for server in com {
+        assert!(
+            kept.contains(&format!("  {server} (")) && kept.contains(".com.) for com., example.com. NS, "),
+            "{server} {kept}"
+        );
+    }
+    assert!(live.contains("\nwho was asked 20") && !live.contains("ns.example.org."), "{live}");
+    let json = api.call("GET", STATUS, &["Accept: application/json"], b"").json();
+    let last = &json["last_check"];
+    assert_eq!((&last["checked_at"], &last["verdict"]), (&now.into(), &"not_delegated".into()));
+    assert!(last["evidence"][0].as_str().unwrap().contains("to ns.example.org."), "{last}");
+    assert!(last["evidence"].as_array().unwrap().len() >= 4, "the verdict, a root server and two of com.: {last}");
+    let before = crate::life::now() - json["check"]["checked_at"].as_u64().unwrap();
+    assert!(before <= 60, "what it shows now is a minute old at most");
+    assert_eq!(json["check"]["state"], "unknown");
+    // Of a zone that its owner withdrew there is the pin, and the checks go on.
+    tree.resume_com();
+    tree.delegate(&plain("example"));
+    tree.api("").call("DELETE", ZONE, &[&bearer(&owner)], b"").expect(200, &["withdrawn"]);
+    tree.round(now + DAY);
+    let told = tree.api("").call("GET", STATUS, &[], b"");
+    told.expect(200, &["example.com: withdrawn, not served", "its first upload pinned", "what the last check found"]);
+    let json = tree.api("").call("GET", STATUS, &["Accept: application/json"], b"").json();
+    assert_eq!((&json["state"], &json["last_check"]["verdict"]), (&"withdrawn".into(), &"delegated".into()));
+}
+
+#[test]
 fn who_comes_back_within_the_week_was_never_away() {
     let tree = Tree::start(&plain("example"));
     given(&put(&tree.api(""), 1, None));

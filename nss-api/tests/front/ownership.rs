@@ -532,7 +532,8 @@ fn what_the_parent_says_is_told_before_anything_is_uploaded() {
         &[
             "example.com is delegated to our name servers\n",
             "until the first upload pins a key",
-            "who was asked:\n  from the root hints\n",
+            "\nwho was asked 20",
+            "Z:\n  from the root hints\n",
         ],
     );
     ask("keyed.com", &[]).expect(200, &["who has the key with this label\n", &format!("  {label}\n")]);

@@ -192,6 +192,11 @@ impl Tree {
         [self.ours.listen[0].ip(), self.ours.listen[1].ip()]
     }
 
+    /// The addresses of the servers of `com.`.
+    pub(crate) fn com_addresses(&self) -> [IpAddr; 2] {
+        [self.com.listen[0].ip(), self.com.listen[1].ip()]
+    }
+
     /// Changes what `com.` delegates.
     pub(crate) fn delegate(&self, delegations: &str) {
         assert!(self.com_b.is_none(), "the two servers of com. are told different things at the start only");
