@@ -16,10 +16,8 @@
 //!
 //! This is the decision alone; times come in as seconds since 1970.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use nss_wire::Name;
-use nssd::control::{Check, CheckAction, CheckVerdict};
+use nssd::control::{Check, CheckAction, CheckVerdict, jittered};
 
 use crate::config::Lifecycle;
 
@@ -80,16 +78,8 @@ pub(crate) fn step(
         // The parent has a bad hour; a day later would be late for who is adrift.
         CheckVerdict::Unknown => HOUR.min(u64::from(periods.recheck_hours.get()) * HOUR),
     };
-    let next_check_at = now + jittered(pause, apex, now);
+    let next_check_at = now + jittered(pause, &apex.to_lowercase().to_string(), now);
     Step { check: Check { checked_at: now, verdict, adrift_since, parked_since, next_check_at, evidence }, action }
-}
-
-/// From nine to eleven tenths of `pause`: zones that were uploaded together do not stay together. Nobody gains by
-/// knowing it beforehand, so that it need not be random.
-pub(crate) fn jittered(pause: u64, apex: Name<'_>, now: u64) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (apex.to_lowercase().as_name().as_wire(), now).hash(&mut hasher);
-    pause - pause / 10 + hasher.finish() % (pause / 5 + 1)
 }
 
 const HOUR: u64 = 3600;
@@ -239,7 +229,7 @@ mod tests {
     fn zones_that_were_uploaded_at_one_moment_are_checked_all_over_the_day_after_some_weeks() {
         let hours = |n: u64| {
             let apex: NameBuf = format!("d{n}.example").parse().unwrap();
-            (0..60).fold(NOW, |now, _| now + jittered(DAY, apex.as_name(), now)) / HOUR % 24
+            (0..60).fold(NOW, |now, _| now + jittered(DAY, &apex.to_string(), now)) / HOUR % 24
         };
         let mut counts = [0_u32; 24];
         (0..2400).for_each(|n| counts[hours(n) as usize] += 1);

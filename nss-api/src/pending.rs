@@ -17,12 +17,12 @@ use std::net::IpAddr;
 
 use nss_registrar_check::{Delegation, NotDelegated, Outcome, Verdict};
 use nss_wire::NameBuf;
-use nssd::control::{self, Check, CheckAction, CheckVerdict, PendingClaim};
+use nssd::control::{self, Check, CheckAction, CheckVerdict, PendingClaim, jittered};
 
 use crate::config::{Config, Pending};
 use crate::domain::Domain;
 use crate::key::{Key, Label};
-use crate::lifecycle::{Step, jittered};
+use crate::lifecycle::Step;
 use crate::new_key::keyed_names;
 use crate::ownership::label_before;
 use crate::parents::Sight;
@@ -154,7 +154,7 @@ pub(crate) fn step(
         Prospect::Open | Prospect::Unknown => CheckAction::Keep,
     };
     let pause = u64::from(periods.recheck_minutes.get()) * MINUTE;
-    let next_check_at = now + jittered(pause, domain.as_name(), now);
+    let next_check_at = now + jittered(pause, &domain.as_name().to_lowercase().to_string(), now);
     let check = Check { checked_at: now, verdict, adrift_since: None, parked_since: None, next_check_at, evidence };
     Step { check, action }
 }

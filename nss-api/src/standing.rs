@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use nss_registrar_check::{Delegation, DsRecords, NotDelegated, Outcome, Verdict};
 use nss_wire::NameBuf;
-use nssd::control::{Check, Claim, Pending, Pin, ZoneStatus};
+use nssd::control::{Check, Claim, Pending, Pin, ZoneStatus, jittered};
 use serde::Serialize;
 
 use crate::config::Ownership;
@@ -280,7 +280,10 @@ impl HostedZone {
             (Some(last), _) => Some(last.next_check_at),
             (None, Some(pending)) if pending.is_contested => Some(pending.until),
             (None, Some(pending)) => Some(pending.check_at),
-            (None, None) => Some(uploaded_at? + u64::from(hours) * 3600),
+            (None, None) => {
+                let uploaded_at = uploaded_at?;
+                Some(uploaded_at + jittered(u64::from(hours) * 3600, &status.as_ref()?.zone, uploaded_at))
+            }
         });
         HostedZone {
             state: match (check.state, &status) {

@@ -47,6 +47,7 @@ pub(crate) mod service;
 
 pub use check::{
     CHECK_REPORT_SIZE_MAX, Check, CheckAction, CheckReport, CheckVerdict, DueCheck, DueChecks, EVIDENCE_LINES_MAX,
+    jittered,
 };
 pub use client::{Client, ClientError, Precondition, PutOptions, ZoneText};
 pub use ds::{DS_RECORDS_MAX, DS_SIZE_MAX, DsSet, NotDsRecords};

@@ -173,13 +173,13 @@ impl Zones {
             let uploads = uploads.filter_map(|(key, hosted)| Some((key, hosted.upload.as_ref()?)));
             let due = uploads.filter_map(|(key, upload)| {
                 let since = match index.pending.get(key) {
-                    Some(pending) => due_since(upload.checked, pending.check_at, now, now),
-                    None => due_since(upload.checked, upload.version.uploaded_at, now, uploaded_before),
+                    Some(pending) => due_since(key, upload.checked, pending.check_at, now, now),
+                    None => due_since(key, upload.checked, upload.version.uploaded_at, now, uploaded_before),
                 }?;
                 Some((since, key.clone(), Some(etag(upload.version.generation))))
             });
             let pins = index.tombstones.iter().filter_map(|(key, tombstone)| {
-                let since = due_since(tombstone.checked, tombstone.since, now, uploaded_before)?;
+                let since = due_since(key, tombstone.checked, tombstone.since, now, uploaded_before)?;
                 Some((since, key.clone(), None))
             });
             let contested = index.pending.iter().filter(|(_, pending)| pending.is_contested && pending.until <= now);

@@ -1,12 +1,14 @@
 //! Years in the life of domains, on real daemons, by a clock that the tests hold.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use nss_wire::RType;
+use nss_api::key::Key;
+use nss_wire::{NameBuf, RType};
+use nssd::control::{Client, PutOptions};
 
 use crate::ds::{A1, A2, A3, A9, AB3, B4, DS_A, DS_B, send};
-use crate::ownership::{NOERROR, REFUSED, ZONE, bearer, given, key, keyed, plain, put, served};
-use crate::support::Api;
+use crate::ownership::{NOERROR, REFUSED, ZONE, bearer, given, key, keyed, plain, put, put_to, served};
+use crate::support::{Api, PATIENCE, Reply};
 use crate::tree::{Deafness, OURS, Tree};
 
 pub(crate) const DAY: u64 = 86_400;
@@ -262,158 +264,261 @@ fn an_upload_during_a_round_is_not_parked_by_it() {
     assert_eq!(rcode(&tree), REFUSED);
 }
 
-#[test]
-fn a_keyed_domain_goes_through_its_whole_life() {
-    let [first, second, third] = [key(), key(), key()];
-    let tree = Tree::start(&keyed("example", &[&first]));
-    let mut now = start();
-    put(&tree.api(""), 1, Some(&first)).expect(200, &["published"]);
-    put(&tree.api(""), 2, Some(&first)).expect(200, &["replaced"]);
-    // Roll-over.
-    tree.delegate(&keyed("example", &[&first, &second]));
-    put(&tree.api(""), 3, Some(&second)).expect(200, &[]);
-    tree.delegate(&keyed("example", &[&second]));
-    put(&tree.api(""), 4, Some(&first)).expect(403, &[]);
-    tree.round(now);
-    // Loss and recovery: the third key has never been seen before.
-    tree.delegate(&keyed("example", &[&third]));
-    put(&tree.api(""), 4, Some(&third)).expect(200, &[]);
-    put(&tree.api(""), 5, Some(&second)).expect(403, &[]);
-    // Away, and back in time.
-    tree.delegate("example NS ns.example.org.\n");
-    now += 5 * DAY;
-    tree.round(now);
-    put(&tree.api(""), 5, Some(&third)).expect(403, &["not delegated"]);
-    assert_eq!(served(&tree), ["192.0.2.4"]);
-    tree.delegate(&keyed("example", &[&third]));
-    put(&tree.api(""), 5, Some(&third)).expect(200, &["replaced"]);
-    // Away for good.
-    tree.delegate("example NS ns.example.org.\n");
-    for days in [5, 13, 45] {
-        tree.round(now + days * DAY);
+/// Three domains on one tree, and the day it is there.
+struct Town {
+    tree: Tree,
+    began_at: u64,
+}
+
+/// How a domain of each kind is hosted.
+const KEYED: &str = "keyed.com";
+const PINNED: &str = "pinned.com";
+const SIGNED: &str = "example.com";
+const ALL: [&str; 3] = [KEYED, PINNED, SIGNED];
+
+/// A front whose own rounds would begin some days later: they are made when the test says so.
+const NO_ROUNDS: &str = "[lifecycle]\nround_s = 4000000000\n";
+
+impl Town {
+    fn new() -> Town {
+        let (tree, began_at) = (Tree::start(""), now());
+        tree.set_time(began_at);
+        Town { tree, began_at }
     }
-    tree.api("").call("GET", ZONE, &[&bearer(&third)], b"").expect(404, &[]);
-    assert_eq!(rcode(&tree), REFUSED);
+
+    /// Checks what is due on that day, which all clocks show from now on; how many zones that were.
+    fn round_on_day(&self, day: u64) -> usize {
+        let now = self.began_at + day * DAY;
+        self.tree.set_time(now);
+        self.tree.round(now)
+    }
+
+    /// Has `com.` delegate the three domains, and a front be there that has seen nothing else.
+    fn delegate(&self, keyed: &str, pinned: &str, signed: &str) -> Api {
+        self.tree.delegate(&format!("{keyed}{pinned}{signed}"));
+        self.tree.api(NO_ROUNDS)
+    }
+
+    fn delegate_elsewhere(&self) -> Api {
+        let [keyed, pinned, signed] = ["keyed", "pinned", "example"].map(|name| format!("{name} NS ns.example.org.\n"));
+        self.delegate(&keyed, &pinned, &signed)
+    }
+
+    /// What is served of the three.
+    fn served(&self) -> [Option<String>; 3] {
+        ALL.map(|domain| self.tree.ours.ask(&format!("www.{domain}"), RType::A).data.first().cloned())
+    }
+
+    fn states(&self) -> [String; 3] {
+        let api = self.tree.api(NO_ROUNDS);
+        ALL.map(|domain| {
+            let status = api.call("GET", &format!("/v1/zones/{domain}/status"), &["Accept: application/json"], b"");
+            status.json()["state"].as_str().unwrap_or("gone").to_owned()
+        })
+    }
+}
+
+fn upload(api: &Api, domain: &str, serial: u32, key: Option<&Key>) -> Reply {
+    put_to(api, &format!("/v1/zones/{domain}"), serial, key)
+}
+
+fn at(hosts: [u8; 3]) -> [Option<String>; 3] {
+    hosts.map(|host| Some(format!("192.0.2.{host}")))
 }
 
 #[test]
-fn a_pinned_domain_goes_through_its_whole_life() {
-    let tree = Tree::start("");
-    let mut now = start();
-    put(&tree.api(""), 1, None).expect(403, &["there is no such name"]);
-    tree.delegate(&plain("example"));
-    let first = given(&put(&tree.api(""), 1, None));
-    put(&tree.api(""), 2, Some(&first)).expect(200, &["replaced"]);
-    put(&tree.api(""), 3, None).expect(401, &[]);
-    put(&tree.api(""), 3, Some(&key())).expect(403, &[]);
-    assert_eq!((tree.round(now), state(&tree.api("")).as_str()), (1, "active"));
-    // Another key in place of the pinned one: through the registrar, and the plain names again afterwards. So with one that was lost.
-    let second = key();
-    tree.delegate(&keyed("example", &[&second]));
-    put(&tree.api(""), 3, Some(&second)).expect(200, &[]);
-    tree.delegate(&plain("example"));
-    put(&tree.api(""), 4, Some(&first)).expect(403, &[]);
-    put(&tree.api(""), 4, Some(&second)).expect(200, &[]);
-    // Withdrawn for a day, and nobody's meanwhile but the owner's.
-    tree.api("").call("DELETE", ZONE, &[&bearer(&second)], b"").expect(200, &["withdrawn"]);
-    now += 2 * DAY;
-    assert_eq!((tree.round(now), rcode(&tree)), (1, REFUSED));
-    put(&tree.api(""), 5, Some(&first)).expect(403, &[]);
-    put(&tree.api(""), 5, Some(&second)).expect(200, &["published"]);
-    // Away, and back in time.
-    tree.delegate("example NS ns.example.org.\n");
-    now += 2 * DAY;
-    tree.round(now);
-    put(&tree.api(""), 6, Some(&second)).expect(403, &["not delegated"]);
-    assert_eq!((served(&tree), state(&tree.api("")).as_str()), (vec!["192.0.2.5".to_owned()], "adrift"));
-    tree.delegate(&plain("example"));
-    now += 2 * DAY;
-    tree.round(now);
-    assert_eq!(state(&tree.api("")), "active");
-    // Sold: the buyer enters a label, and may have the plain names again.
-    let buyer = key();
-    tree.delegate(&keyed("example", &[&buyer]));
-    put(&tree.api(""), 6, Some(&second)).expect(403, &[]);
-    put(&tree.api(""), 6, Some(&buyer)).expect(200, &[]);
-    tree.delegate(&plain("example"));
-    put(&tree.api(""), 7, Some(&second)).expect(403, &[]);
-    // Away for longer than a week, and back: parked until the owner sends it again.
-    tree.delegate("example NS ns.example.org.\n");
-    for _ in 0..2 {
-        now += 8 * DAY;
-        tree.round(now);
-    }
-    tree.delegate(&plain("example"));
-    now += 2 * DAY;
-    tree.round(now);
-    assert_eq!((rcode(&tree), state(&tree.api("")).as_str()), (REFUSED, "parked"));
-    put(&tree.api(""), 7, Some(&second)).expect(403, &[]);
-    put(&tree.api(""), 7, Some(&buyer)).expect(200, &["published"]);
-    // Away for good.
-    tree.delegate("example NS ns.example.org.\n");
-    for days in [2, 10, 42] {
-        tree.round(now + days * DAY);
-    }
-    tree.api("").call("GET", ZONE, &[], b"").expect(404, &[]);
-    assert_eq!((rcode(&tree), tree.round(now + 400 * DAY)), (REFUSED, 0));
-    tree.delegate(&plain("example"));
-    given(&put(&tree.api(""), 1, None));
-}
+fn a_keyed_a_pinned_and_a_signed_domain_live_their_whole_lives_side_by_side() {
+    let town = Town::new();
+    let [k1, k2, k3, p2, p3, label, buyer, stranger] = [(); 8].map(|()| key());
+    let keyed_by = |keys: &[&Key]| keyed("keyed", keys);
+    let pinned_plain = plain("pinned");
+    let signed_by = |ds: &str| plain("example") + ds;
 
-#[test]
-fn a_domain_that_ds_records_prove_goes_through_its_whole_life() {
-    let tree = Tree::start(&(plain("example") + DS_A));
-    let mut now = start();
-    let send = |text| send(&tree.api(""), text, None);
-    send(A1).expect(200, &["published"]);
-    send(A2).expect(200, &["replaced"]);
-    send(A1).expect(403, &["is not newer than 2"]);
-    put(&tree.api(""), 3, Some(&key())).expect(403, &[]);
-    assert_eq!((tree.round(now), state(&tree.api("")).as_str()), (1, "active"));
-    // Roll-over: the DS record of the next key beside that of the old one, both sign, and the old one goes.
-    send(B4).expect(403, &["none of them is of a key"]);
-    tree.delegate(&(plain("example") + DS_A + DS_B));
-    send(AB3).expect(200, &[]);
-    tree.delegate(&(plain("example") + DS_B));
-    send(A9).expect(403, &["none of them is of a key"]);
-    send(B4).expect(200, &["replaced"]);
-    // Lost or leaked: the registrar takes the DS record of another key, as it would for resolvers. Here it is the first one again.
-    tree.delegate(&(plain("example") + DS_A));
+    // Nobody delegates them here yet.
+    let api = town.tree.api(NO_ROUNDS);
+    for domain in ALL {
+        upload(&api, domain, 1, Some(&k1)).expect(403, &["there is no such name"]);
+    }
+    // The first uploads, and changes by those who may.
+    let api = town.delegate(&keyed_by(&[&k1]), &pinned_plain, &signed_by(DS_A));
+    upload(&api, KEYED, 1, None).expect(401, &[]);
+    upload(&api, KEYED, 1, Some(&k1)).expect(200, &["published"]);
+    let p1 = given(&upload(&api, PINNED, 1, None));
+    send(&api, A1, None).expect(200, &["published"]);
+    upload(&api, KEYED, 2, Some(&k1)).expect(200, &["replaced"]);
+    upload(&api, PINNED, 2, Some(&p1)).expect(200, &["replaced"]);
+    send(&api, A2, None).expect(200, &["replaced"]);
+    for domain in ALL {
+        assert!(matches!(upload(&api, domain, 9, None).status, 401 | 403), "{domain}");
+        upload(&api, domain, 9, Some(&stranger)).expect(403, &[]);
+    }
+    send(&api, A1, None).expect(403, &["is not newer than 2"]);
+    assert_eq!((town.round_on_day(2), town.states()), (3, [(); 3].map(|()| "active".to_owned())));
+
+    // Roll-over: both at first, then the next one alone.
+    let api = town.delegate(&keyed_by(&[&k1, &k2]), &keyed("pinned", &[&p2]), &signed_by(&format!("{DS_A}{DS_B}")));
+    upload(&api, KEYED, 3, Some(&k2)).expect(200, &[]);
+    upload(&api, KEYED, 4, Some(&k1)).expect(200, &[]);
+    upload(&api, PINNED, 3, Some(&p2)).expect(200, &[]);
+    send(&api, AB3, None).expect(200, &[]);
+    let api = town.delegate(&keyed_by(&[&k2]), &pinned_plain, &signed_by(DS_B));
+    upload(&api, KEYED, 5, Some(&k1)).expect(403, &[]);
+    upload(&api, KEYED, 5, Some(&k2)).expect(200, &[]);
+    upload(&api, PINNED, 5, Some(&p1)).expect(403, &[]);
+    upload(&api, PINNED, 5, Some(&p2)).expect(200, &[]);
+    send(&api, A9, None).expect(403, &["none of them is of a key"]);
+    send(&api, B4, None).expect(200, &["replaced"]);
+    assert_eq!((town.round_on_day(4), town.served()), (3, at([5, 5, 4])));
+
+    // Loss or a leak, and recovery at the registrar: the keys there have never been seen before, or long ago.
+    let api = town.delegate(&keyed_by(&[&k3]), &keyed("pinned", &[&p3]), &signed_by(DS_A));
+    upload(&api, KEYED, 6, Some(&k2)).expect(403, &[]);
+    upload(&api, KEYED, 6, Some(&k3)).expect(200, &[]);
+    upload(&api, PINNED, 6, Some(&p2)).expect(403, &[]);
+    upload(&api, PINNED, 6, Some(&p3)).expect(200, &[]);
     for old in [A3, AB3] {
-        send(old).expect(403, &["is not newer than 3"]);
+        send(&api, old, None).expect(403, &["is not newer than 3"]);
     }
-    send(A9).expect(200, &["replaced"]);
-    // Away, and back in time.
-    tree.delegate("example NS ns.example.org.\n");
-    now += 5 * DAY;
-    tree.round(now);
-    send(A9).expect(403, &["not delegated"]);
-    assert_eq!((served(&tree), state(&tree.api("")).as_str()), (vec!["192.0.2.9".to_owned()], "adrift"));
-    tree.delegate(&(plain("example") + DS_A));
-    now += 2 * DAY;
-    tree.round(now);
-    assert_eq!(state(&tree.api("")), "active");
-    send(A9).expect(200, &["unchanged"]);
-    // No longer signed: nothing opens the zone that is not at the registrar, and a label there does.
-    let owner = key();
-    tree.delegate(&plain("example"));
-    put(&tree.api(""), 10, Some(&owner)).expect(403, &["its parent's DS records prove"]);
-    tree.delegate(&keyed("example", &[&owner]));
-    put(&tree.api(""), 10, Some(&owner)).expect(200, &["replaced"]);
-    tree.delegate(&plain("example"));
-    put(&tree.api(""), 11, Some(&owner)).expect(200, &["replaced"]);
-    // Signed again; the old copies are still old.
-    tree.delegate(&(plain("example") + DS_A));
-    send(A9).expect(403, &["is not newer than 9"]);
-    // Away for good: not even the serials are left.
-    tree.delegate("example NS ns.example.org.\n");
-    for days in [2, 10, 42] {
-        tree.round(now + days * DAY);
+    send(&api, A9, None).expect(200, &["replaced"]);
+    let home = || town.delegate(&keyed_by(&[&k3]), &pinned_plain, &signed_by(DS_A));
+    drop(home());
+
+    // Away, and back within the week.
+    let api = town.delegate_elsewhere();
+    assert_eq!((town.round_on_day(6), town.states()), (3, [(); 3].map(|()| "adrift".to_owned())));
+    for (domain, key) in [(KEYED, &k3), (PINNED, &p3), (SIGNED, &stranger)] {
+        upload(&api, domain, 7, Some(key)).expect(403, &["not delegated"]);
     }
+    send(&api, A9, None).expect(403, &["not delegated"]);
+    assert_eq!(town.served(), at([6, 6, 9]));
+    drop(home());
+    assert_eq!((town.round_on_day(8), town.states()), (3, [(); 3].map(|()| "active".to_owned())));
+
+    // Away for longer: parked, and not served again by the return alone, but by who was the owner before.
+    drop(town.delegate_elsewhere());
+    assert_eq!((town.round_on_day(10), town.served()), (3, at([6, 6, 9])));
+    assert_eq!((town.round_on_day(18), town.served()), (3, [None, None, None]));
+    let api = home();
+    assert_eq!((town.round_on_day(20), town.served()), (3, [None, None, None]));
+    assert_eq!(town.states(), [(); 3].map(|()| "parked".to_owned()));
+    for (domain, key) in [(KEYED, &k2), (PINNED, &p2), (SIGNED, &stranger)] {
+        upload(&api, domain, 7, Some(key)).expect(403, &[]);
+    }
+    upload(&api, KEYED, 6, Some(&k3)).expect(200, &["published"]);
+    upload(&api, PINNED, 6, Some(&p3)).expect(200, &["published"]);
+    // Anybody has a copy of that one. Its owner has signed nothing newer, and enters a label instead.
+    send(&api, A9, None).expect(403, &["is not newer than 9"]);
+    let api = town.delegate(&keyed_by(&[&k3]), &pinned_plain, &keyed("example", &[&label]));
+    upload(&api, SIGNED, 10, Some(&label)).expect(200, &["published"]);
+    assert_eq!((town.round_on_day(22), town.served()), (3, at([6, 6, 10])));
+
+    // Withdrawn for some days, and nobody's meanwhile but the owners'.
+    for (domain, key) in [(KEYED, &k3), (PINNED, &p3), (SIGNED, &label)] {
+        api.call("DELETE", &format!("/v1/zones/{domain}"), &[&bearer(key)], b"").expect(200, &["withdrawn"]);
+    }
+    assert_eq!((town.round_on_day(24), town.served()), (3, [None, None, None]));
+    assert_eq!(town.states(), [(); 3].map(|()| "withdrawn".to_owned()));
+    for (domain, key) in [(KEYED, &k3), (PINNED, &p3), (SIGNED, &label)] {
+        upload(&api, domain, 11, Some(&stranger)).expect(403, &[]);
+        upload(&api, domain, 11, Some(key)).expect(200, &["published"]);
+    }
+
+    // Sold: the buyer enters a label, and may have the plain names again.
+    let api = town.delegate(&keyed_by(&[&buyer]), &keyed("pinned", &[&buyer]), &keyed("example", &[&buyer]));
+    for (domain, seller) in [(KEYED, &k3), (PINNED, &p3), (SIGNED, &label)] {
+        upload(&api, domain, 12, Some(seller)).expect(403, &[]);
+        upload(&api, domain, 12, Some(&buyer)).expect(200, &["replaced"]);
+    }
+    let api = town.delegate(&keyed_by(&[&buyer]), &pinned_plain, &plain("example"));
+    for (domain, seller) in [(KEYED, &k3), (PINNED, &p3), (SIGNED, &label)] {
+        upload(&api, domain, 13, Some(seller)).expect(403, &[]);
+        upload(&api, domain, 13, Some(&buyer)).expect(200, &["replaced"]);
+    }
+
+    // Away for good, through a restart of the name server: first not served, then gone.
+    drop(town.delegate_elsewhere());
+    assert_eq!((town.round_on_day(26), town.served()), (3, at([13, 13, 13])));
+    let town = Town { tree: town.tree.stop_ours().restart(), ..town };
+    assert_eq!((town.round_on_day(34), town.served()), (3, [None, None, None]));
+    assert_eq!(town.round_on_day(60), 3);
+    assert_eq!(town.states(), [(); 3].map(|()| "parked".to_owned()));
+    assert_eq!((town.round_on_day(66), town.states()), (3, [(); 3].map(|()| "gone".to_owned())));
+    assert_eq!(town.round_on_day(400), 0);
+    // The next owners find nothing of the last ones: no text, no pin, no serial.
+    let api = town.delegate(&keyed("keyed", &[&stranger]), &plain("pinned"), &(plain("example") + DS_A));
+    upload(&api, KEYED, 1, Some(&stranger)).expect(200, &["published"]);
+    given(&upload(&api, PINNED, 1, None));
+    send(&api, A1, None).expect(200, &["published"]);
+    assert_eq!(town.served(), at([1, 1, 1]));
+}
+
+#[test]
+fn the_daemon_makes_its_rounds_by_itself_and_by_the_periods_that_are_configured() {
+    let tree = Tree::start(&plain("example"));
+    let uploaded_at = now();
+    tree.set_time(uploaded_at);
+    given(&put(&tree.api("[lifecycle]\nrechecks = false\n"), 1, None));
+    tree.delegate("example NS ns.example.org.\n");
+    let nssd = Client::new(tree.control_socket());
+    let checked_at = || {
+        let apex: NameBuf = "example.com".parse().unwrap();
+        tree.runtime.block_on(nssd.claim(apex.as_name())).unwrap().check.map(|check| check.checked_at)
+    };
+    let _api = tree.api("[lifecycle]\nround_s = 1\nrecheck_hours = 10\nadrift_days = 2\nparked_days = 3\n");
+    // Ten hours, a tenth more or less.
+    let first = uploaded_at + 12 * 3600;
+    tree.set_time(first);
+    until(|| checked_at() == Some(first));
+    assert_eq!(served(&tree), ["192.0.2.1"]);
+    let almost = first + 2 * DAY - 1;
+    tree.set_time(almost);
+    until(|| checked_at() == Some(almost));
+    assert_eq!(served(&tree), ["192.0.2.1"]);
+    let parked = almost + 12 * 3600;
+    tree.set_time(parked);
+    until(|| rcode(&tree) == REFUSED);
+    assert_eq!(checked_at(), Some(parked));
+    let kept = parked + 3 * DAY - 1;
+    tree.set_time(kept);
+    until(|| checked_at() == Some(kept));
+    tree.set_time(kept + 12 * 3600);
+    until(|| checked_at().is_none());
     tree.api("").call("GET", ZONE, &[], b"").expect(404, &[]);
-    assert_eq!(rcode(&tree), REFUSED);
-    tree.delegate(&(plain("example") + DS_A));
-    send(A1).expect(200, &["published"]);
+}
+
+#[test]
+fn zones_that_were_uploaded_at_one_moment_have_their_first_checks_all_over_the_hours_about_a_day_later() {
+    const ZONES: usize = 40;
+    let delegations: String = (0..ZONES).map(|n| plain(&format!("d{n}"))).collect();
+    let tree = Tree::start(&delegations);
+    let uploaded_at = now();
+    tree.set_time(uploaded_at);
+    let nssd = Client::new(tree.control_socket());
+    for n in 0..ZONES {
+        let apex = format!("d{n}.com").parse::<NameBuf>().unwrap();
+        let (text, options) = (crate::ownership::zone(1), PutOptions::default());
+        tree.runtime.block_on(nssd.put_zone(apex.as_name(), text.into(), &options)).unwrap();
+    }
+    let day = 24 * 3600;
+    let checked = [day * 9 / 10 - 1, day * 19 / 20, day, day * 21 / 20, day * 11 / 10 + 1]
+        .map(|after| tree.round(uploaded_at + after));
+    assert!(checked[0] == 0 && checked[1..].iter().all(|&n| n > 0), "{checked:?}");
+    assert!(checked.iter().sum::<usize>() >= ZONES, "{checked:?}");
+    // It is checked when it is said to be.
+    let tree = Tree::start(&plain("example"));
+    given(&put(&tree.api(""), 1, None));
+    let status = tree.api("").call("GET", STATUS, &["Accept: application/json"], b"").json();
+    let next = status["next_check_at"].as_u64().unwrap();
+    assert_eq!((tree.round(next - 1), tree.round(next)), (0, 1));
+}
+
+/// Waits until it is so.
+fn until(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "it does not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{Totals, key};
 
 use crate::check::{self, Accepted};
 use crate::control::{
-    BrokenZone, Change, Check, Finding, Pending, Precondition, Problem, ProblemCode, Source, ZoneStatus,
+    BrokenZone, Change, Check, Finding, Pending, Precondition, Problem, ProblemCode, Source, ZoneStatus, jittered,
 };
 use crate::store::Version;
 
@@ -223,12 +223,20 @@ impl From<&Check> for Checked {
     }
 }
 
-/// Since when the next check of what was changed at `changed_at` is due, if it is.
-pub(super) fn due_since(checked: Option<Checked>, changed_at: u64, now: u64, changed_before: u64) -> Option<u64> {
-    match checked {
-        Some(checked) => (checked.next <= now).then_some(checked.next),
-        None => (changed_at <= changed_before).then_some(changed_at),
-    }
+/// Since when the next check of what was changed at `changed_at` is due, if it is; the first one when about as much time has gone by since
+/// as from `changed_before` to now.
+pub(super) fn due_since(
+    key: &str,
+    checked: Option<Checked>,
+    changed_at: u64,
+    now: u64,
+    changed_before: u64,
+) -> Option<u64> {
+    let next = match checked {
+        Some(checked) => checked.next,
+        None => changed_at.saturating_add(jittered(now.saturating_sub(changed_before), key, changed_at)),
+    };
+    (next <= now).then_some(next)
 }
 
 impl Upload {
