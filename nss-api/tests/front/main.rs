@@ -8,6 +8,8 @@ mod ownership;
 mod pending;
 mod registry;
 mod setup;
+mod signed;
+mod signer;
 mod support;
 mod tree;
 mod upload;

@@ -14,6 +14,7 @@ use nssd::server::Server;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::signer::{Signatures, Signer};
 use crate::support::{Api, PATIENCE};
 
 /// Our name servers, as every zone here has to name them.
@@ -31,6 +32,8 @@ pub(crate) struct Tree {
     time: Arc<AtomicU64>,
     /// Sockets in the place of those of `com.`, from which nothing is read.
     silent: Vec<(UdpSocket, TcpListener)>,
+    /// Who signs the root and `com.`, where they are signed.
+    signer: Option<Signer>,
 }
 
 /// How servers do not answer.
@@ -50,15 +53,20 @@ impl Tree {
 
     /// As [`Tree::start`], and `files` are zones from the operator's files on our own server: name and text.
     pub(crate) fn start_with(delegations: &str, files: &[(&str, &str)]) -> Tree {
-        Tree::start_all(delegations, None, files)
+        Tree::start_all(delegations, None, files, None)
+    }
+
+    /// A tree in which the root and `com.` are signed and the fronts know the root's key; `None` where there is nobody to sign them.
+    pub(crate) fn start_signed(delegations: &str) -> Option<Tree> {
+        Some(Tree::start_all(delegations, None, &[], Some(Signer::new()?)))
     }
 
     /// A tree in which the two servers of `com.` hold different delegations.
     pub(crate) fn start_split(at_a: &str, at_b: &str) -> Tree {
-        Tree::start_all(at_a, Some(at_b), &[])
+        Tree::start_all(at_a, Some(at_b), &[], None)
     }
 
-    fn start_all(delegations: &str, at_b: Option<&str>, files: &[(&str, &str)]) -> Tree {
+    fn start_all(delegations: &str, at_b: Option<&str>, files: &[(&str, &str)], signer: Option<Signer>) -> Tree {
         static TREES: AtomicU8 = AtomicU8::new(1);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         // Addresses of this process and this tree alone; another program may still have the port, so it is tried again.
@@ -74,6 +82,13 @@ impl Tree {
             c = address(3),
             d = address(4)
         );
+        let root = match &signer {
+            Some(signer) => {
+                let secure = format!("{root}com. DS {}\n", signer.ds("com."));
+                signer.sign(".", &secure, Signatures::Good)
+            }
+            None => root,
+        };
         let servers = format!(
             "example NS ns1.dns.example\nexample NS ns2.dns.example\nns1.dns.example A {}\nns2.dns.example A {}\n",
             address(5),
@@ -95,7 +110,10 @@ impl Tree {
                 NameServer::start(&runtime, &listen(hosts), zones, Clock::default())
             };
             let Some(root) = start(&[1, 2], &[(".", &root)]) else { continue };
-            let com = |delegations: &str| parent_zone(address(3), address(4), delegations);
+            let com = |delegations: &str| {
+                let text = parent_zone(address(3), address(4), delegations);
+                signer.as_ref().map_or(text.clone(), |signer| signer.sign("com.", &text, Signatures::Good))
+            };
             let (com, com_b) = match at_b {
                 None => (start(&[3, 4], &[("com", &com(delegations)), ("net", &net)]), None),
                 Some(at_b) => {
@@ -107,7 +125,7 @@ impl Tree {
             let Some(com) = com else { continue };
             let time = Arc::new(AtomicU64::new(0));
             let Some(ours) = NameServer::start(&runtime, &listen(&[5, 6]), &files, clock(&time)) else { continue };
-            return Tree { root, com, com_b, ours, runtime, time, silent: Vec::new() };
+            return Tree { root, com, com_b, ours, runtime, time, silent: Vec::new(), signer };
         }
         panic!("no free port");
     }
@@ -172,10 +190,12 @@ impl Tree {
             true => String::new(),
             false => format!("name_servers = {OURS:?}"),
         };
+        let anchors =
+            self.signer.as_ref().map_or(String::new(), |signer| format!("trust_anchors = [{:?}]\n", signer.ds(".")));
         let hints: Vec<String> = self.root.listen.iter().map(|address| format!("\"{}\"", address.ip())).collect();
         format!(
             "{names}\ncontrol_socket = {:?}\n{more}\n{quotas}[parent]\nroot_hints = [{}]\ndns_port = {}\n\
-             allow_private_addresses = true\n",
+             allow_private_addresses = true\n{anchors}",
             self.control_socket(),
             hints.join(", "),
             self.root.listen[0].port()
@@ -199,18 +219,25 @@ impl Tree {
 
     /// Changes what `com.` delegates.
     pub(crate) fn delegate(&self, delegations: &str) {
+        self.delegate_with(delegations, Signatures::Good);
+    }
+
+    /// As [`Tree::delegate`]; where `com.` is signed, with such signatures.
+    pub(crate) fn delegate_with(&self, delegations: &str, signatures: Signatures) {
         assert!(self.com_b.is_none(), "the two servers of com. are told different things at the start only");
         let [a, b] = [self.com.listen[0].ip(), self.com.listen[1].ip()];
-        std::fs::write(self.com.zone_file("com"), parent_zone(a, b, delegations)).unwrap();
+        let text = parent_zone(a, b, delegations);
+        let text = self.signer.as_ref().map_or(text.clone(), |signer| signer.sign("com.", &text, signatures));
+        std::fs::write(self.com.zone_file("com"), text).unwrap();
         let report = self.runtime.block_on(self.com.server.as_ref().unwrap().reload());
         assert_eq!(report.replaced.len(), 1, "{report:?}");
     }
 
     /// Stops our server, as a crash would.
     pub(crate) fn stop_ours(self) -> StoppedTree {
-        let Tree { root, com, com_b, mut ours, runtime, time, silent } = self;
+        let Tree { root, com, com_b, mut ours, runtime, time, silent, signer } = self;
         ours.stop(&runtime);
-        StoppedTree(Tree { root, com, com_b, ours, runtime, time, silent })
+        StoppedTree(Tree { root, com, com_b, ours, runtime, time, silent, signer })
     }
 }
 
