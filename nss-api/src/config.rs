@@ -89,6 +89,8 @@ pub struct Parent {
     pub servers_min: NonZeroUsize,
     /// Queries a second to any one name server.
     pub queries_per_second: NonZeroU32,
+    /// Seconds for which a delegation is believed without being asked for again.
+    pub cache_s: NonZeroU32,
 }
 
 /// How many uploads and withdrawals there may be; all of a quota may come at once, and it comes back evenly.
@@ -348,6 +350,8 @@ impl Default for Parent {
             servers_min: const { NonZeroUsize::new(2).unwrap() },
             // The largest top-level domains have 26 addresses, the smallest four: some 50 new domains a second there.
             queries_per_second: const { NonZeroU32::new(100).unwrap() },
+            // A key that was removed at the registrar counts for so long; who uploads record by record has the parent asked once.
+            cache_s: const { NonZeroU32::new(60).unwrap() },
         }
     }
 }

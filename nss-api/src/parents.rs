@@ -207,6 +207,8 @@ pub(crate) fn checker_config(config: &Config) -> nss_registrar_check::Config {
     checks.query_interval = Duration::from_secs(1) / config.parent.queries_per_second.get();
     checks.servers_min = config.parent.servers_min.get();
     checks.limits.time_max = milliseconds(config.timeouts.parent_check_ms);
+    checks.cache.delegated_ttl = Duration::from_secs(config.parent.cache_s.get().into());
+    checks.cache.not_delegated_ttl = checks.cache.not_delegated_ttl.min(checks.cache.delegated_ttl);
     checks.cache.walks_max = config.limits.parent_checks_max.get();
     checks
 }

@@ -513,7 +513,7 @@ fn zones_that_were_uploaded_at_one_moment_have_their_first_checks_all_over_the_h
 }
 
 /// Waits until it is so.
-fn until(is_so: impl Fn() -> bool) {
+pub(crate) fn until(is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < PATIENCE, "it does not come");

@@ -1,11 +1,11 @@
 //! Whose zone it is, told by what stands at the parent and by keys: real daemons, a real tree, real attackers.
 //!
-//! A front remembers a delegation for a minute. Where a test changes one, it goes on with a front of its own.
+//! A front remembers a delegation for a minute. Where a test changes one and is not about that, it goes on with a front of its own.
 
 use nss_api::key::Key;
 use nss_wire::RType;
 
-use crate::life::{DAY, now};
+use crate::life::{DAY, now, until};
 use crate::support::{Api, Reply};
 use crate::tree::{Deafness, OURS, Tree};
 
@@ -184,6 +184,32 @@ fn a_key_is_rolled_over_and_the_old_one_revoked_at_the_registrar() {
     put(&rolled, 5, Some(&old)).expect(403, &["not the key of"]);
     put(&rolled, 5, Some(&new)).expect(200, &[]);
     assert_eq!(served(&tree), ["192.0.2.5"]);
+}
+
+#[test]
+fn a_change_at_the_registrar_is_seen_when_what_is_known_is_too_old_and_not_before() {
+    assert_eq!(nss_api::config::Config::default().parent.cache_s.get(), 60, "a minute at the latest");
+    let [old, new] = [key(), key()];
+    let tree = Tree::start(&keyed("example", &[&old]));
+    let (slow, quick) = (tree.api_that_remembers(3600), tree.api_that_remembers(1));
+    for api in [&slow, &quick] {
+        put(api, 1, Some(&old)).expect(200, &[]);
+        put(api, 2, Some(&new)).expect(403, &[]);
+    }
+    // The roll-over, by which the old key is revoked.
+    tree.delegate(&keyed("example", &[&new]));
+    until(|| put(&quick, 2, Some(&new)).status == 200);
+    put(&quick, 3, Some(&old)).expect(403, &["not the key of"]);
+    put(&slow, 3, Some(&new)).expect(403, &["not the key of"]);
+    put(&slow, 3, Some(&old)).expect(200, &[]);
+    // The domain moves away. What is known of that is too old a second later as well.
+    tree.delegate("example NS ns.example.org.\n");
+    until(|| put(&quick, 4, Some(&new)).status == 403);
+    put(&quick, 4, Some(&new)).expect(403, &["not delegated"]);
+    put(&slow, 4, Some(&old)).expect(200, &[]);
+    tree.delegate(&plain("example"));
+    until(|| put(&quick, 5, Some(&old)).status == 200);
+    put(&quick, 6, Some(&new)).expect(403, &["whose first upload pinned another one"]);
 }
 
 #[test]

@@ -137,6 +137,11 @@ impl Tree {
         Api::start_with(config)
     }
 
+    /// A front that believes a delegation for so many seconds.
+    pub(crate) fn api_that_remembers(&self, seconds: u32) -> Api {
+        Api::start(&format!("{}cache_s = {seconds}\n", self.config("")))
+    }
+
     /// Has it be `now` for our server and for all fronts, those that run included.
     pub(crate) fn set_time(&self, now: u64) {
         self.time.store(now, Ordering::SeqCst);
