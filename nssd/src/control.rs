@@ -39,6 +39,7 @@
 mod check;
 mod client;
 mod ds;
+mod jitter;
 mod pending;
 mod pin;
 mod problem;
@@ -47,10 +48,10 @@ pub(crate) mod service;
 
 pub use check::{
     CHECK_REPORT_SIZE_MAX, Check, CheckAction, CheckReport, CheckVerdict, DueCheck, DueChecks, EVIDENCE_LINES_MAX,
-    jittered,
 };
 pub use client::{Client, ClientError, Precondition, PutOptions, ZoneText};
 pub use ds::{DS_RECORDS_MAX, DS_SIZE_MAX, DsSet, NotDsRecords};
+pub use jitter::jittered;
 pub use pending::{Pending, PendingClaim};
 pub use pin::{NotAPin, Pin, PinChange};
 pub use problem::{Finding, Problem, ProblemCode, Severity};

@@ -1,7 +1,5 @@
 //! What is written down of a zone's standing at its parent: the daemon keeps it and parks zones; who asks the parents decides.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use serde::{Deserialize, Serialize};
 
 use super::Pending;
@@ -90,15 +88,6 @@ pub struct DueCheck {
     /// The claim that it is served by, or not served for being contested, as long as its parent does not delegate it here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
-}
-
-/// From nine to eleven tenths of `pause` after `at`, when something happened to `zone`: zones that were uploaded together do not stay together.
-///
-/// Nobody gains by knowing it beforehand, so that it need not be random; and who shows it finds what whoever goes by it has found.
-pub fn jittered(pause: u64, zone: &str, at: u64) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (zone, at).hash(&mut hasher);
-    pause - pause / 10 + hasher.finish() % (pause / 5 + 1)
 }
 
 /// Sentences of evidence in one check: a walk asks some ten servers, and a hundred at most.

@@ -12,7 +12,7 @@ pub(crate) struct Options {
     domains: usize,
 }
 
-/// The test of the check's own suite that plays a day, with more domains than a test has time for.
+/// The test of the check's own suite that plays two days, with more domains than a test has time for.
 pub(super) fn run(options: &Options) -> Outcome {
     let mut command = cargo();
     command.args(["test", "--quiet", "--locked", "--package", "nss-registrar-check", "--test", "suite"]);
