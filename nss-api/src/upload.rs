@@ -391,9 +391,9 @@ impl Gate {
         let sight = parents.look(domain.name(), wanted).await.map_err(|unasked| self.unasked(domain, &unasked))?;
         match sight.verdict() {
             Verdict::Delegated { delegation, .. } => Ok(Word::Delegated(delegation, sight.entered)),
-            Verdict::NotDelegated { ref reason, .. } => {
+            Verdict::NotDelegated { .. } => {
                 let ours: String = self.config.name_servers.iter().map(|name| format!("  {name}\n")).collect();
-                let odd = odd_names(&sight.entered);
+                let (reason, odd) = (sight.sentence(), odd_names(&sight.entered));
                 let before = match early {
                     Early::Claim(key) => match Prospect::of(&sight, key.label(), &self.config.name_servers) {
                         Prospect::Open => return Ok(Word::Claimed(key.pin(domain.name()))),
