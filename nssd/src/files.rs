@@ -18,7 +18,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use crate::check::{self, Accepted, Include, Method, TEXT_SIZE_KEPT};
 use crate::config::Config;
 use crate::control::{BrokenZone, Change, REPORT_ZONES_MAX, ReloadReport, Source, ZoneStatus};
-use crate::zones::{self, Digest, FilePath, Input, Pending, ZONE_SUFFIX, ZoneFile, Zones};
+use crate::zones::{self, Digest, FilePath, Input, Ticket, ZONE_SUFFIX, ZoneFile, Zones};
 
 /// Reads zone files; what was read of them is remembered with the zones.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl ZoneFiles {
         let loaded = apex.and_then(|apex| self.load(&apex, &place, &mut digest, &mut included));
         let mut file = ZoneFile::new(path, digest, included);
         match loaded {
-            Ok(accepted) => Some(Begun { pending: zones.put_file(key, file, accepted), place }),
+            Ok(accepted) => Some(Begun { ticket: zones.put_file(key, file, accepted), place }),
             Err(reason) => {
                 let place = place.display();
                 tracing::error!(zone = %key, file = %place, %reason, "a zone file makes no zone; the one before stays");
@@ -193,15 +193,15 @@ fn digest_of(hasher: &SipHasher13) -> Digest {
 /// A file whose zone is on its way.
 struct Begun {
     place: PathBuf,
-    pending: Pending<ZoneStatus>,
+    ticket: Ticket<ZoneStatus>,
 }
 
 impl Begun {
     /// Waits for what became of it.
     fn end(self, tally: &Mutex<Tally>) {
-        let Begun { place, pending } = self;
+        let Begun { place, ticket } = self;
         let place = place.display();
-        match pending.wait() {
+        match ticket.wait() {
             Ok(ZoneStatus { zone, serial, records, change, .. }) => {
                 tracing::info!(%zone, file = %place, serial, records, "zone read from its file");
                 let mut tally = lock(tally);

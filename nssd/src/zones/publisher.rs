@@ -3,28 +3,27 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bytes::Bytes;
 use nss_wire::NameBuf;
 use tokio::sync::{mpsc, oneshot};
 
+use super::batch::{Batch, Delete, OnceDurable, Put};
 use super::file::ZoneFile;
 use super::index::{Checked, Hosted, Index, Origin, Tombstone, Upload, serial_finding};
-use super::pending::{Admission, At, contested};
-use super::{Zones, key, not_found, storage_problem};
+use super::pending::{At, contested};
+use super::{Zones, key, storage_problem};
 use crate::check::Accepted;
 use crate::control::{
-    BrokenZone, Change, CheckAction, CheckReport, FINDINGS_MAX, Pending, Pin, PinChange, Precondition, Problem,
-    ProblemCode, PutOptions, Source, ZoneStatus,
+    BrokenZone, Change, CheckAction, CheckReport, FINDINGS_MAX, Precondition, Problem, ProblemCode, Source, ZoneStatus,
 };
-use crate::store::{Signers, Version, Write};
+use crate::store::Write;
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
 
 /// One change, in the queue of the publisher.
 #[derive(Debug)]
 pub(super) enum Job {
-    Put { apex: NameBuf, text: Bytes, accepted: Box<Accepted>, options: Box<PutOptions>, reply: Reply<ZoneStatus> },
-    Delete { apex: NameBuf, precondition: Precondition, pin: PinChange, claim: Option<Pin>, reply: Reply<ZoneStatus> },
+    Put(Put),
+    Delete(Delete),
     Check { apex: NameBuf, report: Box<CheckReport>, reply: Reply<()> },
     PutFile { key: Box<str>, file: ZoneFile, accepted: Box<Accepted>, reply: Reply<ZoneStatus> },
     BreakFile { key: Box<str>, file: ZoneFile, reply: Reply<BrokenZone> },
@@ -38,29 +37,6 @@ pub(super) struct Publisher {
     pub(super) jobs: mpsc::Receiver<Job>,
     /// Taken from the queue and not done yet.
     pub(super) waiting: VecDeque<Job>,
-}
-
-/// A change that goes into the next commit.
-struct Planned {
-    apex: NameBuf,
-    once_durable: OnceDurable,
-    reply: Reply<ZoneStatus>,
-}
-
-/// What happens to a zone once the commit is durable.
-enum OnceDurable {
-    Publish {
-        accepted: Box<Accepted>,
-        version: Version,
-        /// The claim that it is served by, if it is by one.
-        claim: Option<Box<Pending>>,
-        /// Claims around it, which end.
-        ended: Vec<NameBuf>,
-    },
-    Withdraw(Version),
-    Contest(Version, Box<Pending>),
-    /// Only what is stored beside the zone has changed.
-    Nothing(ZoneStatus),
 }
 
 impl Publisher {
@@ -88,171 +64,48 @@ impl Publisher {
 
     /// Does all uploads and deletions at the head of the queue in one commit, or one change of a file.
     fn work(&mut self, zones: &Zones) {
-        let mut writes = Vec::new();
-        let mut planned: Vec<Planned> = Vec::new();
-        let mut octets = 0;
-        let mut generation = zones.index().generation;
+        let mut batch = Batch::new(zones);
         while let Some(job) = self.waiting.pop_front() {
-            match job {
-                // What one job of a commit does to a zone is what the next job's precondition is about: it has to wait.
-                Job::Put { ref apex, .. } | Job::Delete { ref apex, .. }
-                    if octets > COMMIT_OCTETS_MAX || planned.iter().any(|plan| plan.apex == *apex) =>
-                {
-                    self.waiting.push_front(job);
-                    break;
-                }
-                // Claims are counted, and what is around them looked at, when all that came before is done.
-                Job::Put { ref options, .. } if options.pending.is_some() && !planned.is_empty() => {
-                    self.waiting.push_front(job);
-                    break;
-                }
-                Job::Put { apex, text, accepted, options, reply } => {
-                    let claim = match zones.may_put(&apex, &options) {
-                        Ok(Admission::Proved) => None,
-                        Ok(Admission::Claimed(pending)) => Some(Box::new(pending)),
-                        Ok(Admission::Contested(pending)) => {
-                            generation += 1;
-                            let version = Version { generation, uploaded_at: zones.store.now() };
-                            writes.push(Write::Contest { apex: apex.clone(), pending: pending.clone(), generation });
-                            let once_durable = OnceDurable::Contest(version, Box::new(pending));
-                            planned.push(Planned { apex, once_durable, reply });
-                            break;
-                        }
-                        Err(problem) => {
-                            let _ = reply.send(Err(problem));
-                            continue;
-                        }
-                    };
-                    let pin = options.pin;
-                    let is_claimed = zones.index().pending.contains_key(key(apex.as_name()).as_str());
-                    if is_claimed == claim.is_some()
-                        && let Some(status) = unchanged(zones, &apex, &text)
-                    {
-                        // Anybody can send what everybody can get: it is no reason to change a pin that DS records prove it.
-                        let set = pin.set.filter(|_| options.ds.is_none());
-                        match set.filter(|&pin| zones.store.pin(apex.as_name()).ok().flatten() != Some(pin)) {
-                            Some(pin) => {
-                                writes.push(Write::SetPin { apex: apex.clone(), pin });
-                                planned.push(Planned { apex, once_durable: OnceDurable::Nothing(status), reply });
-                            }
-                            None => {
-                                let _ = reply.send(Ok(status));
-                            }
-                        }
-                        continue;
-                    }
-                    if let Err(problem) = zones.check_serial(&apex, &accepted, options.ds.as_ref()) {
-                        let _ = reply.send(Err(problem));
-                        continue;
-                    }
-                    generation += 1;
-                    octets += text.len();
-                    let version = Version { generation, uploaded_at: zones.store.now() };
-                    let ended = match claim {
-                        Some(_) => Vec::new(),
-                        None => zones.index().claims_around(&key(apex.as_name()), At::LeftOut),
-                    };
-                    writes.extend(ended.iter().map(|apex| Write::Purge { apex: apex.clone(), generation }));
-                    let pending = claim.as_deref().cloned();
-                    // A claim proves nothing, and so must not stand in the way of what is proved.
-                    let signed = accepted.signed.as_ref().filter(|_| claim.is_none());
-                    let signers = signed.map(|signed| signed.entry_keys().map(Box::from).collect());
-                    let serial = accepted.zone.serial();
-                    let signers = Signers { keys: signers.unwrap_or_default(), serial };
-                    writes.push(Write::Put { apex: apex.clone(), text, version, pin: pin.set, pending, signers });
-                    let is_claim = claim.is_some();
-                    planned.push(Planned {
-                        apex,
-                        once_durable: OnceDurable::Publish { accepted, version, claim, ended },
-                        reply,
-                    });
-                    if is_claim {
-                        break;
-                    }
-                }
-                Job::Delete { apex, precondition, pin, claim, reply } => {
-                    let allowed = {
-                        let index = zones.index();
-                        let pending = index.pending.get(key(apex.as_name()).as_str());
-                        let is_of_claim = claim.is_none() || claim == pending.map(|pending| pending.pin);
-                        let hosted = index.zones.get(key(apex.as_name()).as_str());
-                        match hosted {
-                            Some(hosted) if hosted.upload.is_some() || hosted.file.is_some() => match is_of_claim {
-                                true => index.check(&apex, &precondition),
-                                false => {
-                                    let detail = format!("{} is not served by this claim", apex.as_name());
-                                    Err(Problem::new(ProblemCode::PinChanged, detail))
-                                }
-                            },
-                            _ => Err(not_found(apex.as_name())),
-                        }
-                    };
-                    if let Err(problem) = allowed.and_then(|()| zones.check_pin(&apex, &pin)) {
-                        let _ = reply.send(Err(problem));
-                        continue;
-                    }
-                    generation += 1;
-                    writes.push(Write::Delete { apex: apex.clone(), generation, pin: pin.set });
-                    let version = Version { generation, uploaded_at: zones.store.now() };
-                    planned.push(Planned { apex, once_durable: OnceDurable::Withdraw(version), reply });
-                }
+            let wait = match job {
+                Job::Put(put) => batch.put(put).map(Job::Put),
+                Job::Delete(delete) => batch.delete(delete).map(Job::Delete),
                 Job::Check { .. } | Job::PutFile { .. } | Job::BreakFile { .. } | Job::WithdrawFile { .. }
-                    if !planned.is_empty() =>
+                    if !batch.is_empty() =>
                 {
-                    self.waiting.push_front(job);
-                    break;
+                    Some(job)
                 }
                 Job::Check { apex, report, reply } => {
-                    let result = write_check(zones, &apex, *report);
+                    let _ = reply.send(write_check(zones, &apex, *report));
                     // What is planned from now on counts from the generation that this one may have changed.
-                    generation = zones.index().generation;
-                    let _ = reply.send(result);
+                    batch = Batch::new(zones);
+                    None
                 }
                 Job::PutFile { key, file, accepted, reply } => {
-                    let status = put_file(zones, key, file, *accepted);
+                    let _ = reply.send(Ok(put_file(zones, key, file, *accepted)));
                     // Claims that gave way to the file count as a change.
-                    generation = zones.index().generation;
-                    let _ = reply.send(Ok(status));
+                    batch = Batch::new(zones);
+                    None
                 }
                 Job::BreakFile { key, file, reply } => {
                     let _ = reply.send(Ok(break_file(zones, key, file)));
+                    None
                 }
                 Job::WithdrawFile { apex, reply } => {
                     let _ = reply.send(withdraw_file(zones, &apex));
+                    None
                 }
+            };
+            if let Some(job) = wait {
+                self.waiting.push_front(job);
+                break;
             }
         }
-        if planned.is_empty() {
-            return;
-        }
-        match zones.store.commit(&writes) {
-            Ok(()) => {
-                drop(writes);
-                for plan in planned {
-                    let _ = plan.reply.send(carry_out(zones, &plan.apex, plan.once_durable));
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, uploads = planned.len(), "the store refused a commit; nothing was changed");
-                for plan in planned {
-                    let _ = plan.reply.send(Err(storage_problem(&error)));
-                }
-            }
-        }
+        batch.commit();
     }
 }
 
-/// The status of a zone that is served with just this text already.
-fn unchanged(zones: &Zones, apex: &NameBuf, text: &Bytes) -> Option<ZoneStatus> {
-    let key = key(apex.as_name());
-    let status = zones.index().status(&key, Change::Unchanged)?;
-    // A store that can't be read will say so when it is written to.
-    let (stored, _) = zones.store.text(apex.as_name()).ok()??;
-    (stored == text).then_some(status)
-}
-
 /// Makes visible what the store has made durable.
-fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> Result<ZoneStatus, Problem> {
+pub(super) fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> Result<ZoneStatus, Problem> {
     let key = key(apex.as_name());
     let before = zones.index().zones.get(key.as_str()).and_then(|hosted| hosted.served.clone());
     let (hosted, claim, status, generation) = match change {
@@ -455,6 +308,3 @@ fn withdraw_file(zones: &Zones, apex: &NameBuf) -> Result<(), Problem> {
 
 /// Jobs in one commit at most: a sync of the disk is shared by enough of them for its cost to vanish.
 const COMMIT_SIZE_MAX: usize = 256;
-
-/// Octets of text in one commit, one text more or less: redb keeps the changed pages of a commit in memory.
-const COMMIT_OCTETS_MAX: usize = 64 << 20;

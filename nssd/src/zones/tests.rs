@@ -1,0 +1,226 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nss_authority::HashSeed;
+use proptest::prelude::*;
+
+use super::*;
+use crate::control::{Pending, PendingClaim};
+
+/// What may happen to one of a few zones.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Upload(u32),
+    /// By the key with this number.
+    Claim(u8, u32),
+    Delete,
+    FileAppears(u32),
+    FileBreaks,
+    FileGoes,
+    /// To all zones at once.
+    Restart,
+}
+
+/// What the rules make of a zone: a file goes before an upload, a broken file changes nothing but refuses uploads.
+#[derive(Clone, Copy, Debug, Default)]
+struct Model {
+    has_file: bool,
+    is_file_broken: bool,
+    upload: Option<u32>,
+    served: Option<(Origin, u32)>,
+    claim: Option<Claimed>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claimed {
+    By(u8),
+    Contested,
+}
+
+impl Model {
+    fn apply(&mut self, event: Event) -> Result<(), ProblemCode> {
+        match event {
+            Event::Upload(_) | Event::Claim(..) | Event::Delete if self.has_file => {
+                return Err(ProblemCode::Conflict);
+            }
+            Event::Upload(serial) => {
+                self.upload = Some(serial);
+                self.served = Some((Origin::Upload, serial));
+                self.claim = None;
+            }
+            Event::Claim(key, serial) => match self.claim {
+                None if self.upload.is_some() => return Err(ProblemCode::Occupied),
+                None => {
+                    (self.upload, self.claim) = (Some(serial), Some(Claimed::By(key)));
+                    self.served = Some((Origin::Upload, serial));
+                }
+                Some(Claimed::By(standing)) if standing == key => {
+                    self.upload = Some(serial);
+                    self.served = Some((Origin::Upload, serial));
+                }
+                Some(Claimed::By(_) | Claimed::Contested) => {
+                    (self.upload, self.served, self.claim) = (None, None, Some(Claimed::Contested));
+                    return Err(ProblemCode::Contested);
+                }
+            },
+            Event::Delete if self.upload.is_none() => return Err(ProblemCode::NotFound),
+            Event::Delete => *self = Model::default(),
+            Event::FileAppears(serial) => {
+                if self.claim.take().is_some() {
+                    self.upload = None;
+                }
+                (self.has_file, self.is_file_broken) = (true, false);
+                self.served = Some((Origin::File, serial));
+            }
+            Event::FileBreaks => (self.has_file, self.is_file_broken) = (true, true),
+            Event::FileGoes if !self.has_file => {}
+            Event::FileGoes | Event::Restart => {
+                (self.has_file, self.is_file_broken) = (false, false);
+                self.served = self.upload.map(|serial| (Origin::Upload, serial));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (1..9_u32).prop_map(Event::Upload),
+        3 => (0..2_u8, 20..29_u32).prop_map(|(key, serial)| Event::Claim(key, serial)),
+        2 => Just(Event::Delete),
+        2 => (10..19_u32).prop_map(Event::FileAppears),
+        1 => Just(Event::FileBreaks),
+        2 => Just(Event::FileGoes),
+        1 => Just(Event::Restart),
+    ]
+}
+
+fn text(serial: u32) -> String {
+    format!("$TTL 60\n@ SOA ns hostmaster {serial} 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n")
+}
+
+struct Running {
+    catalog: Arc<Catalog>,
+    zones: Arc<Zones>,
+    publisher: JoinHandle<()>,
+}
+
+fn start(directory: &Path) -> Running {
+    let catalog = Arc::new(Catalog::new(HashSeed::new(7)));
+    let (zones, publisher) = Zones::start(catalog.clone(), Store::open(directory).unwrap()).unwrap();
+    Running { catalog, zones, publisher }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_a_zone_is_what_the_rules_say(
+        events in proptest::collection::vec((0..3_u8, event()), 1..40),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut running = start(directory.path());
+        let mut models = BTreeMap::<u8, Model>::new();
+        for (number, event) in events {
+            let apex: NameBuf = format!("z{number}.example").parse().unwrap();
+            let zones = &running.zones;
+            let file = ZoneFile::new(FilePath::at("file".into()), None, Vec::new());
+            let key: Box<str> = key(apex.as_name()).into();
+            let result = match event {
+                Event::Upload(serial) => {
+                    let put = zones.put(
+                        apex.clone(),
+                        text(serial).into(),
+                        PutOptions::default(),
+                    );
+                    runtime.block_on(put).map(drop)
+                }
+                Event::Claim(key, serial) => {
+                    let pending = Pending {
+                        pin: Pin::from([key; 32]),
+                        label: String::new(),
+                        network: String::new(),
+                        since: 1,
+                        until: 2,
+                        check_at: 1,
+                        is_contested: false,
+                    };
+                    let claim = PendingClaim { pending, zones_max: 9, zones_per_network_max: 9 };
+                    let options = PutOptions { pending: Some(claim), ..PutOptions::default() };
+                    runtime.block_on(zones.put(apex.clone(), text(serial).into(), options)).map(drop)
+                }
+                Event::Delete => {
+                    let delete = zones.delete(apex.clone(), Precondition::None, PinChange::default(), None);
+                    runtime.block_on(delete).map(drop)
+                },
+                Event::FileAppears(serial) => {
+                    let accepted = zones.check(&apex, text(serial).as_bytes(), None, None).unwrap();
+                    zones.put_file(key, file, accepted).wait().map(drop)
+                }
+                Event::FileBreaks => {
+                    let mut file = file;
+                    file.set_broken("it is broken");
+                    zones.put_broken_file(key, file).map(drop)
+                }
+                Event::FileGoes => zones.withdraw_file(apex.clone()),
+                Event::Restart => {
+                    let Running { zones, publisher, .. } = running;
+                    drop(zones);
+                    publisher.join().unwrap();
+                    running = start(directory.path());
+                    models.values_mut().for_each(|model| model.apply(Event::Restart).unwrap());
+                    Ok(())
+                }
+            };
+            let expected = match event {
+                Event::Restart => Ok(()),
+                _ => models.entry(number).or_default().apply(event),
+            };
+            prop_assert_eq!(result.map_err(|problem| problem.code), expected, "{:?}", event);
+
+            let (mut served, mut uploaded, mut broken, mut rightful) = (0, 0, 0, 0);
+            for (number, model) in &models {
+                let apex: NameBuf = format!("z{number}.example").parse().unwrap();
+                let serial = model.served.map(|(_, serial)| serial);
+                let status = running.zones.status(apex.as_name()).ok();
+                prop_assert_eq!(status.as_ref().map(|status| status.serial), serial);
+                prop_assert_eq!(status.is_some_and(|status| status.stale.is_some()), serial.is_some() && model.is_file_broken);
+                prop_assert_eq!(running.catalog.get(apex.as_name()).map(|zone| zone.serial()), serial);
+                served += u64::from(serial.is_some());
+                uploaded += u64::from(matches!(model.served, Some((Origin::Upload, _))));
+                broken += usize::from(model.is_file_broken);
+                rightful += u32::from(model.has_file || (model.upload.is_some() && model.claim.is_none()));
+                prop_assert_eq!(running.zones.claim(apex.as_name()).unwrap().pending.is_some(), model.claim.is_some());
+            }
+            let totals = running.zones.totals();
+            prop_assert_eq!((totals.zones, totals.zones_uploaded), (served, uploaded));
+            prop_assert_eq!(running.zones.list(None, 10).zones.len() as u64, served);
+            prop_assert_eq!(running.zones.broken(10).len(), broken);
+            let counted = running.zones.index().rightful_below.get("example.").copied().unwrap_or_default();
+            prop_assert_eq!(counted, rightful);
+        }
+    }
+}
+
+#[test]
+fn an_upload_whose_signatures_have_expired_since_is_served_after_a_restart() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let Running { zones, publisher, .. } = start(directory.path());
+    let apex: NameBuf = "example.com".parse().unwrap();
+    let expired = include_str!("../../tests/signatures/nsec.zone").replace("20560101000000", "20260102000000");
+    let text = Bytes::from(expired.into_bytes());
+    let put = zones.put(apex.clone(), text.clone(), PutOptions::default());
+    assert_eq!(runtime.block_on(put).unwrap_err().code, ProblemCode::InvalidZone);
+    // As if it had been uploaded in time.
+    let accepted = Box::new(zones.check(&apex, &text, None, None).unwrap());
+    let options = Box::new(PutOptions::default());
+    let job = |reply| Job::Put(Put { apex: apex.clone(), text, accepted, options, reply });
+    runtime.block_on(zones.submit(job)).unwrap();
+    drop(zones);
+    publisher.join().unwrap();
+    let running = start(directory.path());
+    assert_eq!(running.zones.status(apex.as_name()).unwrap().serial, 1);
+    assert!(running.zones.broken(1).is_empty());
+}
