@@ -159,6 +159,12 @@ pub struct ServerConfig {
     /// Octets of a UDP answer at most, 512 to 4096.
     #[serde(deserialize_with = "udp_payload_size_max")]
     pub udp_payload_size_max: u16,
+    /// Zones that may be uploaded, 0 to 1000000000.
+    #[serde(deserialize_with = "uploads_max")]
+    pub uploads_max: u64,
+    /// Octets that uploaded zones may take, their tables in memory and their texts on disk together, 0 to 2^50.
+    #[serde(deserialize_with = "uploads_size_max")]
+    pub uploads_size_max: u64,
 }
 
 impl Default for ServerConfig {
@@ -179,6 +185,11 @@ impl Default for ServerConfig {
             join_replies: true,
             // What passes every path of the Internet without fragments: DNS Flag Day 2020, RFC 9715 §3.1.
             udp_payload_size_max: 1232,
+            // As many as there is room for below of the smallest kind, with what is kept beside each in memory.
+            uploads_max: 1_000_000,
+            // What the smallest usual server, of 2 GiB, has besides the system and what is on its way. Of zones of ten records some half a
+            // million fit.
+            uploads_size_max: 1 << 30,
         }
     }
 }
@@ -584,6 +595,14 @@ fn udp_payload_size_max<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u1
     number(deserializer, 512..=4096).map(|n| n as u16)
 }
 
+fn uploads_max<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    number(deserializer, 0..=1_000_000_000)
+}
+
+fn uploads_size_max<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    number(deserializer, 0..=1 << 50)
+}
+
 fn per_second<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     number(deserializer, 1..=1_000_000).map(|n| n as u32)
 }
@@ -653,6 +672,8 @@ mod tests {
             "rotate",
             "join_replies",
             "udp_payload_size_max",
+            "uploads_max",
+            "uploads_size_max",
             "enabled",
             "responses_per_second",
             "nodata_per_second",

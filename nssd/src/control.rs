@@ -215,6 +215,18 @@ pub struct ServerStatus {
     pub zones_uploaded: u64,
     /// Octets of memory that all zones occupy.
     pub memory_bytes: u64,
+    /// Zones that are stored from uploads, those included that are parked or that a file goes before.
+    #[serde(default)]
+    pub uploads: u64,
+    /// How many there may be.
+    #[serde(default)]
+    pub uploads_max: u64,
+    /// Octets that they take, their tables in memory and their texts on disk together.
+    #[serde(default)]
+    pub uploads_size: u64,
+    /// How many that may be.
+    #[serde(default)]
+    pub uploads_size_max: u64,
     /// The version of the last upload.
     pub generation: u64,
     /// Zones that are stored or configured and not served, or served in an older version, with the reason; the

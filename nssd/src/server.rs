@@ -29,7 +29,7 @@ use crate::stream::{StreamServer, Timeouts, Transfers};
 use crate::tcp::{self, InTheClear};
 use crate::tls::{Certificate, CertificateError, Handshakes};
 use crate::udp;
-use crate::zones::Zones;
+use crate::zones::{Room, Zones};
 
 /// A running server.
 ///
@@ -85,7 +85,8 @@ impl Server {
         let catalog = Arc::new(Catalog::new(seed));
         let loaded = {
             let catalog = catalog.clone();
-            blocking(move || Zones::start(catalog, store)).await
+            let room = Room { zones_max: config.server.uploads_max, size_max: config.server.uploads_size_max };
+            blocking(move || Zones::start(catalog, store, room)).await
         };
         let (zones, publisher) = loaded.map_err(StartError::Store)?;
         let policy = answer::policy(&config.server);
@@ -243,7 +244,7 @@ impl Daemon for Inner {
     }
 
     fn status(&self) -> ServerStatus {
-        let totals = self.zones.totals();
+        let (totals, room) = (self.zones.totals(), self.zones.room());
         let mut counters = counters::sum(self.workers.iter().map(Arc::as_ref));
         counters.add_tcp(&self.tcp.counters, self.tcp.connection_count());
         if let Some(Tls { server: tls, .. }) = &self.tls {
@@ -258,6 +259,10 @@ impl Daemon for Inner {
             zones: totals.zones,
             zones_uploaded: totals.zones_uploaded,
             memory_bytes: totals.memory_bytes,
+            uploads: totals.uploads.zones,
+            uploads_max: room.zones_max,
+            uploads_size: totals.uploads.size,
+            uploads_size_max: room.size_max,
             generation: totals.generation,
             broken: self.zones.broken(FINDINGS_MAX),
             counters,

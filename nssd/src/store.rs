@@ -260,14 +260,20 @@ impl Store {
         })
     }
 
-    /// Up to `count` zones with their texts, in the order of their keys, from the first behind `after` on.
+    /// Up to `count` zones with their texts, in the order of their keys, from the first behind `after` on; fewer when their texts have
+    /// `octets` together, and one in any case.
     ///
     /// A key that is no name, which only a foreign program could have written, is passed over.
     ///
     /// # Errors
     ///
     /// A file that can't be read.
-    pub fn page(&self, after: Option<Name<'_>>, count: usize) -> Result<Vec<(NameBuf, Bytes, Version)>, StoreError> {
+    pub fn page(
+        &self,
+        after: Option<Name<'_>>,
+        count: usize,
+        octets: usize,
+    ) -> Result<Vec<(NameBuf, Bytes, Version)>, StoreError> {
         use std::ops::Bound;
         let after = after.map(|name| name.to_lowercase());
         let start = match &after {
@@ -277,13 +283,14 @@ impl Store {
         self.read(|transaction| {
             let texts = transaction.open_table(TEXTS)?;
             let versions = transaction.open_table(VERSIONS)?;
-            let mut page = Vec::new();
+            let (mut page, mut size) = (Vec::new(), 0);
             for entry in texts.range::<&[u8]>((start, Bound::Unbounded))? {
                 let (key, text) = entry?;
                 let Ok(apex) = Name::from_wire_exact(key.value()) else { continue };
                 let Some(version) = versions.get(key.value())? else { continue };
+                size += text.value().len();
                 page.push((apex.to_buf(), Bytes::copy_from_slice(text.value()), Version::from(version.value())));
-                if page.len() == count {
+                if page.len() == count || size >= octets {
                     break;
                 }
             }

@@ -15,6 +15,7 @@ mod file;
 mod index;
 mod pending;
 mod publisher;
+mod room;
 
 use std::collections::VecDeque;
 use std::ops::Bound;
@@ -31,12 +32,13 @@ use self::batch::{Delete, Put};
 pub(crate) use self::file::{Digest, FilePath, Input, ZONE_SUFFIX, ZoneFile};
 pub(crate) use self::index::is_newer;
 use self::index::{Checked, Hosted, Index, Origin, Served, Tombstone, Upload, due_since, etag};
-use self::pending::{Admission, contested};
+use self::pending::{Admission, At, contested};
 use self::publisher::{Job, Publisher, Reply};
+pub(crate) use self::room::{Room, Uploads};
 use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions, Unproved};
 use crate::control::{
-    BrokenZone, Change, CheckReport, Claim, Cut, DsSet, DueCheck, DueChecks, Enclosing, Pin, PinChange, Precondition,
-    Problem, ProblemCode, PutOptions, ZoneList, ZoneStatus,
+    BrokenZone, Change, CheckReport, Claim, Cut, DsSet, DueCheck, DueChecks, Enclosing, Finding, Pin, PinChange,
+    Precondition, Problem, ProblemCode, PutOptions, ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus,
 };
 use crate::store::{Store, StoreError, StoreErrorKind, Version};
 
@@ -48,6 +50,7 @@ pub(crate) struct Zones {
     index: RwLock<Index>,
     queue: mpsc::Sender<Job>,
     builds: Semaphore,
+    room: Room,
 }
 
 impl Zones {
@@ -59,11 +62,15 @@ impl Zones {
     /// # Errors
     ///
     /// A store that can't be read.
-    pub(crate) fn start(catalog: Arc<Catalog>, store: Store) -> Result<(Arc<Zones>, JoinHandle<()>), StoreError> {
+    pub(crate) fn start(
+        catalog: Arc<Catalog>,
+        store: Store,
+        room: Room,
+    ) -> Result<(Arc<Zones>, JoinHandle<()>), StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE_SIZE_MAX);
         let index = RwLock::new(Index { generation: store.generation()?, ..Index::default() });
         let builds = Semaphore::new(threads());
-        let zones = Arc::new(Zones { catalog, store, index, queue, builds });
+        let zones = Arc::new(Zones { catalog, store, index, queue, builds, room });
         zones.load()?;
         let publisher = Publisher { zones: Arc::downgrade(&zones), jobs, waiting: VecDeque::new() };
         let thread = std::thread::Builder::new()
@@ -86,6 +93,8 @@ impl Zones {
     ) -> Result<ZoneStatus, Problem> {
         // Refused before the work of building, and looked at again when it is this job's turn.
         self.may_put(&apex, &options)?;
+        self.check_room(&apex, text.len())?;
+        let text_size = text.len();
         let accepted = self.build(apex.clone(), text.clone()).await?;
         prove(&accepted, options.ds.as_ref())?;
         if !options.dry_run {
@@ -93,6 +102,7 @@ impl Zones {
             return self.submit(|reply| Job::Put(Put { apex, text, accepted, options, reply })).await;
         }
         self.check_serial(&apex, &accepted, options.ds.as_ref())?;
+        self.check_room(&apex, text_size + memory_size(&accepted))?;
         match self.may_put(&apex, &options)? {
             Admission::Contested(_) => Err(contested(&key(apex.as_name()))),
             Admission::Proved => Ok(self.index().dry_run(&apex, &accepted)),
@@ -126,6 +136,14 @@ impl Zones {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is room for a zone that takes so many octets.
+    fn check_room(&self, apex: &NameBuf, size: usize) -> Result<(), Problem> {
+        let index = self.index();
+        let around = index.claims_around(&key(apex.as_name()), At::LeftOut);
+        let before: Vec<&NameBuf> = around.iter().chain([apex]).collect();
+        self.room.add(&index, Uploads::default(), size as u64, &before).map(drop)
     }
 
     /// Withdraws an uploaded zone and deletes its text; with `claim` only if it is served by the claim with this pin.
@@ -303,6 +321,11 @@ impl Zones {
         broken.filter_map(|(key, hosted)| hosted.broken_zone(key)).take(limit).collect()
     }
 
+    /// How much may be uploaded.
+    pub(crate) fn room(&self) -> Room {
+        self.room
+    }
+
     /// Numbers about all zones.
     pub(crate) fn totals(&self) -> Totals {
         let index = self.index();
@@ -387,7 +410,7 @@ impl Zones {
         }
         let mut after: Option<NameBuf> = None;
         loop {
-            let page = self.store.page(after.as_ref().map(NameBuf::as_name), LOAD_PAGE_SIZE)?;
+            let page = self.store.page(after.as_ref().map(NameBuf::as_name), LOAD_PAGE_SIZE, LOAD_PAGE_OCTETS)?;
             let Some((last, ..)) = page.last() else { break };
             after = Some(last.clone());
             std::thread::scope(|scope| {
@@ -418,20 +441,19 @@ impl Zones {
     fn restored(&self, apex: &NameBuf, text: &Bytes, version: Version) -> Hosted {
         // A store that can't be read here was read a moment ago, and a check that is not known is made again.
         let checked = self.store.check(apex.as_name()).ok().flatten().map(|check| Checked::from(&check));
-        let upload = Some(Box::new(Upload { version, broken: None, checked }));
+        let upload = Upload::new(version, text.len(), checked);
         if checked.is_some_and(|checked| checked.is_parked) {
-            return Hosted { served: None, upload, file: None };
+            return Hosted { upload: Some(Box::new(upload)), ..Hosted::default() };
         }
         match self.check(apex, text, None, None) {
             Ok(accepted) => {
                 let served = self.publish(accepted, Origin::Upload);
-                Hosted { served: Some(served), upload, file: None }
+                Hosted { served: Some(served), upload: Some(Box::new(upload)), file: None }
             }
             Err(rejected) => {
                 let reason = rejected.summary();
                 tracing::error!(zone = %apex, %reason, "a stored zone no longer builds and is not served");
-                let upload = Upload { version, broken: Some(reason.into()), checked };
-                Hosted { served: None, upload: Some(Box::new(upload)), file: None }
+                Hosted { upload: Some(Box::new(upload.broken(&reason))), ..Hosted::default() }
             }
         }
     }
@@ -455,13 +477,14 @@ impl Zones {
     }
 
     fn publish(&self, accepted: Accepted, origin: Origin) -> Served {
+        let memory_size = memory_size(&accepted);
         let Accepted { zone, findings, .. } = accepted;
         let served = Served {
             findings: findings.into(),
             serial: zone.serial(),
             // RECORD_COUNT_MAX is less, and a zone larger by a few octets than ZONE_SIZE_MAX is as good as that.
             records: zone.record_count() as u32,
-            memory_bytes: u32::try_from(zone.memory_size()).unwrap_or(u32::MAX),
+            memory_bytes: u32::try_from(memory_size).unwrap_or(u32::MAX),
             origin,
         };
         self.catalog.publish(Arc::new(zone.packed()));
@@ -485,6 +508,11 @@ fn prove(accepted: &Accepted, ds: Option<&DsSet>) -> Result<(), Problem> {
     proved.map_err(|unproved| Problem::new(ProblemCode::NotProved, unproved.to_string()))
 }
 
+/// Octets of memory that a zone takes, with what there is to say about it.
+fn memory_size(accepted: &Accepted) -> usize {
+    accepted.zone.memory_size() + accepted.findings.iter().map(Finding::memory_size).sum::<usize>()
+}
+
 /// Numbers about all zones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
@@ -496,6 +524,8 @@ pub(crate) struct Totals {
     pub(crate) memory_bytes: u64,
     /// The version of the last upload.
     pub(crate) generation: u64,
+    /// What is stored.
+    pub(crate) uploads: Uploads,
 }
 
 /// Jobs that may wait for the publisher; a caller waits when there are more.
@@ -503,6 +533,9 @@ const QUEUE_SIZE_MAX: usize = 1024;
 
 /// Zones that are read from the store at once at the start.
 const LOAD_PAGE_SIZE: usize = 256;
+
+/// Octets of the texts that are read from the store at once at the start, one text more or less: as much as the largest has.
+const LOAD_PAGE_OCTETS: usize = ZONE_TEXT_SIZE_MAX;
 
 /// The name of a zone as text: lower case, with the final dot.
 pub(crate) fn key(apex: Name<'_>) -> String {

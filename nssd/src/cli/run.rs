@@ -219,7 +219,7 @@ async fn control(ctl: Ctl) -> Result<Exit, Failure> {
                 return Ok(Exit::Success);
             }
             let mut text = format!(
-                "nssd {}, pid {}, up {} s, on {}\nzones: {}, {} of them uploaded, {} MiB\n",
+                "nssd {}, pid {}, up {} s, on {}\nzones: {}, {} of them uploaded, {} MiB\nuploads: {} of {}, {} of {} MiB\n",
                 status.version,
                 status.pid,
                 status.uptime_seconds,
@@ -227,6 +227,10 @@ async fn control(ctl: Ctl) -> Result<Exit, Failure> {
                 status.zones,
                 status.zones_uploaded,
                 status.memory_bytes >> 20,
+                status.uploads,
+                status.uploads_max,
+                status.uploads_size >> 20,
+                status.uploads_size_max >> 20,
             );
             let counters = serde_json::to_value(&status.counters).map_err(io::Error::other)?;
             for (name, value) in counters.as_object().into_iter().flatten() {

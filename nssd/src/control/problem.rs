@@ -97,7 +97,7 @@ pub enum ProblemCode {
     TooLarge,
     /// Too many calls at once, or the daemon is stopping; try again.
     Busy,
-    /// The disk that holds the store is full; nothing was changed.
+    /// The disk that holds the store is full, or uploads take as much as they may; nothing was changed.
     StorageFull,
     /// The store can't be written or read; nothing was changed.
     StorageFailed,
@@ -188,6 +188,16 @@ impl Finding {
             reference: None,
             report: None,
         }
+    }
+}
+
+impl Finding {
+    /// Octets of memory that it takes.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn memory_size(&self) -> usize {
+        let Finding { code, name, file, message, help, reference, report, .. } = self;
+        let texts = [code, name, file, help, reference, report].into_iter().flatten().chain([message]);
+        size_of::<Finding>() + texts.map(String::capacity).sum::<usize>()
     }
 }
 

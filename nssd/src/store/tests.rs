@@ -213,7 +213,7 @@ fn pages_go_through_all_zones_once() {
     store.commit(&writes).unwrap();
     let (mut seen, mut after) = (Vec::new(), None::<NameBuf>);
     loop {
-        let page = store.page(after.as_ref().map(NameBuf::as_name), 10).unwrap();
+        let page = store.page(after.as_ref().map(NameBuf::as_name), 10, usize::MAX).unwrap();
         let Some((last, ..)) = page.last() else { break };
         after = Some(last.clone());
         seen.extend(page.into_iter().map(|(apex, ..)| apex));
@@ -221,6 +221,22 @@ fn pages_go_through_all_zones_once() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 25);
+}
+
+#[test]
+fn a_page_ends_with_the_text_that_fills_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    const MIB: usize = 1 << 20;
+    let text = Bytes::from(vec![b'\n'; MIB]);
+    for i in 0..10 {
+        let version = Version { generation: i, uploaded_at: 1 };
+        let (apex, text, signers) = (name(&format!("z{i}.example")), text.clone(), Signers::default());
+        store.commit(&[Write::Put { apex, text, version, pin: None, pending: None, signers }]).unwrap();
+    }
+    for (octets, zones) in [(3 * MIB, 3), (3 * MIB + 1, 4), (0, 1), (usize::MAX, 10)] {
+        assert_eq!(store.page(None, 100, octets).unwrap().len(), zones, "{octets}");
+    }
 }
 
 #[test]
@@ -315,7 +331,7 @@ proptest::proptest! {
             store.commit(&writes).unwrap();
             drop(store);
             let store = Store::open(directory.path()).unwrap();
-            let mut stored = store.page(None, 100).unwrap();
+            let mut stored = store.page(None, 100, usize::MAX).unwrap();
             stored.sort_by(|a, b| a.0.cmp(&b.0));
             let entry = |(apex, (text, version)): (&NameBuf, &(Bytes, Version))| (apex.clone(), text.clone(), *version);
             let wanted: Vec<_> = model.iter().map(entry).collect();

@@ -5,7 +5,8 @@ use nss_wire::NameBuf;
 
 use super::pending::{Admission, At};
 use super::publisher::{Reply, carry_out};
-use super::{Zones, key, not_found, storage_problem};
+use super::room::Uploads;
+use super::{Zones, key, memory_size, not_found, storage_problem};
 use crate::check::Accepted;
 use crate::control::{Change, Pending, Pin, PinChange, Precondition, Problem, ProblemCode, PutOptions, ZoneStatus};
 use crate::store::{Signers, Version, Write};
@@ -39,6 +40,8 @@ pub(super) struct Batch<'z> {
     /// Of all texts.
     octets: usize,
     generation: u64,
+    /// What uploads take more once it is done; what they take less does not count before.
+    added: Uploads,
     /// Whether the next job has to see this commit done.
     is_closed: bool,
 }
@@ -54,6 +57,7 @@ struct Planned {
 pub(super) enum OnceDurable {
     Publish {
         accepted: Box<Accepted>,
+        text_size: usize,
         version: Version,
         /// The claim that it is served by, if it is by one.
         claim: Option<Box<Pending>>,
@@ -69,7 +73,8 @@ pub(super) enum OnceDurable {
 impl<'z> Batch<'z> {
     pub(super) fn new(zones: &'z Zones) -> Batch<'z> {
         let generation = zones.index().generation;
-        Batch { zones, writes: Vec::new(), planned: Vec::new(), octets: 0, generation, is_closed: false }
+        let added = Uploads::default();
+        Batch { zones, writes: Vec::new(), planned: Vec::new(), octets: 0, generation, added, is_closed: false }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -106,6 +111,15 @@ impl<'z> Batch<'z> {
             Some(_) => Vec::new(),
             None => zones.index().claims_around(&key(put.apex.as_name()), At::LeftOut),
         };
+        let size = (put.text.len() + memory_size(&put.accepted)) as u64;
+        let before: Vec<&NameBuf> = ended.iter().chain([&put.apex]).collect();
+        let added = zones.room.add(&zones.index(), self.added, size, &before);
+        match added {
+            Ok(added) => self.added = self.added.plus(added),
+            // What is planned may make room, or its failure.
+            Err(_) if !self.is_empty() => return Some(put),
+            Err(problem) => return refuse(put.reply, problem),
+        }
         self.replace(put, claim, ended);
         None
     }
@@ -208,7 +222,8 @@ impl<'z> Batch<'z> {
     /// A zone is added or replaced, and claims around it end.
     fn replace(&mut self, put: Put, claim: Option<Box<Pending>>, ended: Vec<NameBuf>) {
         let Put { apex, text, accepted, options, reply } = put;
-        self.octets += text.len();
+        let text_size = text.len();
+        self.octets += text_size;
         self.is_closed = claim.is_some();
         let version = self.next_version();
         let generation = version.generation;
@@ -220,7 +235,7 @@ impl<'z> Batch<'z> {
         let serial = accepted.zone.serial();
         let signers = Signers { keys: signers.unwrap_or_default(), serial };
         self.writes.push(Write::Put { apex: apex.clone(), text, version, pin: options.pin.set, pending, signers });
-        let once_durable = OnceDurable::Publish { accepted, version, claim, ended };
+        let once_durable = OnceDurable::Publish { accepted, text_size, version, claim, ended };
         self.planned.push(Planned { apex, once_durable, reply });
     }
 }

@@ -7,6 +7,7 @@ use nss_zonefile::Diagnostic;
 
 use super::file::ZoneFile;
 use super::pending::ancestors;
+use super::room::Uploads;
 use super::{Totals, key};
 
 use crate::check::{self, Accepted};
@@ -84,6 +85,8 @@ impl Index {
         totals.zones = totals.zones - before.zones + after.zones;
         totals.zones_uploaded = totals.zones_uploaded - before.zones_uploaded + after.zones_uploaded;
         totals.memory_bytes = totals.memory_bytes - before.memory_bytes + after.memory_bytes;
+        totals.uploads.zones = totals.uploads.zones - before.uploads.zones + after.uploads.zones;
+        totals.uploads.size = totals.uploads.size - before.uploads.size + after.uploads.size;
     }
 
     /// Notes that nothing but the pin is left of a zone.
@@ -203,7 +206,10 @@ pub(super) enum Origin {
 #[derive(Clone, Debug)]
 pub(super) struct Upload {
     pub(super) version: Version,
-    pub(super) broken: Option<Box<str>>,
+    /// In a box, because there are very many uploads, and few of them are broken.
+    broken: Option<Box<Box<str>>>,
+    /// Octets of the text; [`ZONE_TEXT_SIZE_MAX`](crate::control::ZONE_TEXT_SIZE_MAX) is less than 2^32.
+    text_size: u32,
     /// The last check at the parent since the upload.
     pub(super) checked: Option<Checked>,
 }
@@ -240,6 +246,20 @@ pub(super) fn due_since(
 }
 
 impl Upload {
+    pub(super) fn new(version: Version, text_size: usize, checked: Option<Checked>) -> Upload {
+        Upload { version, broken: None, text_size: u32::try_from(text_size).unwrap_or(u32::MAX), checked }
+    }
+
+    /// The same after a check at the parent.
+    pub(super) fn after(self, checked: Checked) -> Upload {
+        Upload { broken: None, checked: Some(checked), ..self }
+    }
+
+    /// The same, whose text makes no zone.
+    pub(super) fn broken(self, reason: &str) -> Upload {
+        Upload { broken: Some(Box::new(reason.into())), ..self }
+    }
+
     pub(super) fn is_parked(&self) -> bool {
         self.checked.is_some_and(|checked| checked.is_parked)
     }
@@ -251,20 +271,29 @@ impl Hosted {
     }
 
     pub(super) fn totals(&self) -> Totals {
-        let Some(served) = &self.served else { return Totals::default() };
+        let uploads = self.uploads();
+        let Some(served) = &self.served else { return Totals { uploads, ..Totals::default() } };
         Totals {
             zones: 1,
             zones_uploaded: u64::from(served.origin == Origin::Upload),
             memory_bytes: served.memory_bytes.into(),
             generation: 0,
+            uploads,
         }
+    }
+
+    /// What it counts for among uploads.
+    pub(super) fn uploads(&self) -> Uploads {
+        let Some(upload) = &self.upload else { return Uploads::default() };
+        let served = self.served.as_ref().filter(|served| served.origin == Origin::Upload);
+        Uploads::one(u64::from(upload.text_size) + served.map_or(0, |served| served.memory_bytes.into()))
     }
 
     /// Why what ought to be served is not.
     pub(super) fn broken(&self) -> Option<&str> {
         match (&self.file, &self.upload) {
             (Some(file), _) => file.broken(),
-            (None, Some(upload)) => upload.broken.as_deref(),
+            (None, Some(upload)) => upload.broken.as_deref().map(|reason| &**reason),
             (None, None) => None,
         }
     }
@@ -332,6 +361,7 @@ mod tests {
     fn what_is_known_of_a_zone_fits_into_88_octets() {
         // The next larger piece of memory would be a sixth more, for each of very many zones.
         assert!(size_of::<Hosted>() <= 88, "{}", size_of::<Hosted>());
+        assert!(size_of::<Upload>() <= 56, "{}", size_of::<Upload>());
     }
 
     #[test]

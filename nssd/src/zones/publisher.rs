@@ -115,7 +115,7 @@ pub(super) fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> R
             tracing::info!(zone = %key, generation = version.generation, "two keys claim a zone, and neither is served");
             (Hosted::default(), Some(pending), Err(contested(&key)), version.generation)
         }
-        OnceDurable::Publish { mut accepted, version, claim, ended } => {
+        OnceDurable::Publish { mut accepted, text_size, version, claim, ended } => {
             zones.forget_claims(&ended);
             let change = if before.is_some() { Change::Replaced } else { Change::Created };
             if let Some(finding) = before.and_then(|before| serial_finding(before.serial, accepted.zone.serial())) {
@@ -126,7 +126,7 @@ pub(super) fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> R
             let hosted = Hosted {
                 served: Some(served),
                 file: None,
-                upload: Some(Box::new(Upload { version, broken: None, checked: None })),
+                upload: Some(Box::new(Upload::new(version, text_size, None))),
             };
             let pending_until = claim.as_ref().map(|pending| pending.until);
             let status = hosted.status(&key, change).expect("it is served");
@@ -177,7 +177,7 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
         let detail = format!("{key} was changed or checked by somebody else meanwhile");
         Problem::new(ProblemCode::PreconditionFailed, detail)
     };
-    let (version, before, generation) = {
+    let (upload, before, generation) = {
         let index = zones.index();
         let generation = index.generation + 1;
         match etag {
@@ -185,7 +185,7 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
                 index.check(apex, &Precondition::Version(etag))?;
                 let upload = index.zones.get(key.as_str()).and_then(|hosted| hosted.upload.as_ref());
                 let upload = upload.ok_or_else(overtaken)?;
-                (Some(upload.version), upload.checked, generation)
+                (Some(upload.clone()), upload.checked, generation)
             }
             None => match index.tombstones.get(key.as_str()) {
                 Some(tombstone) => (None, tombstone.checked, generation),
@@ -207,16 +207,16 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
         }
     };
     zones.store.commit(&[write]).map_err(|error| storage_problem(&error))?;
-    match (action, version) {
+    match (action, upload) {
         (CheckAction::Keep | CheckAction::Park, None) => {
             if let Some(tombstone) = zones.index_mut().tombstones.get_mut(key.as_str()) {
                 tombstone.checked = Some(checked);
             }
         }
-        (CheckAction::Activate, _) => {
+        (CheckAction::Activate, upload) => {
             tracing::info!(zone = %key, "a pending zone is active: its parent names its key");
             let mut index = zones.index_mut();
-            let upload = version.map(|version| Box::new(Upload { version, broken: None, checked: Some(checked) }));
+            let upload = upload.map(|upload| Box::new(upload.after(checked)));
             let served = index.zones.get(key.as_str()).and_then(|hosted| hosted.served.clone());
             index.set_claimed(key.clone(), Hosted { served, upload, ..Hosted::default() }, None);
             let around = index.claims_around(&key, At::LeftOut);
@@ -230,18 +230,18 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
                 upload.checked = Some(checked);
             }
         }
-        (CheckAction::Park, Some(version)) => {
+        (CheckAction::Park, Some(upload)) => {
             zones.catalog.withdraw(apex.as_name());
             tracing::info!(zone = %key, "zone parked: its parent delegates it elsewhere");
-            let upload = Some(Box::new(Upload { version, broken: None, checked: Some(checked) }));
+            let upload = Some(Box::new(upload.after(checked)));
             zones.index_mut().set(key, Hosted { upload, ..Hosted::default() });
         }
-        (CheckAction::Purge, version) => {
+        (CheckAction::Purge, upload) => {
             tracing::info!(zone = %key, generation, "zone purged: its parent does not delegate it here");
             let mut index = zones.index_mut();
             index.unbury(&key);
             index.generation = generation;
-            match version {
+            match upload {
                 Some(_) => {
                     index.set_claimed(key, Hosted::default(), None);
                     drop(index);

@@ -105,9 +105,12 @@ struct Running {
     publisher: JoinHandle<()>,
 }
 
+/// More than any of these zones takes.
+const ROOM: Room = Room { zones_max: 10, size_max: 1 << 20 };
+
 fn start(directory: &Path) -> Running {
     let catalog = Arc::new(Catalog::new(HashSeed::new(7)));
-    let (zones, publisher) = Zones::start(catalog.clone(), Store::open(directory).unwrap()).unwrap();
+    let (zones, publisher) = Zones::start(catalog.clone(), Store::open(directory).unwrap(), ROOM).unwrap();
     Running { catalog, zones, publisher }
 }
 
@@ -179,7 +182,7 @@ proptest! {
             };
             prop_assert_eq!(result.map_err(|problem| problem.code), expected, "{:?}", event);
 
-            let (mut served, mut uploaded, mut broken, mut rightful) = (0, 0, 0, 0);
+            let (mut served, mut uploaded, mut stored, mut broken, mut rightful) = (0, 0, 0, 0, 0);
             for (number, model) in &models {
                 let apex: NameBuf = format!("z{number}.example").parse().unwrap();
                 let serial = model.served.map(|(_, serial)| serial);
@@ -189,12 +192,15 @@ proptest! {
                 prop_assert_eq!(running.catalog.get(apex.as_name()).map(|zone| zone.serial()), serial);
                 served += u64::from(serial.is_some());
                 uploaded += u64::from(matches!(model.served, Some((Origin::Upload, _))));
+                stored += u64::from(model.upload.is_some());
                 broken += usize::from(model.is_file_broken);
                 rightful += u32::from(model.has_file || (model.upload.is_some() && model.claim.is_none()));
                 prop_assert_eq!(running.zones.claim(apex.as_name()).unwrap().pending.is_some(), model.claim.is_some());
             }
             let totals = running.zones.totals();
             prop_assert_eq!((totals.zones, totals.zones_uploaded), (served, uploaded));
+            prop_assert_eq!(totals.uploads.zones, stored);
+            prop_assert_eq!(totals.uploads.size > 0, stored > 0);
             prop_assert_eq!(running.zones.list(None, 10).zones.len() as u64, served);
             prop_assert_eq!(running.zones.broken(10).len(), broken);
             let counted = running.zones.index().rightful_below.get("example.").copied().unwrap_or_default();

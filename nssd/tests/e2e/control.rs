@@ -255,3 +255,52 @@ async fn the_socket_is_for_its_owner_and_group_and_gone_after_the_stop() {
     assert!(!path.exists());
     assert!(matches!(client.status().await, Err(ClientError::Unreachable { .. })));
 }
+
+/// A zone that takes 0.7 MiB, most of it comments.
+fn large_zone(serial: u32) -> String {
+    format!("{}{}", zone(serial, "192.0.2.1"), "; filling\n".repeat((700 << 10) / 10))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_take_no_more_than_they_may_and_what_is_there_is_kept() {
+    let server = TestServer::start("uploads_size_max = 1048576\n").await;
+    server.put("example.com", &large_zone(1)).await.unwrap();
+    let refused = problem(server.put("example.net", &large_zone(1)).await);
+    assert_eq!((refused.code, refused.status), (ProblemCode::StorageFull, 507));
+    assert!(refused.detail.contains("uploads_size_max"), "{refused}");
+    let dry_run = PutOptions { dry_run: true, ..PutOptions::default() };
+    let dry = server.client.put_zone(name("example.net").as_name(), large_zone(1).into(), &dry_run).await;
+    assert_eq!(problem(dry).code, ProblemCode::StorageFull);
+    server.put("example.com", &large_zone(2)).await.unwrap();
+    let status = server.client.status().await.unwrap();
+    assert_eq!((status.uploads, status.uploads_max, status.uploads_size_max), (1, 1_000_000, 1 << 20));
+    assert!((700 << 10..800 << 10).contains(&status.uploads_size), "{}", status.uploads_size);
+    // A restart with less room loses nothing; only what grows is refused.
+    let TestServer { server, directory, .. } = server;
+    server.stop().await;
+    let server = TestServer::start_in(directory, "uploads_size_max = 1000\nuploads_max = 1\n").await;
+    assert_eq!(data(&ask(server.v4(), "www.example.com.", RecordType::A)), ["192.0.2.1"]);
+    assert_eq!(problem(server.put("example.com", &(large_zone(3) + "more A 192.0.2.9\n")).await).status, 507);
+    server.put("example.com", &zone(3, "192.0.2.3")).await.unwrap();
+    assert!(problem(server.put("example.net", &zone(1, "192.0.2.1")).await).detail.contains("uploads_max"));
+    server.delete("example.com").await.unwrap();
+    assert_eq!(server.client.status().await.unwrap().uploads_size, 0);
+    server.put("example.net", &zone(1, "192.0.2.1")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_uploads_at_once_as_many_go_in_as_there_is_room_for() {
+    let server = TestServer::start("uploads_max = 5\n").await;
+    let uploads = (0..12).map(|n| {
+        let client = server.client.clone();
+        tokio::spawn(async move { put(&client, &format!("z{n}.example"), &zone(1, "192.0.2.1")).await })
+    });
+    let mut accepted = 0;
+    for upload in uploads.collect::<Vec<_>>() {
+        match upload.await.unwrap() {
+            Ok(_) => accepted += 1,
+            refused => assert_eq!(problem(refused).code, ProblemCode::StorageFull),
+        }
+    }
+    assert_eq!((accepted, server.client.status().await.unwrap().uploads), (5, 5));
+}
