@@ -22,8 +22,8 @@
 //! tag names one version of a zone; send it back in `If-Match` and the call fails with 412 when somebody
 //! else was faster. `If-None-Match: *` creates and never replaces.
 //!
-//! Beside a zone the store keeps a [`Pin`], the hash of a key. `Pin-Set:` with its 64 hexadecimal digits sets it in the
-//! same commit as the zone; `Pin-Match:` with the digits or `none` makes the call fail with 409 when the pin is
+//! Beside a zone the store keeps a [`Pin`], the hash of a key, and when it was set last. `Pin-Set:` with its 64 hexadecimal digits sets it in the
+//! same commit as the zone, also to what it is; `Pin-Match:` with the digits or `none` makes the call fail with 409 when the pin is
 //! another one. A deleted zone keeps its pin.
 //!
 //! `Ds-Match:` with the DS records of the parent, a [`DsSet`], makes the call fail unless these prove the zone to its last record, and its
@@ -148,8 +148,8 @@ pub struct Claim {
     /// The hash of the key that the zone is pinned to, or was when it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
-    /// When it was pinned to this key, in seconds since 1970; for a pin from before that was written down, when the zone was
-    /// uploaded last.
+    /// When it was pinned to this key last, in seconds since 1970, be it pinned to it before; for a pin from before that was written down, when
+    /// the zone was uploaded last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_at: Option<u64>,
     /// The deepest zone above it that is served here.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use nss_wire::{Name, NameBuf};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
 
 pub use self::signers::{Signer, Signers};
 use crate::clock::Clock;
@@ -55,10 +56,10 @@ pub enum Write {
         pin: Option<Pin>,
         /// The claim that it is served by before its parent delegates it; `None` ends one.
         pending: Option<Pending>,
-        /// Who signed it, to be remembered with the newest serial of each.
+        /// Who signed it, to be remembered with the newest serial of each; of a claim once it is more than that.
         signers: Signers,
     },
-    /// Deletes a text. The zone's pin stays: else anybody could take the name who is faster than its owner.
+    /// Deletes a text and its claim. The zone's pin stays: else anybody could take the name who is faster than its owner.
     Delete {
         /// The apex.
         apex: NameBuf,
@@ -74,7 +75,19 @@ pub enum Write {
         /// What was found.
         check: Check,
     },
-    /// Deletes a text and all that is kept beside it.
+    /// Forgets what a check at the parent found.
+    ForgetCheck {
+        /// The apex.
+        apex: NameBuf,
+    },
+    /// Writes down who signed a zone, and nothing else.
+    Remember {
+        /// The apex.
+        apex: NameBuf,
+        /// Who signed it.
+        signers: Signers,
+    },
+    /// Deletes a text and all that is kept beside it, the pin too.
     Purge {
         /// The apex.
         apex: NameBuf,
@@ -182,7 +195,7 @@ impl Store {
         })
     }
 
-    /// When a zone was pinned to its present key, in seconds since 1970; `None` without a pin, and for one of an older format.
+    /// When a zone was pinned to its present key last, in seconds since 1970; `None` without a pin, and for one of an older format.
     ///
     /// # Errors
     ///
@@ -253,8 +266,8 @@ impl Store {
             for entry in transaction.open_table(PENDING)?.range::<&[u8]>(..)? {
                 let (key, pending) = entry?;
                 let Ok(apex) = Name::from_wire_exact(key.value()) else { continue };
-                let Ok(pending) = serde_json::from_slice(pending.value()) else { continue };
-                all.push((apex.to_buf(), pending));
+                let Ok(claim) = serde_json::from_slice::<StoredClaim>(pending.value()) else { continue };
+                all.push((apex.to_buf(), claim.pending));
             }
             Ok(all)
         })
@@ -445,8 +458,9 @@ const CHECKS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("checks")
 /// Apex in lower-case wire form to the hash of the key that may change the zone.
 const PINS: TableDefinition<'_, &[u8], &[u8; 32]> = TableDefinition::new("pins");
 
-/// Apex in lower-case wire form to when the zone was pinned to this key, in seconds since 1970; nothing for pins of older formats.
+/// Apex in lower-case wire form to when the zone was pinned to this key last, in seconds since 1970; nothing for pins of older formats.
 const PIN_TIMES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("pin times");
+
 /// Apex in lower-case wire form to the claim by which the zone is served before its parent delegates it, in JSON.
 const PENDING: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("pending");
 
@@ -461,10 +475,10 @@ const GENERATION: &str = "generation";
 
 /// Says how the tables are to be read.
 const FORMAT: &str = "format";
-const FORMAT_VERSION: u64 = 6;
+const FORMAT_VERSION: u64 = 7;
 
 /// The first format. It had texts alone; the second one added pins, the third one checks, the fourth one times of pins, the fifth one claims,
-/// the sixth one signers. All become the present one when they are opened, and an older version of the program, which would ignore what it
+/// the sixth one signers, the seventh one those of claims. All become the present one when they are opened, and an older version of the program, which would ignore what it
 /// does not know, then refuses them.
 const FORMAT_FIRST: u64 = 1;
 
@@ -564,11 +578,22 @@ fn write(database: &Database, writes: &[Write], now: u64) -> Result<(), redb::Er
                     checks.insert(key.as_name().as_wire(), json(check).as_slice())?;
                     continue;
                 }
+                Write::ForgetCheck { apex } => {
+                    let key = apex.as_name().to_lowercase();
+                    checks.remove(key.as_name().as_wire())?;
+                    continue;
+                }
+                Write::Remember { apex, signers } => {
+                    signers::remember(&mut signed, apex, signers)?;
+                    continue;
+                }
                 Write::Activate { apex, pin, check } => {
                     pins.set(apex, Some(*pin))?;
                     let key = apex.as_name().to_lowercase();
                     checks.insert(key.as_name().as_wire(), json(check).as_slice())?;
-                    claims.remove(key.as_name().as_wire())?;
+                    if let Some(claim) = end_claim(&mut claims, apex)? {
+                        signers::remember(&mut signed, apex, &claim.signers)?;
+                    }
                     continue;
                 }
                 Write::Contest { apex, pending, generation } => {
@@ -576,7 +601,8 @@ fn write(database: &Database, writes: &[Write], now: u64) -> Result<(), redb::Er
                     texts.remove(key.as_name().as_wire())?;
                     versions.remove(key.as_name().as_wire())?;
                     checks.remove(key.as_name().as_wire())?;
-                    claims.insert(key.as_name().as_wire(), json(pending).as_slice())?;
+                    let claim = StoredClaim { pending: pending.clone(), signers: Signers::default() };
+                    claims.insert(key.as_name().as_wire(), json(&claim).as_slice())?;
                     *generation
                 }
                 Write::Purge { apex, generation } => {
@@ -591,15 +617,24 @@ fn write(database: &Database, writes: &[Write], now: u64) -> Result<(), redb::Er
                     *generation
                 }
                 Write::Put { apex, text, version, pin, pending, signers } => {
-                    signers::remember(&mut signed, apex, signers)?;
                     pins.set(apex, *pin)?;
                     let key = apex.as_name().to_lowercase();
                     // Who uploads has just shown that the zone is delegated here, or what it waits for.
                     checks.remove(key.as_name().as_wire())?;
                     match pending {
-                        Some(pending) => claims.insert(key.as_name().as_wire(), json(pending).as_slice())?,
-                        None => claims.remove(key.as_name().as_wire())?,
-                    };
+                        // A claim proves nothing, and so must not stand in the way of what is proved.
+                        Some(pending) => {
+                            let claim = StoredClaim { pending: pending.clone(), signers: signers.clone() };
+                            claims.insert(key.as_name().as_wire(), json(&claim).as_slice())?;
+                        }
+                        None => {
+                            // Of the claim of the key that has now shown itself to be right, what was signed is as old as any other.
+                            let claim = end_claim(&mut claims, apex)?.filter(|claim| Some(claim.pending.pin) == *pin);
+                            for signers in claim.iter().map(|claim| &claim.signers).chain([signers]) {
+                                signers::remember(&mut signed, apex, signers)?;
+                            }
+                        }
+                    }
                     texts.insert(key.as_name().as_wire(), text.as_ref())?;
                     versions.insert(key.as_name().as_wire(), (version.generation, version.uploaded_at))?;
                     version.generation
@@ -625,6 +660,26 @@ fn write(database: &Database, writes: &[Write], now: u64) -> Result<(), redb::Er
     Ok(())
 }
 
+/// A claim as it is stored.
+#[derive(Serialize, Deserialize)]
+struct StoredClaim {
+    #[serde(flatten)]
+    pending: Pending,
+    /// Who signed the zone, to be remembered once it is more than a claim.
+    #[serde(default)]
+    signers: Signers,
+}
+
+/// Deletes a claim; returns what it was, if there was one.
+fn end_claim(
+    claims: &mut redb::Table<'_, &'static [u8], &'static [u8]>,
+    apex: &NameBuf,
+) -> Result<Option<StoredClaim>, redb::Error> {
+    let key = apex.as_name().to_lowercase();
+    let claim = claims.remove(key.as_name().as_wire())?;
+    Ok(claim.and_then(|claim| serde_json::from_slice(claim.value()).ok()))
+}
+
 /// The tables of pins in a commit.
 struct Pins<'t> {
     keys: redb::Table<'t, &'static [u8], &'static [u8; 32]>,
@@ -633,19 +688,17 @@ struct Pins<'t> {
 }
 
 impl Pins<'_> {
-    /// Pins a zone to another key; to the same one it has been pinned since it was first.
+    /// Pins a zone to a key, from now on even if it is the one before: who sets it has just proved to be the owner without it.
     fn set(&mut self, apex: &NameBuf, pin: Option<Pin>) -> Result<(), redb::Error> {
         let Some(pin) = pin else { return Ok(()) };
         let apex = apex.as_name().to_lowercase();
-        let before = self.keys.insert(apex.as_name().as_wire(), pin.as_octets())?.map(|pin| Pin::from(*pin.value()));
-        if before != Some(pin) {
-            self.times.insert(apex.as_name().as_wire(), self.now)?;
-        }
+        self.keys.insert(apex.as_name().as_wire(), pin.as_octets())?;
+        self.times.insert(apex.as_name().as_wire(), self.now)?;
         Ok(())
     }
 }
 
-fn json(value: &impl serde::Serialize) -> Vec<u8> {
+fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("the control types have string keys only")
 }
 

@@ -2,11 +2,12 @@
 
 use nss_wire::NameBuf;
 use redb::ReadableTable;
+use serde::{Deserialize, Serialize};
 
 use crate::zones::is_newer;
 
 /// Who signed a text, if it is signed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signers {
     /// RDATA of the DNSKEY records whose keys sign all of them.
     pub keys: Vec<Box<[u8]>>,

@@ -66,7 +66,7 @@ fn a_pin_is_written_with_its_zone_and_outlives_it() {
 }
 
 #[test]
-fn a_pin_has_the_time_at_which_it_became_this_one() {
+fn a_pin_has_the_time_at_which_it_was_set_last() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     let apex = name("Example.com");
@@ -81,11 +81,13 @@ fn a_pin_has_the_time_at_which_it_became_this_one() {
     assert_eq!(store.pinned_at(apex.as_name()).unwrap(), None);
     store.commit(&[pin(1)]).unwrap();
     assert!(store.pinned_at(apex.as_name()).unwrap().is_some_and(|time| time > 7));
-    set_time(7);
-    store.commit(&[pin(1)]).unwrap();
-    assert_eq!(store.pinned_at(apex.as_name()).unwrap(), Some(7), "the same key");
-    store.commit(&[pin(2)]).unwrap();
-    assert!(store.pinned_at(apex.as_name()).unwrap().is_some_and(|time| time > 7), "another key");
+    for (key, write) in [("the same key", pin(1)), ("another key", pin(2))] {
+        set_time(7);
+        store.commit(&[put("example.com", "; text\n", 1)]).unwrap();
+        assert_eq!(store.pinned_at(apex.as_name()).unwrap(), Some(7), "nobody set it");
+        store.commit(&[write]).unwrap();
+        assert!(store.pinned_at(apex.as_name()).unwrap().is_some_and(|time| time > 7), "{key}");
+    }
     store.commit(&[Write::Purge { apex: apex.clone(), generation: 1 }]).unwrap();
     assert_eq!(store.pinned_at(apex.as_name()).unwrap(), None);
 }
@@ -170,6 +172,50 @@ fn who_signed_a_zone_is_remembered_with_the_newest_serial_as_long_as_its_pin() {
 }
 
 #[test]
+fn who_signed_a_claim_is_remembered_once_it_is_a_zone() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let apex = name("Example.com");
+    let pin = Pin::from([1; 32]);
+    let pending =
+        Pending { pin, label: "k-a".into(), network: "n".into(), since: 1, until: 2, check_at: 1, is_contested: false };
+    let signed = |key: Option<u8>, serial, pin, pending| {
+        let signers = Signers { keys: key.iter().map(|&key| Box::from([key; 68])).collect(), serial };
+        let version = Version { generation: 1, uploaded_at: 1 };
+        Write::Put { apex: apex.clone(), text: Bytes::from_static(b"; text\n"), version, pin, pending, signers }
+    };
+    let check = Check {
+        checked_at: 1,
+        verdict: crate::control::CheckVerdict::Delegated,
+        adrift_since: None,
+        parked_since: None,
+        next_check_at: 2,
+        evidence: Vec::new(),
+    };
+    let activate = Write::Activate { apex: apex.clone(), pin, check };
+    let contest = Write::Contest { apex: apex.clone(), pending: pending.clone(), generation: 2 };
+    let delete = Write::Delete { apex: apex.clone(), generation: 2, pin: None };
+    for (end, remembered) in [
+        (&[activate][..], &[(1, 7)][..]),
+        (&[signed(None, 9, Some(pin), None)], &[(1, 7)]),
+        (&[signed(Some(2), 9, Some(pin), None)], &[(2, 9), (1, 7)]),
+        (&[signed(Some(1), 6, Some(pin), None)], &[(1, 7)]),
+        (&[signed(Some(1), 6, Some(Pin::NOBODY), None)], &[(1, 6)]),
+        (&[signed(None, 9, None, None)], &[]),
+        (&[contest, signed(None, 9, Some(pin), None)], &[]),
+        (&[delete, signed(None, 9, Some(pin), None)], &[]),
+    ] {
+        store.commit(&[signed(Some(1), 7, None, Some(pending.clone()))]).unwrap();
+        assert_eq!(store.signers(apex.as_name()).unwrap(), [], "a claim");
+        store.commit(end).unwrap();
+        let signers = store.signers(apex.as_name()).unwrap();
+        let signers: Vec<_> = signers.into_iter().map(|(key, serial)| (key[0], serial)).collect();
+        assert_eq!(signers, remembered, "{end:?}");
+        store.commit(&[Write::Purge { apex: apex.clone(), generation: 3 }]).unwrap();
+    }
+}
+
+#[test]
 fn a_store_from_before_there_were_pins_keeps_its_zones() {
     let directory = tempfile::tempdir().unwrap();
     let apex = name("example.com");
@@ -202,7 +248,7 @@ fn a_store_of_a_later_version_is_left_alone() {
         transaction.commit().unwrap();
     }
     let error = Store::open(directory.path()).unwrap_err();
-    assert!(error.to_string().contains("has format 7, this version of nssd reads format 6"), "{error}");
+    assert!(error.to_string().contains("has format 8, this version of nssd reads format 7"), "{error}");
 }
 
 #[test]

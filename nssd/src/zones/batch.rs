@@ -7,7 +7,7 @@ use super::pending::{Admission, At};
 use super::publisher::{Reply, carry_out};
 use super::room::Uploads;
 use super::{Zones, key, memory_size, not_found, storage_problem};
-use crate::check::Accepted;
+use crate::check::{Accepted, Signed};
 use crate::control::{Change, Pending, Pin, PinChange, Precondition, Problem, ProblemCode, PutOptions, ZoneStatus};
 use crate::store::{Signers, Version, Write};
 
@@ -67,7 +67,10 @@ pub(super) enum OnceDurable {
     Withdraw(Version),
     Contest(Version, Box<Pending>),
     /// Only what is stored beside the zone has changed.
-    Nothing(ZoneStatus),
+    Keep {
+        status: ZoneStatus,
+        forgets_check: bool,
+    },
 }
 
 impl<'z> Batch<'z> {
@@ -101,7 +104,7 @@ impl<'z> Batch<'z> {
         if is_claimed == claim.is_some()
             && let Some(status) = unchanged(zones, &put.apex, &put.text)
         {
-            self.keep(put, status);
+            self.keep(put, status, is_claimed);
             return None;
         }
         if let Err(problem) = zones.check_serial(&put.apex, &put.accepted, put.options.ds.as_ref()) {
@@ -111,6 +114,10 @@ impl<'z> Batch<'z> {
             Some(_) => Vec::new(),
             None => zones.index().claims_around(&key(put.apex.as_name()), At::LeftOut),
         };
+        // Nobody has been told yet of a zone that is planned, but somebody will be, and it is one by better right then.
+        if ended.iter().any(|apex| self.is_planned(apex)) {
+            return Some(put);
+        }
         let size = (put.text.len() + memory_size(&put.accepted)) as u64;
         let before: Vec<&NameBuf> = ended.iter().chain([&put.apex]).collect();
         let added = zones.room.add(&zones.index(), self.added, size, &before);
@@ -204,19 +211,34 @@ impl<'z> Batch<'z> {
     }
 
     /// A zone is served with this text already.
-    fn keep(&mut self, put: Put, status: ZoneStatus) {
-        let Put { apex, options, reply, .. } = put;
+    fn keep(&mut self, put: Put, status: ZoneStatus, is_claim: bool) {
+        let Put { apex, accepted, options, reply, .. } = put;
+        let before = self.writes.len();
         // Anybody can send what everybody can get: it is no reason to change a pin that DS records prove it.
-        let set = options.pin.set.filter(|_| options.ds.is_none());
-        match set.filter(|&pin| self.zones.store.pin(apex.as_name()).ok().flatten() != Some(pin)) {
-            Some(pin) => {
-                self.writes.push(Write::SetPin { apex: apex.clone(), pin });
-                self.planned.push(Planned { apex, once_durable: OnceDurable::Nothing(status), reply });
-            }
-            None => {
-                let _ = reply.send(Ok(status));
-            }
+        if let Some(pin) = options.pin.set.filter(|_| options.ds.is_none()) {
+            self.writes.push(Write::SetPin { apex: apex.clone(), pin });
         }
+        let hosted_is_checked = |key: &str| {
+            let index = self.zones.index();
+            let upload = index.zones.get(key).and_then(|hosted| hosted.upload.as_ref());
+            upload.is_some_and(|upload| upload.checked.is_some())
+        };
+        // Who uploads has just shown that the zone is delegated here, whatever was found before.
+        let forgets_check = !is_claim && hosted_is_checked(&key(apex.as_name()));
+        if forgets_check {
+            self.writes.push(Write::ForgetCheck { apex: apex.clone() });
+        }
+        let signers = signers(&accepted);
+        let known = self.zones.store.signers(apex.as_name()).unwrap_or_default();
+        let is_known = |signer: &[u8]| known.iter().any(|(known, _)| **known == *signer);
+        if !is_claim && !signers.keys.iter().all(|signer| is_known(signer)) {
+            self.writes.push(Write::Remember { apex: apex.clone(), signers });
+        }
+        if self.writes.len() == before {
+            let _ = reply.send(Ok(status));
+            return;
+        }
+        self.planned.push(Planned { apex, once_durable: OnceDurable::Keep { status, forgets_check }, reply });
     }
 
     /// A zone is added or replaced, and claims around it end.
@@ -227,13 +249,9 @@ impl<'z> Batch<'z> {
         self.is_closed = claim.is_some();
         let version = self.next_version();
         let generation = version.generation;
-        self.writes.extend(ended.iter().map(|apex| Write::Purge { apex: apex.clone(), generation }));
+        self.writes.extend(ended.iter().map(|apex| Write::Delete { apex: apex.clone(), generation, pin: None }));
         let pending = claim.as_deref().cloned();
-        // A claim proves nothing, and so must not stand in the way of what is proved.
-        let signed = accepted.signed.as_ref().filter(|_| claim.is_none());
-        let signers = signed.map(|signed| signed.entry_keys().map(Box::from).collect());
-        let serial = accepted.zone.serial();
-        let signers = Signers { keys: signers.unwrap_or_default(), serial };
+        let signers = signers(&accepted);
         self.writes.push(Write::Put { apex: apex.clone(), text, version, pin: options.pin.set, pending, signers });
         let once_durable = OnceDurable::Publish { accepted, text_size, version, claim, ended };
         self.planned.push(Planned { apex, once_durable, reply });
@@ -243,6 +261,12 @@ impl<'z> Batch<'z> {
 fn refuse<T>(reply: Reply<ZoneStatus>, problem: Problem) -> Option<T> {
     let _ = reply.send(Err(problem));
     None
+}
+
+/// Who signed a zone.
+fn signers(accepted: &Accepted) -> Signers {
+    let keys = accepted.signed.iter().flat_map(Signed::entry_keys).map(Box::from).collect();
+    Signers { keys, serial: accepted.zone.serial() }
 }
 
 /// The status of a zone that is served with just this text already.

@@ -5,7 +5,7 @@
 
 use nss_wire::NameBuf;
 
-use super::index::{Hosted, Index, Origin};
+use super::index::{Hosted, Index, Origin, Tombstone};
 use super::{Zones, key, storage_problem};
 use crate::control::{Pending, PendingClaim, Problem, ProblemCode};
 use crate::store::Write;
@@ -39,7 +39,8 @@ impl Zones {
             return;
         }
         let generation = self.index().generation + 1;
-        let writes: Vec<Write> = apexes.iter().map(|apex| Write::Purge { apex: apex.clone(), generation }).collect();
+        let end = |apex: &NameBuf| Write::Delete { apex: apex.clone(), generation, pin: None };
+        let writes: Vec<Write> = apexes.iter().map(end).collect();
         if let Err(error) = self.store.commit(&writes) {
             tracing::error!(%error, claims = apexes.len(), "claims that had to yield are still stored");
         }
@@ -68,6 +69,19 @@ impl Zones {
             if is_gone {
                 self.catalog.withdraw(apex.as_name());
             }
+            self.bury(apex);
+        }
+    }
+
+    /// Notes that nothing but the pin is left of a zone, or of a claim that was made with it, if a pin is left.
+    pub(super) fn bury(&self, apex: &NameBuf) {
+        let zone = key(apex.as_name());
+        // A store that can't be read here was written a moment ago.
+        let has_pin = self.store.pin(apex.as_name()).ok().flatten().is_some();
+        let mut index = self.index_mut();
+        match has_pin {
+            true => index.bury(&zone, Tombstone { since: self.store.now(), checked: None }),
+            false => index.unbury(&zone),
         }
     }
 }
@@ -80,6 +94,10 @@ impl Index {
         }
         if let Some(above) = ancestors(&zone).find(|name| self.is_rightful(name)) {
             return Err(occupied(format!("{zone} is in {above}, which is hosted here")));
+        }
+        // Of a withdrawn zone the delegation may well be left, and would lead resolvers to a claim below it.
+        if let Some(above) = ancestors(&zone).find(|&name| self.tombstones.contains_key(name)) {
+            return Err(occupied(format!("{zone} is in {above}, which was hosted here and is pinned to its key")));
         }
         // A delegation below leads resolvers here even while its zone is withdrawn or parked.
         if self.rightful_below.contains_key(zone.as_str()) {

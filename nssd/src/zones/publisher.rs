@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Batch, Delete, OnceDurable, Put};
 use super::file::ZoneFile;
-use super::index::{Checked, Hosted, Index, Origin, Tombstone, Upload, serial_finding};
+use super::index::{Checked, Hosted, Index, Origin, Upload, serial_finding};
 use super::pending::{At, contested};
 use super::{Zones, key, storage_problem};
 use crate::check::Accepted;
@@ -63,7 +63,7 @@ impl Publisher {
     }
 
     /// Does all uploads and deletions at the head of the queue in one commit, or one change of a file.
-    fn work(&mut self, zones: &Zones) {
+    pub(super) fn work(&mut self, zones: &Zones) {
         let mut batch = Batch::new(zones);
         while let Some(job) = self.waiting.pop_front() {
             let wait = match job {
@@ -109,7 +109,14 @@ pub(super) fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> R
     let key = key(apex.as_name());
     let before = zones.index().zones.get(key.as_str()).and_then(|hosted| hosted.served.clone());
     let (hosted, claim, status, generation) = match change {
-        OnceDurable::Nothing(status) => return Ok(status),
+        OnceDurable::Keep { status, forgets_check } => {
+            let mut index = zones.index_mut();
+            let hosted = index.zones.get_mut(key.as_str()).filter(|_| forgets_check);
+            if let Some(upload) = hosted.and_then(|hosted| hosted.upload.as_mut()) {
+                upload.checked = None;
+            }
+            return Ok(status);
+        }
         OnceDurable::Contest(version, pending) => {
             zones.catalog.withdraw(apex.as_name());
             tracing::info!(zone = %key, generation = version.generation, "two keys claim a zone, and neither is served");
@@ -156,13 +163,11 @@ pub(super) fn carry_out(zones: &Zones, apex: &NameBuf, change: OnceDurable) -> R
             (Hosted::default(), None, Ok(status), version.generation)
         }
     };
-    let is_gone = hosted.upload.is_none();
-    let has_pin = is_gone && zones.store.pin(apex.as_name()).ok().flatten().is_some();
-    let mut index = zones.index_mut();
-    match has_pin {
-        true => index.bury(&key, Tombstone { since: zones.store.now(), checked: None }),
-        false => index.unbury(&key),
+    match &hosted.upload {
+        Some(_) => zones.index_mut().unbury(&key),
+        None => zones.bury(apex),
     }
+    let mut index = zones.index_mut();
     index.set_claimed(key, hosted, claim.map(|claim| *claim));
     index.generation = generation;
     status
@@ -198,8 +203,11 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
     if before.map(|before| before.at) != follows {
         return Err(overtaken());
     }
+    let is_claim = zones.index().pending.contains_key(key.as_str());
     let write = match action {
         CheckAction::Keep | CheckAction::Park => Write::Check { apex: apex.clone(), check },
+        // A pin was there before the claim, and nothing is known against it.
+        CheckAction::Purge if is_claim => Write::Delete { apex: apex.clone(), generation, pin: None },
         CheckAction::Purge => Write::Purge { apex: apex.clone(), generation },
         CheckAction::Activate => {
             let pin = zones.index().pending.get(key.as_str()).map(|pending| pending.pin).ok_or_else(overtaken)?;
@@ -248,7 +256,13 @@ fn write_check(zones: &Zones, apex: &NameBuf, report: CheckReport) -> Result<(),
                     zones.catalog.withdraw(apex.as_name());
                 }
                 // A pin alone, or contested claims; a file of the operator's may stand beside it, which stays.
-                None => drop(index.pending.remove(key.as_str())),
+                None => {
+                    index.pending.remove(key.as_str());
+                    drop(index);
+                }
+            }
+            if is_claim {
+                zones.bury(apex);
             }
         }
     }

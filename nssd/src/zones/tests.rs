@@ -4,6 +4,7 @@ use std::path::Path;
 use nss_authority::HashSeed;
 use proptest::prelude::*;
 
+use super::batch::Batch;
 use super::*;
 use crate::control::{Pending, PendingClaim};
 
@@ -105,6 +106,20 @@ struct Running {
     publisher: JoinHandle<()>,
 }
 
+/// The claim of the key with this number.
+fn claim(key: u8) -> PendingClaim {
+    let pending = Pending {
+        pin: Pin::from([key; 32]),
+        label: String::new(),
+        network: String::new(),
+        since: 1,
+        until: 2,
+        check_at: 1,
+        is_contested: false,
+    };
+    PendingClaim { pending, zones_max: 9, zones_per_network_max: 9 }
+}
+
 /// More than any of these zones takes.
 const ROOM: Room = Room { zones_max: 10, size_max: 1 << 20 };
 
@@ -140,17 +155,7 @@ proptest! {
                     runtime.block_on(put).map(drop)
                 }
                 Event::Claim(key, serial) => {
-                    let pending = Pending {
-                        pin: Pin::from([key; 32]),
-                        label: String::new(),
-                        network: String::new(),
-                        since: 1,
-                        until: 2,
-                        check_at: 1,
-                        is_contested: false,
-                    };
-                    let claim = PendingClaim { pending, zones_max: 9, zones_per_network_max: 9 };
-                    let options = PutOptions { pending: Some(claim), ..PutOptions::default() };
+                    let options = PutOptions { pending: Some(claim(key)), ..PutOptions::default() };
                     runtime.block_on(zones.put(apex.clone(), text(serial).into(), options)).map(drop)
                 }
                 Event::Delete => {
@@ -229,4 +234,104 @@ fn an_upload_whose_signatures_have_expired_since_is_served_after_a_restart() {
     let running = start(directory.path());
     assert_eq!(running.zones.status(apex.as_name()).unwrap().serial, 1);
     assert!(running.zones.broken(1).is_empty());
+}
+
+/// A publisher with these jobs, which does them when it is told to.
+fn publisher(zones: &Arc<Zones>, waiting: impl IntoIterator<Item = Job>) -> Publisher {
+    let (_, jobs) = mpsc::channel(1);
+    Publisher { zones: Arc::downgrade(zones), jobs, waiting: waiting.into_iter().collect() }
+}
+
+/// An upload in the queue, and where its answer comes.
+fn put_job(zones: &Zones, apex: &str, text: String, options: PutOptions) -> (Job, Ticket<ZoneStatus>) {
+    let apex: NameBuf = apex.parse().unwrap();
+    let accepted = Box::new(zones.check(&apex, text.as_bytes(), None, None).unwrap());
+    let (reply, answer) = oneshot::channel();
+    let put = Put { apex, text: text.into(), accepted, options: Box::new(options), reply };
+    (Job::Put(put), Ticket { answer })
+}
+
+#[test]
+fn of_uploads_in_one_commit_none_ends_the_claim_that_another_has_just_made_a_zone() {
+    let directory = tempfile::tempdir().unwrap();
+    let Running { catalog, zones, .. } = start(directory.path());
+    let apex: NameBuf = "example.com".parse().unwrap();
+    let claimed = PutOptions { pending: Some(claim(1)), ..PutOptions::default() };
+    let (job, answer) = put_job(&zones, "example.com", text(1), claimed);
+    publisher(&zones, [job]).work(&zones);
+    answer.wait().unwrap();
+    let (above, above_answer) = put_job(&zones, "example.com", text(2), PutOptions::default());
+    let (below, below_answer) = put_job(&zones, "sub.example.com", text(3), PutOptions::default());
+    let mut publisher = publisher(&zones, [above, below]);
+    while !publisher.waiting.is_empty() {
+        publisher.work(&zones);
+    }
+    assert_eq!((above_answer.wait().unwrap().serial, below_answer.wait().unwrap().serial), (2, 3));
+    assert_eq!(catalog.get(apex.as_name()).map(|zone| zone.serial()), Some(2));
+    assert_eq!(zones.store.text(apex.as_name()).unwrap().unwrap().0, text(2));
+}
+
+#[test]
+fn a_label_at_the_parent_renews_its_pin_even_with_the_text_that_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let Running { zones, .. } = start(directory.path());
+    let with_pin = |expected, set| PutOptions { pin: PinChange { expected, set }, ..PutOptions::default() };
+    let pin = Pin::from([1; 32]);
+    let commits = |options| {
+        let (job, answer) = put_job(&zones, "example.com", text(1), options);
+        let Job::Put(put) = job else { unreachable!() };
+        let mut batch = Batch::new(&zones);
+        assert!(batch.put(put).is_none());
+        let commits = !batch.is_empty();
+        batch.commit();
+        (answer.wait().unwrap().change, commits)
+    };
+    assert_eq!(commits(with_pin(Some(None), Some(pin))), (Change::Created, true));
+    // A label sets its pin whatever there is; who has the pinned key sets none.
+    assert_eq!(commits(with_pin(None, Some(pin))), (Change::Unchanged, true));
+    assert_eq!(commits(with_pin(Some(Some(pin)), None)), (Change::Unchanged, false));
+}
+
+const A1: &str = include_str!("../../tests/signatures/owner/a1.zone");
+const A2: &str = include_str!("../../tests/signatures/owner/a2.zone");
+const A3: &str = include_str!("../../tests/signatures/owner/a3.zone");
+const B4: &str = include_str!("../../tests/signatures/owner/b4.zone");
+
+/// The DS record of the key that signs the first three.
+const DS_A: &str = "2b680d0286c3e680b487614adcd71b6ceac812acf22035909e3edd60b29bf6ec65e083c5";
+
+#[test]
+fn where_nobody_wrote_down_who_signed_a_zone_its_own_serial_counts() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let apex: NameBuf = "example.com".parse().unwrap();
+    let (proof, key) = (PutOptions { ds: Some(DS_A.parse().unwrap()), ..PutOptions::default() }, PutOptions::default());
+    // As a store is from before signers were: signatures are not looked at, and so nobody is known.
+    let start_with = |text: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let Running { zones, .. } = start(directory.path());
+        let (job, answer) = put_job(&zones, "example.com", text.to_owned(), PutOptions::default());
+        publisher(&zones, [job]).work(&zones);
+        answer.wait().unwrap();
+        assert!(zones.store.signers(apex.as_name()).unwrap().is_empty());
+        (zones, directory)
+    };
+    let put = |zones: &Arc<Zones>, text: &'static str, options: &PutOptions| {
+        let put = zones.put(apex.clone(), text.into(), options.clone());
+        runtime.block_on(put).map(|status| status.serial).map_err(|problem| problem.code)
+    };
+    let (zones, _directory) = start_with(A2);
+    assert_eq!(put(&zones, A1, &proof), Err(ProblemCode::SerialNotNewer));
+    // The same text again has its signers written down, so that it is old when the owner has gone on.
+    assert_eq!(put(&zones, A2, &key), Ok(2));
+    assert!(!zones.store.signers(apex.as_name()).unwrap().is_empty());
+    let (job, answer) = put_job(&zones, "example.com", text(9), PutOptions::default());
+    publisher(&zones, [job]).work(&zones);
+    answer.wait().unwrap();
+    assert_eq!(put(&zones, A2, &proof), Err(ProblemCode::SerialNotNewer));
+    assert_eq!(put(&zones, A3, &proof), Ok(3));
+    // What others signed, or nobody, has no serial that counts.
+    for other in [B4, &text(9)] {
+        let (zones, _directory) = start_with(other);
+        assert_eq!(put(&zones, A2, &proof), Ok(2));
+    }
 }

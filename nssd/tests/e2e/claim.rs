@@ -1,8 +1,8 @@
 //! Who may change a zone: pins that change with the zone or not at all, and what the zone above says.
 
 use nssd::control::{
-    Change, Check, CheckAction, CheckReport, CheckVerdict, Cut, DsSet, Enclosing, Pin, PinChange, Precondition,
-    ProblemCode, PutOptions, ZoneStatus,
+    Change, Check, CheckAction, CheckReport, CheckVerdict, Cut, DsSet, Enclosing, Pending, PendingClaim, Pin,
+    PinChange, Precondition, ProblemCode, PutOptions, ZoneStatus,
 };
 
 use hickory_proto::op::ResponseCode;
@@ -331,4 +331,56 @@ async fn a_serial_that_others_signed_is_not_in_the_way_of_who_proves_a_zone() {
     prove(&server, A2, false).await.unwrap();
     assert_eq!(pin_of(&server).await, Some(Pin::NOBODY));
     assert_eq!(data(&ask(server.v4(), "www.example.com.", RecordType::A)), ["192.0.2.2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_text_again_ends_what_checks_have_found() {
+    let server = TestServer::start("").await;
+    let etag = put(&server, &zone(1, "192.0.2.1"), None, Some(pin(1))).await.unwrap().etag.unwrap();
+    report(&server, &etag, None, check(5, None), CheckAction::Keep).await.unwrap();
+    let again = put(&server, &zone(1, "192.0.2.1"), Some(Some(pin(1))), None).await.unwrap();
+    assert_eq!((again.change, again.etag.as_deref()), (Change::Unchanged, Some(&etag[..])));
+    assert_eq!(server.client.claim(name("example.com").as_name()).await.unwrap().check, None);
+    // Whoever has asked the parent before and comes too late.
+    let late = report(&server, &etag, Some(5), check(6, Some(6)), CheckAction::Park).await;
+    assert_eq!(problem(late).status, 412);
+    assert_eq!(data(&ask(server.v4(), "www.example.com.", RecordType::A)), ["192.0.2.1"]);
+    report(&server, &etag, None, check(7, None), CheckAction::Keep).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_signed_while_it_was_a_claim_is_old_once_it_is_a_zone() {
+    let server = TestServer::start("").await;
+    let apex = name("example.com");
+    let pending = Pending {
+        pin: pin(1),
+        label: "k-1".into(),
+        network: "n".into(),
+        since: 1,
+        until: 9_999_999_999,
+        check_at: 1,
+        is_contested: false,
+    };
+    let claim = PendingClaim { pending, zones_max: 9, zones_per_network_max: 9 };
+    let options = PutOptions { pending: Some(claim.clone()), ..PutOptions::default() };
+    let etag = server.client.put_zone(apex.as_name(), A2.into(), &options).await.unwrap().etag.unwrap();
+    report(&server, &etag, None, check(5, None), CheckAction::Activate).await.unwrap();
+    for text in [A1, A2] {
+        // As it is served; and a copy of it after the owner has gone on.
+        if text == A2 {
+            put(&server, &zone(9, "192.0.2.9"), None, None).await.unwrap();
+        }
+        assert_eq!(problem(prove(&server, text, false).await).code, ProblemCode::SerialNotNewer);
+    }
+    // The same where no check, but an upload with the claim's key makes it a zone.
+    let options = PutOptions { pending: Some(claim), ..PutOptions::default() };
+    let apex = name("example.com");
+    let server = TestServer::start("").await;
+    server.client.put_zone(apex.as_name(), A2.into(), &options).await.unwrap();
+    put(&server, &zone(9, "192.0.2.9"), None, Some(pin(1))).await.unwrap();
+    assert_eq!(problem(prove(&server, A2, false).await).code, ProblemCode::SerialNotNewer);
+    // A claim of somebody else's says nothing.
+    let server = TestServer::start("").await;
+    server.client.put_zone(apex.as_name(), A3.into(), &options).await.unwrap();
+    prove(&server, A2, false).await.unwrap();
 }

@@ -280,3 +280,38 @@ async fn a_claim_is_withdrawn_by_its_own_key_alone() {
     assert_eq!(problem(withdraw(1).await).code, ProblemCode::PinChanged);
     assert_eq!(www(&server), ["192.0.2.2"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_ends_leaves_the_pin_that_was_there_before() {
+    let server = TestServer::start("").await;
+    let apex = name("example.com");
+    let pinned = |set| PutOptions { pin: PinChange { expected: Some(None), set }, ..PutOptions::default() };
+    server.client.put_zone(apex.as_name(), zone(1, "192.0.2.1").into(), &pinned(Some(pin(9)))).await.unwrap();
+    server.delete("example.com").await.unwrap();
+    let before = server.client.claim(apex.as_name()).await.unwrap();
+    assert_eq!(before.pin, Some(pin(9)));
+    let stranger = async || {
+        let refused = problem(claim_zone(&server, "example.com", &zone(1, "192.0.2.5"), claim(5)).await);
+        assert_eq!(refused.code, ProblemCode::Occupied);
+        let put = server.client.put_zone(apex.as_name(), zone(1, "192.0.2.5").into(), &pinned(Some(pin(5)))).await;
+        assert_eq!(problem(put).code, ProblemCode::PinChanged);
+        let after = server.client.claim(apex.as_name()).await.unwrap();
+        assert_eq!((after.pin, after.pinned_at, after.pending), (Some(pin(9)), before.pinned_at, None));
+        // What is left is due for checks again, and gone only with the delegation.
+        let due = server.client.due_checks(u64::MAX, u64::MAX, 10).await.unwrap().zones;
+        assert!(due.iter().any(|due| due.zone == "example.com." && due.etag.is_none()), "{due:?}");
+    };
+    // By a check.
+    let etag = claim_zone(&server, "example.com", &zone(2, "192.0.2.9"), claim(9)).await.unwrap().etag;
+    report(&server, etag, CheckAction::Purge).await.unwrap();
+    assert_eq!(rcode(&server, "www.example.com."), ResponseCode::Refused);
+    stranger().await;
+    // By a zone that comes below.
+    claim_zone(&server, "example.com", &zone(3, "192.0.2.9"), claim(9)).await.unwrap();
+    server.put("sub.example.com", &zone(1, "192.0.2.1")).await.unwrap();
+    stranger().await;
+    server.delete("sub.example.com").await.unwrap();
+    // Nobody comes in below it, where its delegation may lead resolvers.
+    let below = claim_zone(&server, "sub.example.com", &zone(1, "192.0.2.7"), claim(7)).await;
+    assert_eq!(problem(below).code, ProblemCode::Occupied);
+}
