@@ -389,3 +389,35 @@ fn what_nobody_signs_or_verifies_is_proved_by_no_ds_record() {
         diagnosis(include_str!("signatures/rsasha1.zone"), Some(SignatureOptions::of_upload(NOW))).signed.unwrap();
     assert_eq!(old.entry_keys().count(), 0, "SHA-1 again");
 }
+
+#[test]
+fn what_was_changed_beside_what_is_signed_is_proved_by_no_ds_record() {
+    let zone = include_str!("signatures/owner/a1.zone");
+    let gap = |zone: &str| match proved(zone, &[DS_A]) {
+        Err(Unproved::Gap(gap)) => gap,
+        other => panic!("{other:?}"),
+    };
+    let www = || Box::new("www.example.com".parse::<NameBuf>().unwrap());
+    let (a, nsec, rrsig) = (nss_wire::RType::A, nss_wire::RType::NSEC, nss_wire::RType::RRSIG);
+    // TTLs are not signed as they are, but as they were (RFC 4034 §3.1.4); those of signatures are not signed at all.
+    let longer = zone.replacen("www.example.com.\t300", "www.example.com.\t604800", 1);
+    let longer = longer.replacen("\t300\tRRSIG\tA 13", "\t604800\tRRSIG\tA 13", 1);
+    assert_eq!(gap(&longer), Gap::OtherTtl { owner: www(), rtype: a });
+    let signature = zone.replacen("\t300\tRRSIG\tNSEC 13 3", "\t604800\tRRSIG\tNSEC 13 3", 1);
+    assert_eq!(gap(&signature), Gap::OtherTtl { owner: www(), rtype: nsec });
+    // Signatures beside good ones: wrong, of another key, of another algorithm, expired, of nothing.
+    let of = |fields: &str| format!("www.example.com. 300 IN RRSIG {fields} example.com. {}==\n", "A".repeat(86));
+    for fields in [
+        "A 13 3 300 20560101000000 20260101000000 61421",
+        "A 13 3 300 20560101000000 20260101000000 1",
+        "A 16 3 300 20560101000000 20260101000000 61421",
+        "A 13 3 300 20260102000000 20260101000000 61421",
+        "A 13 2 300 20560101000000 20260101000000 61421",
+    ] {
+        assert_eq!(gap(&format!("{zone}{}", of(fields))), Gap::StraySignature { owner: www(), rtype: a }, "{fields}");
+    }
+    let of_nothing = of("TXT 13 3 300 20560101000000 20260101000000 61421");
+    assert_eq!(gap(&format!("{zone}{of_nothing}")), Gap::StraySignature { owner: www(), rtype: rrsig });
+    // The zone goes in by a key all the same: resolvers believe it.
+    assert!(diagnosis(&longer, Some(SignatureOptions::of_upload(NOW))).zone.is_some());
+}

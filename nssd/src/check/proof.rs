@@ -1,7 +1,8 @@
 //! Whether the DS records that a parent zone has prove a signed zone, to its last record.
 //!
 //! A resolver that validates believes each RRset by itself. Here it is the zone as a whole that is to be its owner's work: what nobody
-//! signed, somebody else may have changed. So nothing in it may be unsigned, and every signature is verified.
+//! signed, somebody else may have changed. So nothing in it may be unsigned, every signature is verified, and none may be wrong, not even beside a
+//! good one; and TTLs are those that were signed.
 
 use std::fmt;
 
@@ -35,6 +36,21 @@ pub enum Gap {
     NotVerified {
         /// How many.
         rrsets: u64,
+    },
+    /// Records, or their signatures, with another TTL than was signed (RFC 4034 §3, §3.1.4): resolvers take the signed one at most, and who does not
+    /// validate keeps them as long as somebody may have written.
+    OtherTtl {
+        /// Their owner.
+        owner: Box<NameBuf>,
+        /// Their type.
+        rtype: RType,
+    },
+    /// A signature beside good ones that is none, or one that covers nothing: it is in the way of who verifies, and anybody may have added it.
+    StraySignature {
+        /// Its owner.
+        owner: Box<NameBuf>,
+        /// What it covers; RRSIG if there is nothing of that type.
+        rtype: RType,
     },
 }
 
@@ -116,6 +132,18 @@ impl fmt::Display for Unproved {
             Unproved::Gap(Gap::OptOut) => f.write_str(
                 "they prove what is signed, and the zone's NSEC3 records leave out unsigned delegations (opt-out)",
             ),
+            Unproved::Gap(Gap::OtherTtl { owner, rtype }) => {
+                write!(f, "the {rtype} records of {owner}, or their signatures, have another TTL than was signed")
+            }
+            Unproved::Gap(Gap::StraySignature { owner, rtype: RType::RRSIG }) => {
+                write!(f, "a signature of {owner} covers records that are not there")
+            }
+            Unproved::Gap(Gap::StraySignature { owner, rtype }) => {
+                write!(
+                    f,
+                    "one of the signatures of the {rtype} records of {owner} is not good; remove it, or sign again"
+                )
+            }
             Unproved::Gap(Gap::NotVerified { rrsets }) => {
                 write!(
                     f,

@@ -108,13 +108,13 @@ pub(super) fn check(zone: &Zone, options: &SignatureOptions) -> (Faults, Option<
             entry_keys.extend(keys);
         }
     });
-    let proved = numbers.proved;
+    let (proved, gap) = (numbers.proved, numbers.gap.take());
     numbers.tell(zone, &work, is_drawn.threshold.is_some(), &mut faults);
     let gap = match work.unsigned {
         Some((owner, rtype)) => Some(Gap::Unsigned { owner: Box::new(owner.to_buf()), rtype }),
         None if work.has_opt_out => Some(Gap::OptOut),
         None if proved < work.rrsets => Some(Gap::NotVerified { rrsets: work.rrsets - proved }),
-        None => None,
+        None => gap,
     };
     (faults, Some(Signed { apex: zone.apex().to_buf(), entry_keys, gap }))
 }
@@ -284,6 +284,8 @@ impl<'a> Check<'a> {
         for (owner, kind, rrset) in zone.rrsets(names) {
             if is_to_be_signed(kind, rrset) {
                 self.rrset(owner, kind, rrset);
+            } else if rrset.rtype() == RType::RRSIG {
+                self.numbers.stray(owner, RType::RRSIG);
             }
         }
     }
@@ -293,18 +295,17 @@ impl<'a> Check<'a> {
         let is_keys = kind == NodeKind::Apex && rrset.rtype() == RType::DNSKEY;
         // A `*` does not count, so that what a wildcard stands for has the same signature (RFC 4034 §3.1.3).
         let labels = owner.label_count() - usize::from(owner.is_wildcard());
-        let (mut nearest, mut left, mut attempts) = (None, None, 0);
+        let (mut nearest, mut left, mut odd_ttl, mut attempts) = (None, None, None, 0);
         let (mut has_entry_point, mut is_verified, mut is_proved, mut not_verified) = (false, false, false, None);
         self.good.clear();
+        let mut has_other_ttl = rrset.signature_count() > 0 && rrset.signature_ttl() != rrset.ttl();
         for signature in rrset.signatures().filter_map(Rrsig::read) {
-            // What one key of an algorithm says needs no other, but who signs the keys matters.
-            if self.good.contains(&signature.algorithm) && !is_keys {
-                continue;
-            }
             let outcome = self.signature(owner, labels, rrset, &signature, is_drawn, &mut attempts);
             match outcome {
                 Ok((seconds, key, verdict)) => {
-                    self.good.push(signature.algorithm);
+                    if !self.good.contains(&signature.algorithm) {
+                        self.good.push(signature.algorithm);
+                    }
                     has_entry_point |= key.is_entry_point;
                     if is_drawn && verdict == Verdict::Good && !is_weak(key.algorithm) {
                         is_proved = true;
@@ -313,19 +314,33 @@ impl<'a> Check<'a> {
                         }
                     }
                     match verdict {
-                        Verdict::Unknown => not_verified = Some((signature, key)),
+                        Verdict::Unknown => {
+                            not_verified = Some((signature, key));
+                            self.numbers.stray(owner, rrset.rtype());
+                        }
                         Verdict::Good | Verdict::Wrong => is_verified |= is_drawn,
                     }
                     if left.is_none_or(|(longest, _)| seconds > longest) {
                         left = Some((seconds, signature));
                     }
-                    if signature.original_ttl != rrset.ttl() {
-                        self.numbers.ttl.note(|| original_ttl(owner, rrset, &signature));
+                    has_other_ttl |= signature.original_ttl != rrset.ttl();
+                    if signature.original_ttl != rrset.ttl() && odd_ttl.is_none() {
+                        odd_ttl = Some(signature);
                     }
                 }
-                Err(reason) if nearest.is_none_or(|(other, _)| reason > other) => nearest = Some((reason, signature)),
-                Err(_) => {}
+                Err(reason) => {
+                    self.numbers.stray(owner, rrset.rtype());
+                    if nearest.is_none_or(|(other, _)| reason > other) {
+                        nearest = Some((reason, signature));
+                    }
+                }
             }
+        }
+        if let Some(signature) = odd_ttl {
+            self.numbers.ttl.note(|| original_ttl(owner, rrset, &signature));
+        }
+        if has_other_ttl {
+            self.numbers.other_ttl(owner, rrset.rtype());
         }
         match (left, nearest) {
             (Some((seconds, signature)), _) => {

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use nss_authority::Zone;
-use nss_wire::RType;
+use nss_wire::{Name, RType};
 
+use super::super::proof::Gap;
 use super::super::rules;
 use super::{EXPIRES_SOON, Fault, Faults, Work};
 
@@ -21,6 +22,8 @@ pub(super) struct Numbers {
     pub(super) incomplete: Counted,
     pub(super) unknown: Counted,
     pub(super) ttl: Counted,
+    /// The first thing that DS records do not prove although it stands beside what they do.
+    pub(super) gap: Option<Gap>,
 }
 
 /// How often something was found, and where first.
@@ -59,8 +62,19 @@ impl Numbers {
         }
     }
 
+    /// A signature is none.
+    pub(super) fn stray(&mut self, owner: Name<'_>, rtype: RType) {
+        self.gap.get_or_insert_with(|| Gap::StraySignature { owner: Box::new(owner.to_buf()), rtype });
+    }
+
+    /// Records or their signatures have another TTL than was signed.
+    pub(super) fn other_ttl(&mut self, owner: Name<'_>, rtype: RType) {
+        self.gap.get_or_insert_with(|| Gap::OtherTtl { owner: Box::new(owner.to_buf()), rtype });
+    }
+
     pub(super) fn append(&mut self, other: Numbers) {
-        let Numbers { verified, proved, soon, soonest, incomplete, unknown, ttl } = other;
+        let Numbers { verified, proved, soon, soonest, incomplete, unknown, ttl, gap } = other;
+        self.gap = self.gap.take().or(gap);
         self.verified += verified;
         self.proved += proved;
         self.incomplete.append(incomplete);
