@@ -31,14 +31,14 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use self::batch::{Delete, Put};
 pub(crate) use self::file::{Digest, FilePath, Input, ZONE_SUFFIX, ZoneFile};
 pub(crate) use self::index::is_newer;
-use self::index::{Checked, Hosted, Index, Origin, Served, Tombstone, Upload, due_since, etag};
+use self::index::{Checked, Hosted, Index, Origin, Served, Tombstone, Unchecked, Upload, due_since, etag};
 use self::pending::{Admission, At, contested};
 use self::publisher::{Job, Publisher, Reply};
 pub(crate) use self::room::{Room, Uploads};
 use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions, Unproved};
 use crate::control::{
     BrokenZone, Change, CheckReport, Claim, Cut, DsSet, DueCheck, DueChecks, Enclosing, Finding, Pin, PinChange,
-    Precondition, Problem, ProblemCode, PutOptions, ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus,
+    Precondition, Problem, ProblemCode, PutOptions, ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus, jittered,
 };
 use crate::store::{Signer, Store, StoreError, StoreErrorKind, Version};
 
@@ -193,35 +193,41 @@ impl Zones {
         Ok(Claim { zone, pin, pinned_at, enclosing: self.enclosing(apex), check, pending })
     }
 
-    /// Up to `limit` uploaded zones, and pins of withdrawn ones, whose next check at the parent is due, those that wait longest first.
+    /// Up to `limit` uploaded zones, and pins of withdrawn ones, whose next check at the parent is due: claims first, which are few and
+    /// have an end, and then those that wait longest.
     ///
     /// # Errors
     ///
     /// A store that can't be read.
     pub(crate) fn due_checks(&self, now: u64, uploaded_before: u64, limit: usize) -> Result<DueChecks, Problem> {
-        let mut due: Vec<(u64, Box<str>, Option<String>)> = {
+        let pause = now.saturating_sub(uploaded_before);
+        // The first check is about as long after an upload as checks are apart.
+        let changed_at =
+            |key: &str, since: u64| Unchecked { since, due_at: since.saturating_add(jittered(pause, key, since)) };
+        let mut due: Vec<(Turn, u64, Box<str>, Option<String>)> = {
             let index = self.index();
             let uploads = index.zones.iter().filter(|(_, hosted)| hosted.file.is_none());
             let uploads = uploads.filter_map(|(key, hosted)| Some((key, hosted.upload.as_ref()?)));
             let due = uploads.filter_map(|(key, upload)| {
-                let since = match index.pending.get(key) {
-                    Some(pending) => due_since(key, upload.checked, pending.check_at, now, now),
-                    None => due_since(key, upload.checked, upload.version.uploaded_at, now, uploaded_before),
-                }?;
-                Some((since, key.clone(), Some(etag(upload.version.generation))))
+                let (turn, unchecked) = match index.pending.get(key) {
+                    Some(pending) => (Turn::Claim, Unchecked { since: pending.since, due_at: pending.check_at }),
+                    None => (Turn::Zone, changed_at(key, upload.version.uploaded_at)),
+                };
+                let since = due_since(upload.checked, unchecked, now)?;
+                Some((turn, since, key.clone(), Some(etag(upload.version.generation))))
             });
             let pins = index.tombstones.iter().filter_map(|(key, tombstone)| {
-                let since = due_since(key, tombstone.checked, tombstone.since, now, uploaded_before)?;
-                Some((since, key.clone(), None))
+                let since = due_since(tombstone.checked, changed_at(key, tombstone.since), now)?;
+                Some((Turn::Zone, since, key.clone(), None))
             });
             let contested = index.pending.iter().filter(|(_, pending)| pending.is_contested && pending.until <= now);
-            let contested = contested.map(|(key, pending)| (pending.until, key.clone(), None));
+            let contested = contested.map(|(key, pending)| (Turn::Claim, pending.until, key.clone(), None));
             due.chain(pins).chain(contested).collect()
         };
         due.sort();
         due.truncate(limit);
         let mut zones = Vec::with_capacity(due.len());
-        for (_, zone, etag) in due {
+        for (_, _, zone, etag) in due {
             let Ok(apex) = zone.parse::<NameBuf>() else { continue };
             let last = self.store.check(apex.as_name()).map_err(|error| storage_problem(&error))?;
             let pending = self.index().pending.get(&zone).cloned();
@@ -538,6 +544,13 @@ pub(crate) struct Totals {
     pub(crate) generation: u64,
     /// What is stored.
     pub(crate) uploads: Uploads,
+}
+
+/// Whose turn it is for a check, the first one first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    Claim,
+    Zone,
 }
 
 /// Jobs that may wait for the publisher; a caller waits when there are more.

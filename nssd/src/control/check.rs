@@ -46,7 +46,7 @@ pub enum CheckAction {
     Keep,
     /// It is not served any more; its text and its pin stay. Nothing happens to what is not served anyway.
     Park,
-    /// Its text, its pin and all that is known of it are deleted.
+    /// Its text, its pin and all that is known of it are deleted; of a claim all but the pin that was there before.
     Purge,
     /// A pending zone is one like all others from now on, pinned to the key that claimed it.
     Activate,
@@ -67,7 +67,7 @@ pub struct CheckReport {
     pub action: CheckAction,
 }
 
-/// Zones whose next check is due, those that wait longest first.
+/// Zones whose next check is due: claims before a delegation first, then those that wait longest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DueChecks {
     /// At most as many as asked for.

@@ -315,3 +315,29 @@ async fn a_claim_that_ends_leaves_the_pin_that_was_there_before() {
     let below = claim_zone(&server, "sub.example.com", &zone(1, "192.0.2.7"), claim(7)).await;
     assert_eq!(problem(below).code, ProblemCode::Occupied);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_are_checked_before_zones_that_wait_longer() {
+    let server = TestServer::start("").await;
+    for zone_name in ["a.example", "b.example"] {
+        server.put(zone_name, &zone(1, "192.0.2.1")).await.unwrap();
+    }
+    claim_zone(&server, "example.com", &zone(1, "192.0.2.1"), claim(1)).await.unwrap();
+    let due = async |limit| {
+        let due = server.client.due_checks(SINCE + 600, SINCE + 600, limit).await.unwrap().zones;
+        due.into_iter().map(|due| due.zone).collect::<Vec<_>>()
+    };
+    assert_eq!(due(1).await, ["example.com."]);
+    assert_eq!(due(10).await, ["example.com.", "a.example.", "b.example."]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_that_was_checked_by_a_clock_that_was_ahead_is_due() {
+    const YEAR: u64 = 365 * 86_400;
+    let server = TestServer::start("").await;
+    let etag = server.put("example.com", &zone(1, "192.0.2.1")).await.unwrap().etag;
+    report(&server, etag, CheckAction::Keep).await.unwrap();
+    let due = async |now| server.client.due_checks(now, now - 86_400, 10).await.unwrap().zones;
+    assert!(due(SINCE).await.is_empty());
+    assert_eq!(due(SINCE - YEAR).await.len(), 1);
+}
