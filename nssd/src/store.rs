@@ -228,7 +228,7 @@ impl Store {
         })
     }
 
-    /// What the last check at the parent found, if there was one since the upload.
+    /// What the last check at the parent found, if there was one since the upload; of one that can't be read nothing is known.
     ///
     /// # Errors
     ///
@@ -255,19 +255,43 @@ impl Store {
         })
     }
 
-    /// All claims on names that are not delegated here.
+    /// As [`Store::check`], for who serves the zone.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be read, and a check or a claim: who can't read that a zone is parked, or until when it is claimed, must not serve it.
+    pub fn standing(&self, apex: Name<'_>) -> Result<Option<Check>, StoreError> {
+        let key = apex.to_lowercase();
+        let key = key.as_name().as_wire();
+        let (check, has_claim) = self.read(|transaction| {
+            let check = transaction.open_table(CHECKS)?.get(key)?;
+            let claim = transaction.open_table(PENDING)?.get(key)?;
+            let check = check.map(|check| serde_json::from_slice::<Check>(check.value()));
+            let claim = claim.map(|claim| serde_json::from_slice::<StoredClaim>(claim.value()));
+            Ok((check.transpose(), claim.transpose().map(drop)))
+        })?;
+        let unreadable = |what: &str| StoreError {
+            path: self.path.clone(),
+            kind: StoreErrorKind::Damaged,
+            reason: format!("has a {what} of {apex} that makes no sense; upload the zone again, or delete it"),
+        };
+        has_claim.map_err(|_| unreadable("claim"))?;
+        check.map_err(|_| unreadable("check"))
+    }
+
+    /// All claims on names that are not delegated here; `None` for one that can't be read.
     ///
     /// # Errors
     ///
     /// A file that can't be read.
-    pub fn pending(&self) -> Result<Vec<(NameBuf, Pending)>, StoreError> {
+    pub fn pending(&self) -> Result<Vec<(NameBuf, Option<Pending>)>, StoreError> {
         self.read(|transaction| {
             let mut all = Vec::new();
             for entry in transaction.open_table(PENDING)?.range::<&[u8]>(..)? {
                 let (key, pending) = entry?;
                 let Ok(apex) = Name::from_wire_exact(key.value()) else { continue };
-                let Ok(claim) = serde_json::from_slice::<StoredClaim>(pending.value()) else { continue };
-                all.push((apex.to_buf(), claim.pending));
+                let claim = serde_json::from_slice::<StoredClaim>(pending.value()).ok();
+                all.push((apex.to_buf(), claim.map(|claim| claim.pending)));
             }
             Ok(all)
         })

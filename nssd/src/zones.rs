@@ -91,26 +91,54 @@ impl Zones {
         text: Bytes,
         options: PutOptions,
     ) -> Result<ZoneStatus, Problem> {
-        // Refused before the work of building, and looked at again when it is this job's turn.
-        self.may_put(&apex, &options)?;
-        self.check_room(&apex, text.len())?;
         let text_size = text.len();
+        // Refused before the work of building, and looked at again when it is this job's turn.
+        let may_put = move |zones: &Zones| {
+            zones.may_put(&apex, &options)?;
+            zones.check_room(&apex, text_size)?;
+            Ok((apex, options))
+        };
+        let (apex, options) = self.blocking(may_put).await?;
         let accepted = self.build(apex.clone(), text.clone()).await?;
         prove(&accepted, options.ds.as_ref())?;
         if !options.dry_run {
             let (accepted, options) = (Box::new(accepted), Box::new(options));
             return self.submit(|reply| Job::Put(Put { apex, text, accepted, options, reply })).await;
         }
-        self.check_serial(&apex, &accepted, options.ds.as_ref())?;
-        self.check_room(&apex, text_size + memory_size(&accepted))?;
-        match self.may_put(&apex, &options)? {
+        self.blocking(move |zones| zones.dry_run(&apex, text_size, &accepted, &options)).await
+    }
+
+    /// What an upload would do.
+    fn dry_run(
+        &self,
+        apex: &NameBuf,
+        text_size: usize,
+        accepted: &Accepted,
+        options: &PutOptions,
+    ) -> Result<ZoneStatus, Problem> {
+        self.check_serial(apex, accepted, options.ds.as_ref())?;
+        self.check_room(apex, text_size + memory_size(accepted))?;
+        match self.may_put(apex, options)? {
             Admission::Contested(_) => Err(contested(&key(apex.as_name()))),
-            Admission::Proved => Ok(self.index().dry_run(&apex, &accepted)),
+            Admission::Proved => Ok(self.index().dry_run(apex, accepted)),
             Admission::Claimed(pending) => {
-                let status = self.index().dry_run(&apex, &accepted);
+                let status = self.index().dry_run(apex, accepted);
                 Ok(ZoneStatus { pending_until: Some(pending.until), ..status })
             }
         }
+    }
+
+    /// Does what reads the store on a thread for such work.
+    async fn blocking<T: Send + 'static>(
+        self: &Arc<Zones>,
+        work: impl FnOnce(&Zones) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let zones = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&zones)).await;
+        done.unwrap_or_else(|error| {
+            tracing::error!(%error, "looking at a zone panicked");
+            Err(Problem::new(ProblemCode::Unknown, "this call triggered a bug in nssd; nothing was changed"))
+        })
     }
 
     /// Whether an upload may happen to a zone as it is now.
@@ -306,9 +334,13 @@ impl Zones {
         let key = key(apex);
         let hosted = index.zones.get(key.as_str()).ok_or_else(|| not_found(apex))?;
         index.status(&key, Change::None).ok_or_else(|| {
-            let is_parked = hosted.upload.as_ref().is_some_and(|upload| upload.is_parked());
-            let reason = if is_parked { "it is parked: its parent delegates it elsewhere" } else { "it is not served" };
-            let reason = hosted.broken().unwrap_or(reason);
+            // What is wrong with the operator's file, and where it is, is the operator's to read, in the status of the daemon.
+            let reason = match (&hosted.file, &hosted.upload) {
+                (Some(_), _) => "the operator's file makes no zone",
+                (None, Some(upload)) if upload.is_parked() => "it is parked: its parent delegates it elsewhere",
+                (None, Some(_)) => "what is stored of it can no longer be used; upload it again",
+                (None, None) => "there is nothing of it left",
+            };
             Problem::new(ProblemCode::NotFound, format!("{key} is known, but not served: {reason}"))
         })
     }
@@ -353,7 +385,7 @@ impl Zones {
     /// Builds a zone on a thread for such work; as many at once as there are cores.
     async fn build(self: &Arc<Zones>, apex: NameBuf, text: Bytes) -> Result<Accepted, Problem> {
         let zones = self.clone();
-        let permit = self.builds.acquire().await.map_err(|_| dropped())?;
+        let permit = self.builds.acquire().await.map_err(|_| stopping())?;
         let built = tokio::task::spawn_blocking(move || zones.check_upload(&apex, &text)).await;
         drop(permit);
         match built {
@@ -406,8 +438,8 @@ impl Zones {
 
     async fn submit<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Problem> {
         let (reply, answer) = oneshot::channel();
-        self.queue.send(job(reply)).await.map_err(|_| dropped())?;
-        answer.await.unwrap_or_else(|_| Err(dropped()))
+        self.queue.send(job(reply)).await.map_err(|_| stopping())?;
+        answer.await.unwrap_or_else(|_| Err(uncertain()))
     }
 
     fn submit_blocking<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Problem> {
@@ -424,7 +456,10 @@ impl Zones {
     /// Builds and serves all stored zones.
     fn load(&self) -> Result<(), StoreError> {
         for (apex, pending) in self.store.pending()? {
-            self.index_mut().pending.insert(key(apex.as_name()).into(), pending);
+            match pending {
+                Some(pending) => drop(self.index_mut().pending.insert(key(apex.as_name()).into(), pending)),
+                None => tracing::error!(zone = %apex, "a stored claim can't be read, and its zone is not served"),
+            }
         }
         let mut after: Option<NameBuf> = None;
         loop {
@@ -457,9 +492,17 @@ impl Zones {
 
     /// Serves a stored text, or says why not.
     fn restored(&self, apex: &NameBuf, text: &Bytes, version: Version) -> Hosted {
-        // A store that can't be read here was read a moment ago, and a check that is not known is made again.
-        let checked = self.store.check(apex.as_name()).ok().flatten().map(|check| Checked::from(&check));
-        let upload = Upload::new(version, text.len(), checked);
+        let upload = |checked| Upload::new(version, text.len(), checked);
+        let checked = match self.store.standing(apex.as_name()) {
+            Ok(check) => check.map(|check| Checked::from(&check)),
+            // It may be parked, or a claim whose time is over.
+            Err(error) => {
+                let reason = error.to_string();
+                tracing::error!(zone = %apex, %reason, "whether a stored zone is to be served can't be read, and it is not");
+                return Hosted { upload: Some(Box::new(upload(None).broken(&reason))), ..Hosted::default() };
+            }
+        };
+        let upload = upload(checked);
         if checked.is_some_and(|checked| checked.is_parked) {
             return Hosted { upload: Some(Box::new(upload)), ..Hosted::default() };
         }
@@ -580,15 +623,19 @@ pub(crate) struct Ticket<T> {
 impl<T> Ticket<T> {
     /// Blocks until the change is visible, or was refused.
     pub(crate) fn wait(self) -> Result<T, Problem> {
-        self.answer.blocking_recv().unwrap_or_else(|_| Err(dropped()))
+        self.answer.blocking_recv().unwrap_or_else(|_| Err(uncertain()))
     }
 }
 
-fn dropped() -> Problem {
-    Problem::new(
-        ProblemCode::Busy,
-        "the daemon is stopping, or met a bug and logged it; the call may or may not have had effect",
-    )
+/// Nobody takes work any more.
+fn stopping() -> Problem {
+    Problem::new(ProblemCode::Busy, "the daemon is stopping; nothing was changed, try again in some seconds")
+}
+
+/// A job was taken, and nobody says what became of it.
+fn uncertain() -> Problem {
+    let detail = "the daemon is stopping, or met a bug and logged it; the call may or may not have had effect, so look at the zone or make it again";
+    Problem::new(ProblemCode::Uncertain, detail)
 }
 
 fn storage_problem(error: &StoreError) -> Problem {

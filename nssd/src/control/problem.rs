@@ -95,8 +95,11 @@ pub enum ProblemCode {
     PreconditionFailed,
     /// The body is larger than [`super::ZONE_TEXT_SIZE_MAX`].
     TooLarge,
-    /// Too many calls at once, or the daemon is stopping; try again.
+    /// The daemon is stopping, and has changed nothing; try again.
     Busy,
+    /// The daemon stopped, or met a bug, while the call was being carried out: it may or may not have had effect. Look at the zone, or make the
+    /// call again.
+    Uncertain,
     /// The disk that holds the store is full, or uploads take as much as they may; nothing was changed.
     StorageFull,
     /// The store can't be written or read; nothing was changed.
@@ -125,7 +128,7 @@ impl ProblemCode {
             ProblemCode::PreconditionFailed => 412,
             ProblemCode::TooLarge => 413,
             ProblemCode::TooManyPending => 429,
-            ProblemCode::Busy => 503,
+            ProblemCode::Busy | ProblemCode::Uncertain => 503,
             ProblemCode::StorageFull => 507,
             ProblemCode::StorageFailed | ProblemCode::Unknown => 500,
         }

@@ -15,6 +15,20 @@ fn put(apex: &str, text: &'static str, generation: u64) -> Write {
     }
 }
 
+impl Store {
+    /// Writes what makes no sense in the place of what is kept of a zone in one of the tables.
+    pub(crate) fn scribble(&self, table: &str, apex: Name<'_>) {
+        let slot = self.database.read().unwrap();
+        let transaction = slot.as_ref().unwrap().begin_write().unwrap();
+        let key = apex.to_lowercase();
+        let table = TableDefinition::<&[u8], &[u8]>::new(table);
+        let before =
+            transaction.open_table(table).unwrap().insert(key.as_name().as_wire(), &b"{}"[..]).unwrap().is_some();
+        assert!(before, "there is something to be overwritten");
+        transaction.commit().unwrap();
+    }
+}
+
 #[test]
 fn what_was_committed_is_there_after_the_store_was_opened_again() {
     let directory = tempfile::tempdir().unwrap();
@@ -121,7 +135,7 @@ fn a_claim_is_written_with_its_zone_and_ends_with_any_change_that_is_none() {
         Write::Activate { apex: apex.clone(), pin, check },
     ] {
         store.commit(&[claimed(1)]).unwrap();
-        assert_eq!(store.pending().unwrap(), [(name("example.com"), pending.clone())]);
+        assert_eq!(store.pending().unwrap(), [(name("example.com"), Some(pending.clone()))]);
         store.commit(&[end]).unwrap();
         assert!(store.pending().unwrap().is_empty());
     }
@@ -132,7 +146,7 @@ fn a_claim_is_written_with_its_zone_and_ends_with_any_change_that_is_none() {
         .unwrap();
     drop(store);
     let store = Store::open(directory.path()).unwrap();
-    assert_eq!(store.pending().unwrap(), [(name("example.com"), contested)]);
+    assert_eq!(store.pending().unwrap(), [(name("example.com"), Some(contested))]);
     assert_eq!((store.text(apex.as_name()).unwrap(), store.generation().unwrap()), (None, 4));
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::batch::Batch;
 use super::*;
-use crate::control::{Pending, PendingClaim};
+use crate::control::{Check, CheckAction, CheckVerdict, Pending, PendingClaim};
 
 /// What may happen to one of a few zones.
 #[derive(Clone, Copy, Debug)]
@@ -290,6 +290,54 @@ fn a_label_at_the_parent_renews_its_pin_even_with_the_text_that_is_there() {
     // A label sets its pin whatever there is; who has the pinned key sets none.
     assert_eq!(commits(with_pin(None, Some(pin))), (Change::Unchanged, true));
     assert_eq!(commits(with_pin(Some(Some(pin)), None)), (Change::Unchanged, false));
+}
+
+#[test]
+fn a_zone_whose_claim_or_check_makes_no_sense_is_not_served_until_it_is_uploaded_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let apex: NameBuf = "example.com".parse().unwrap();
+    let proved = PutOptions::default();
+    let claimed = |key| PutOptions { pending: Some(claim(key)), ..PutOptions::default() };
+    for (table, options) in [("pending", claimed(1)), ("checks", proved.clone())] {
+        let directory = tempfile::tempdir().unwrap();
+        let Running { zones, publisher, .. } = start(directory.path());
+        let status = runtime.block_on(zones.put(apex.clone(), text(1).into(), options)).unwrap();
+        let check = Check {
+            checked_at: 1,
+            verdict: CheckVerdict::NotDelegated,
+            adrift_since: Some(1),
+            parked_since: Some(1),
+            next_check_at: 2,
+            evidence: Vec::new(),
+        };
+        let park = CheckReport { etag: status.etag, follows: None, check, action: CheckAction::Park };
+        runtime.block_on(zones.report_check(apex.clone(), park)).unwrap();
+        zones.store.scribble(table, apex.as_name());
+        drop(zones);
+        publisher.join().unwrap();
+        let Running { catalog, zones, .. } = start(directory.path());
+        assert!(catalog.get(apex.as_name()).is_none(), "{table}");
+        assert!(zones.broken(10)[0].reason.contains("makes no sense"), "{:?}", zones.broken(10));
+        let refused = runtime.block_on(zones.put(apex.clone(), text(2).into(), claimed(2))).unwrap_err();
+        assert_eq!(refused.code, ProblemCode::Occupied);
+        runtime.block_on(zones.put(apex.clone(), text(1).into(), proved.clone())).unwrap();
+        assert!(catalog.get(apex.as_name()).is_some() && zones.broken(10).is_empty());
+    }
+}
+
+#[test]
+fn what_nobody_took_changed_nothing_and_what_somebody_took_is_uncertain() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let Running { zones, .. } = start(directory.path());
+    let (queue, mut jobs) = mpsc::channel(1);
+    let zones = Zones { queue, ..Arc::into_inner(zones).unwrap() };
+    let apex: NameBuf = "example.com".parse().unwrap();
+    let delete = || zones.delete(apex.clone(), Precondition::None, PinChange::default(), None);
+    let taken = async { tokio::join!(delete(), async { drop(jobs.recv().await) }).0 };
+    assert_eq!(runtime.block_on(taken).unwrap_err().code, ProblemCode::Uncertain);
+    drop(jobs);
+    assert_eq!(runtime.block_on(delete()).unwrap_err().code, ProblemCode::Busy);
 }
 
 const A1: &str = include_str!("../../tests/signatures/owner/a1.zone");

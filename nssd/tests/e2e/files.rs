@@ -73,6 +73,12 @@ async fn a_broken_file_keeps_the_zone_before_and_says_so_until_it_is_mended() {
         broken.sort();
         assert_eq!(broken, [("a..b.zone", false), ("example.com.", true), ("never.example.", false)]);
         assert!(report.broken.iter().any(|zone| zone.reason.contains("line 1")), "{report:?}");
+        // Who asks about the zone may be anybody: what stands in the file, and where it is, is the operator's.
+        let status = problem(server.client.zone_status(name("never.example").as_name()).await);
+        assert_eq!(
+            (status.status, status.detail.as_str()),
+            (404, "never.example. is known, but not served: the operator's file makes no zone")
+        );
         assert_eq!(data(&ask(server.v4(), "www.example.com.", RecordType::A)), ["192.0.2.1"]);
     }
     let status = server.client.zone_status(name("example.com").as_name()).await.unwrap();
