@@ -43,9 +43,15 @@ impl Pin {
 
 impl PartialEq for Pin {
     fn eq(&self, other: &Pin) -> bool {
-        // All octets are looked at whatever the first ones are; a crate for these two lines would have to be kept, too.
-        let difference = self.0.iter().zip(&other.0).fold(0, |difference, (a, b)| black_box(difference | (a ^ b)));
-        difference == 0
+        self.difference(other) == 0
+    }
+}
+
+impl Pin {
+    /// The bits in which any of the octets differ. To know them all octets have to be looked at, whatever the first ones are; a crate for these
+    /// two lines would have to be kept, too.
+    fn difference(&self, other: &Pin) -> u8 {
+        self.0.iter().zip(&other.0).fold(0, |difference, (a, b)| black_box(difference | (a ^ b)))
     }
 }
 
@@ -135,5 +141,16 @@ mod tests {
             assert_ne!(pin, Pin::from(other));
         }
         assert_eq!(pin, Pin::from([0; 32]));
+    }
+
+    #[test]
+    fn the_octets_behind_one_that_differs_are_looked_at_too() {
+        // A comparison that ended at the first difference would not know of the others; how long it takes no test can tell for sure.
+        let pin = Pin::from([0; 32]);
+        for at in 1..32 {
+            let mut other = [0; 32];
+            (other[0], other[at]) = (0b01, 0b10);
+            assert_eq!(pin.difference(&Pin::from(other)), 0b11, "octet {at}");
+        }
     }
 }
