@@ -39,12 +39,16 @@
 mod check;
 mod client;
 mod ds;
+#[cfg(feature = "daemon")]
+mod headers;
 mod jitter;
 mod pending;
 mod pin;
 mod problem;
 #[cfg(feature = "daemon")]
 pub(crate) mod service;
+#[cfg(feature = "daemon")]
+pub(crate) mod socket;
 
 pub use check::{
     CHECK_REPORT_SIZE_MAX, Check, CheckAction, CheckReport, CheckVerdict, DueCheck, DueChecks, EVIDENCE_LINES_MAX,

@@ -1,3 +1,6 @@
+use std::fs;
+
+use super::open::{FILE_NAME, FORMAT, FORMAT_FIRST, FORMAT_VERSION};
 use super::*;
 
 fn name(text: &str) -> NameBuf {
