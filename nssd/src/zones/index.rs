@@ -8,7 +8,7 @@ use nss_zonefile::Diagnostic;
 use super::file::ZoneFile;
 use super::pending::ancestors;
 use super::room::Uploads;
-use super::{Totals, key};
+use super::{Totals, key, memory_size};
 
 use crate::check::{self, Accepted};
 use crate::control::{
@@ -167,7 +167,7 @@ impl Index {
             generation: 0,
             etag: None,
             records: accepted.zone.record_count() as u64,
-            memory_bytes: accepted.zone.memory_size() as u64,
+            memory_bytes: memory_size(accepted) as u64,
             source: Source::Upload,
             uploaded_at: None,
             pending_until: None,
