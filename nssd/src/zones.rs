@@ -11,8 +11,10 @@
 //! written before the zone is served.
 
 mod batch;
+mod due;
 mod file;
 mod index;
+mod load;
 mod pending;
 mod publisher;
 mod room;
@@ -31,16 +33,16 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use self::batch::{Delete, Put};
 pub(crate) use self::file::{Digest, FilePath, Input, ZONE_SUFFIX, ZoneFile};
 pub(crate) use self::index::is_newer;
-use self::index::{Checked, Hosted, Index, Origin, Served, Tombstone, Unchecked, Upload, due_since, etag};
+use self::index::{Index, Origin, Served, etag};
 use self::pending::{Admission, At, contested};
 use self::publisher::{Job, Publisher, Reply};
 pub(crate) use self::room::{Room, Uploads};
 use crate::check::{self, Accepted, Include, Method, Rejected, SignatureOptions, Unproved};
 use crate::control::{
-    BrokenZone, Change, CheckReport, Claim, Cut, DsSet, DueCheck, DueChecks, Enclosing, Finding, Pin, PinChange,
-    Precondition, Problem, ProblemCode, PutOptions, ZONE_TEXT_SIZE_MAX, ZoneList, ZoneStatus, jittered,
+    BrokenZone, Change, CheckReport, Claim, Cut, DsSet, Enclosing, Finding, Pin, PinChange, Precondition, Problem,
+    ProblemCode, PutOptions, ZoneList, ZoneStatus,
 };
-use crate::store::{Signer, Store, StoreError, StoreErrorKind, Version};
+use crate::store::{Signer, Store, StoreError, StoreErrorKind};
 
 /// The hosted zones, for everybody but the queries.
 #[derive(Debug)]
@@ -219,49 +221,6 @@ impl Zones {
         let zone = key(apex);
         let pending = self.index().pending.get(zone.as_str()).cloned();
         Ok(Claim { zone, pin, pinned_at, enclosing: self.enclosing(apex), check, pending })
-    }
-
-    /// Up to `limit` uploaded zones, and pins of withdrawn ones, whose next check at the parent is due: claims first, which are few and
-    /// have an end, and then those that wait longest.
-    ///
-    /// # Errors
-    ///
-    /// A store that can't be read.
-    pub(crate) fn due_checks(&self, now: u64, uploaded_before: u64, limit: usize) -> Result<DueChecks, Problem> {
-        let pause = now.saturating_sub(uploaded_before);
-        // The first check is about as long after an upload as checks are apart.
-        let changed_at =
-            |key: &str, since: u64| Unchecked { since, due_at: since.saturating_add(jittered(pause, key, since)) };
-        let mut due: Vec<(Turn, u64, Box<str>, Option<String>)> = {
-            let index = self.index();
-            let uploads = index.zones.iter().filter(|(_, hosted)| hosted.file.is_none());
-            let uploads = uploads.filter_map(|(key, hosted)| Some((key, hosted.upload.as_ref()?)));
-            let due = uploads.filter_map(|(key, upload)| {
-                let (turn, unchecked) = match index.pending.get(key) {
-                    Some(pending) => (Turn::Claim, Unchecked { since: pending.since, due_at: pending.check_at }),
-                    None => (Turn::Zone, changed_at(key, upload.version.uploaded_at)),
-                };
-                let since = due_since(upload.checked, unchecked, now)?;
-                Some((turn, since, key.clone(), Some(etag(upload.version.generation))))
-            });
-            let pins = index.tombstones.iter().filter_map(|(key, tombstone)| {
-                let since = due_since(tombstone.checked, changed_at(key, tombstone.since), now)?;
-                Some((Turn::Zone, since, key.clone(), None))
-            });
-            let contested = index.pending.iter().filter(|(_, pending)| pending.is_contested && pending.until <= now);
-            let contested = contested.map(|(key, pending)| (Turn::Claim, pending.until, key.clone(), None));
-            due.chain(pins).chain(contested).collect()
-        };
-        due.sort();
-        due.truncate(limit);
-        let mut zones = Vec::with_capacity(due.len());
-        for (_, _, zone, etag) in due {
-            let Ok(apex) = zone.parse::<NameBuf>() else { continue };
-            let last = self.store.check(apex.as_name()).map_err(|error| storage_problem(&error))?;
-            let pending = self.index().pending.get(&zone).cloned();
-            zones.push(DueCheck { zone: zone.into(), etag, last, pending });
-        }
-        Ok(DueChecks { zones })
     }
 
     /// Writes a check at the parent down, and does what it says to the zone.
@@ -453,72 +412,6 @@ impl Zones {
         Ticket { answer }
     }
 
-    /// Builds and serves all stored zones.
-    fn load(&self) -> Result<(), StoreError> {
-        for (apex, pending) in self.store.pending()? {
-            match pending {
-                Some(pending) => drop(self.index_mut().pending.insert(key(apex.as_name()).into(), pending)),
-                None => tracing::error!(zone = %apex, "a stored claim can't be read, and its zone is not served"),
-            }
-        }
-        let mut after: Option<NameBuf> = None;
-        loop {
-            let page = self.store.page(after.as_ref().map(NameBuf::as_name), LOAD_PAGE_SIZE, LOAD_PAGE_OCTETS)?;
-            let Some((last, ..)) = page.last() else { break };
-            after = Some(last.clone());
-            std::thread::scope(|scope| {
-                for part in page.chunks(page.len().div_ceil(threads())) {
-                    scope.spawn(move || {
-                        for (apex, text, version) in part {
-                            self.load_one(apex, text, *version);
-                        }
-                    });
-                }
-            });
-        }
-        for apex in self.store.pins_alone()? {
-            let checked = self.store.check(apex.as_name())?.map(|check| Checked::from(&check));
-            // When it was withdrawn is known until the daemon ends: then it is time for a check.
-            let tombstone = Tombstone { since: 0, checked };
-            self.index_mut().bury(&key(apex.as_name()), tombstone);
-        }
-        Ok(())
-    }
-
-    fn load_one(&self, apex: &NameBuf, text: &Bytes, version: Version) {
-        let hosted = self.restored(apex, text, version);
-        self.index_mut().set(key(apex.as_name()), hosted);
-    }
-
-    /// Serves a stored text, or says why not.
-    fn restored(&self, apex: &NameBuf, text: &Bytes, version: Version) -> Hosted {
-        let upload = |checked| Upload::new(version, text.len(), checked);
-        let checked = match self.store.standing(apex.as_name()) {
-            Ok(check) => check.map(|check| Checked::from(&check)),
-            // It may be parked, or a claim whose time is over.
-            Err(error) => {
-                let reason = error.to_string();
-                tracing::error!(zone = %apex, %reason, "whether a stored zone is to be served can't be read, and it is not");
-                return Hosted { upload: Some(Box::new(upload(None).broken(&reason))), ..Hosted::default() };
-            }
-        };
-        let upload = upload(checked);
-        if checked.is_some_and(|checked| checked.is_parked) {
-            return Hosted { upload: Some(Box::new(upload)), ..Hosted::default() };
-        }
-        match self.check(apex, text, None, None) {
-            Ok(accepted) => {
-                let served = self.publish(accepted, Origin::Upload);
-                Hosted { served: Some(served), upload: Some(Box::new(upload)), file: None }
-            }
-            Err(rejected) => {
-                let reason = rejected.summary();
-                tracing::error!(zone = %apex, %reason, "a stored zone no longer builds and is not served");
-                Hosted { upload: Some(Box::new(upload.broken(&reason))), ..Hosted::default() }
-            }
-        }
-    }
-
     /// Builds a zone; who uploads it also hears what was hardly meant, and of signatures that nobody would believe.
     fn check_upload(&self, apex: &NameBuf, text: &[u8]) -> Result<Accepted, Rejected> {
         // A machine whose clock was never set knows no time.
@@ -589,21 +482,8 @@ pub(crate) struct Totals {
     pub(crate) uploads: Uploads,
 }
 
-/// Whose turn it is for a check, the first one first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
-    Claim,
-    Zone,
-}
-
 /// Jobs that may wait for the publisher; a caller waits when there are more.
 const QUEUE_SIZE_MAX: usize = 1024;
-
-/// Zones that are read from the store at once at the start.
-const LOAD_PAGE_SIZE: usize = 256;
-
-/// Octets of the texts that are read from the store at once at the start, one text more or less: as much as the largest has.
-const LOAD_PAGE_OCTETS: usize = ZONE_TEXT_SIZE_MAX;
 
 /// The name of a zone as text: lower case, with the final dot.
 pub(crate) fn key(apex: Name<'_>) -> String {

@@ -229,29 +229,6 @@ impl From<&Check> for Checked {
     }
 }
 
-/// What has not been checked yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Unchecked {
-    /// When it was changed: seconds since 1970.
-    pub(super) since: u64,
-    /// When its first check is due.
-    pub(super) due_at: u64,
-}
-
-/// Since when the next check is due, if it is.
-pub(super) fn due_since(checked: Option<Checked>, unchecked: Unchecked, now: u64) -> Option<u64> {
-    let (made_at, due_at) = match checked {
-        Some(checked) => (checked.at, checked.next),
-        None => (unchecked.since, unchecked.due_at),
-    };
-    // What lies ahead was written down while a clock was wrong, and when the next check is due is as wrong.
-    let is_ahead = made_at > now.saturating_add(CLOCK_SKEW_MAX);
-    (due_at <= now || is_ahead).then_some(due_at.min(now))
-}
-
-/// Seconds that the clocks of two machines may differ by, as `nss-api check-setup` takes one for right.
-const CLOCK_SKEW_MAX: u64 = 300;
-
 impl Upload {
     pub(super) fn new(version: Version, text_size: usize, checked: Option<Checked>) -> Upload {
         Upload { version, broken: None, text_size: u32::try_from(text_size).unwrap_or(u32::MAX), checked }
@@ -369,25 +346,6 @@ mod tests {
         // The next larger piece of memory would be a sixth more, for each of very many zones.
         assert!(size_of::<Hosted>() <= 88, "{}", size_of::<Hosted>());
         assert!(size_of::<Upload>() <= 56, "{}", size_of::<Upload>());
-    }
-
-    #[test]
-    fn a_check_is_due_at_its_time_and_when_it_lies_ahead_of_all_clocks() {
-        const NOW: u64 = 1_000_000;
-        const YEAR: u64 = 365 * 86_400;
-        let checked =
-            |at, next| due_since(Some(Checked { at, next, is_parked: false }), Unchecked { since: 0, due_at: 0 }, NOW);
-        assert_eq!(checked(NOW - 100, NOW + 1), None);
-        assert_eq!(checked(NOW - 100, NOW), Some(NOW));
-        assert_eq!(checked(NOW - 100, NOW - 7), Some(NOW - 7));
-        assert_eq!(checked(NOW + CLOCK_SKEW_MAX, NOW + YEAR), None);
-        assert_eq!(checked(NOW + YEAR, NOW + YEAR + 100), Some(NOW));
-        assert_eq!(checked(u64::MAX, u64::MAX), Some(NOW));
-        let unchecked = |since, due_at| due_since(None, Unchecked { since, due_at }, NOW);
-        assert_eq!(unchecked(NOW - 100, NOW + 500), None);
-        assert_eq!(unchecked(NOW - 100, NOW - 1), Some(NOW - 1));
-        assert_eq!(unchecked(NOW + YEAR, NOW + YEAR + 600), Some(NOW));
-        assert_eq!(due_since(None, Unchecked { since: u64::MAX, due_at: u64::MAX }, u64::MAX), Some(u64::MAX));
     }
 
     #[test]
