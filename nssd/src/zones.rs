@@ -156,7 +156,7 @@ impl Zones {
         let serial = accepted.zone.serial();
         let mut signers = self.store.signers(apex.as_name()).map_err(|error| storage_problem(&error))?;
         if signers.is_empty() {
-            signers = self.served_signers(apex.as_name());
+            signers = self.stored_signers(apex)?;
         }
         for (key, last) in signers {
             let is_of = ds.iter().any(|ds| check::is_of(ds, apex.as_name(), &key));
@@ -171,13 +171,23 @@ impl Zones {
         Ok(())
     }
 
-    /// The keys of the zone that is served, each with its serial: who signed one of an older store was not written down. What is served by a
+    /// The keys of the zone that is stored, each with its serial: who signed one of an older store was not written down. What is served by a
     /// claim proves nothing.
-    fn served_signers(&self, apex: Name<'_>) -> Vec<Signer> {
-        let is_claim = self.index().pending.contains_key(key(apex).as_str());
-        let Some(zone) = self.catalog.get(apex).filter(|_| !is_claim) else { return Vec::new() };
-        let keys = zone.rrset(apex, RType::DNSKEY);
-        keys.iter().flat_map(|keys| keys.rdatas()).map(|key| (key.into(), zone.serial())).collect()
+    fn stored_signers(&self, apex: &NameBuf) -> Result<Vec<Signer>, Problem> {
+        if self.index().pending.contains_key(key(apex.as_name()).as_str()) {
+            return Ok(Vec::new());
+        }
+        let zone = match self.catalog.get(apex.as_name()) {
+            Some(zone) => Some(zone),
+            // It may be parked.
+            None => {
+                let stored = self.store.text(apex.as_name()).map_err(|error| storage_problem(&error))?;
+                stored.and_then(|(text, _)| self.check(apex, &text, None, None).ok()).map(|it| Arc::new(it.zone))
+            }
+        };
+        let Some(zone) = zone else { return Ok(Vec::new()) };
+        let keys = zone.rrset(apex.as_name(), RType::DNSKEY);
+        Ok(keys.iter().flat_map(|keys| keys.rdatas()).map(|key| (key.into(), zone.serial())).collect())
     }
 
     /// Whether there is room for a zone that takes so many octets.

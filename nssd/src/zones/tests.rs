@@ -292,6 +292,19 @@ fn a_label_at_the_parent_renews_its_pin_even_with_the_text_that_is_there() {
     assert_eq!(commits(with_pin(Some(Some(pin)), None)), (Change::Unchanged, false));
 }
 
+/// A check that parks the version of a zone.
+fn park(etag: Option<String>) -> CheckReport {
+    let check = Check {
+        checked_at: 1,
+        verdict: CheckVerdict::NotDelegated,
+        adrift_since: Some(1),
+        parked_since: Some(1),
+        next_check_at: 2,
+        evidence: Vec::new(),
+    };
+    CheckReport { etag, follows: None, check, action: CheckAction::Park }
+}
+
 #[test]
 fn a_zone_whose_claim_or_check_makes_no_sense_is_not_served_until_it_is_uploaded_again() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -302,15 +315,7 @@ fn a_zone_whose_claim_or_check_makes_no_sense_is_not_served_until_it_is_uploaded
         let directory = tempfile::tempdir().unwrap();
         let Running { zones, publisher, .. } = start(directory.path());
         let status = runtime.block_on(zones.put(apex.clone(), text(1).into(), options)).unwrap();
-        let check = Check {
-            checked_at: 1,
-            verdict: CheckVerdict::NotDelegated,
-            adrift_since: Some(1),
-            parked_since: Some(1),
-            next_check_at: 2,
-            evidence: Vec::new(),
-        };
-        let park = CheckReport { etag: status.etag, follows: None, check, action: CheckAction::Park };
+        let park = park(status.etag);
         runtime.block_on(zones.report_check(apex.clone(), park)).unwrap();
         zones.store.scribble(table, apex.as_name());
         drop(zones);
@@ -375,6 +380,12 @@ fn where_nobody_wrote_down_who_signed_a_zone_its_own_serial_counts() {
     let (job, answer) = put_job(&zones, "example.com", text(9), PutOptions::default());
     publisher(&zones, [job]).work(&zones);
     answer.wait().unwrap();
+    assert_eq!(put(&zones, A2, &proof), Err(ProblemCode::SerialNotNewer));
+    assert_eq!(put(&zones, A3, &proof), Ok(3));
+    // Parked it is as old.
+    let (zones, _directory) = start_with(A2);
+    let etag = zones.status(apex.as_name()).unwrap().etag;
+    runtime.block_on(zones.report_check(apex.clone(), park(etag))).unwrap();
     assert_eq!(put(&zones, A2, &proof), Err(ProblemCode::SerialNotNewer));
     assert_eq!(put(&zones, A3, &proof), Ok(3));
     // What others signed, or nobody, has no serial that counts.
