@@ -132,12 +132,15 @@ impl Reply<'_> {
             Chain::Entry(entry) => return self.keys(said, entry, budget),
             Chain::Secure(keys) => keys,
         };
-        let records = Records::read(self.packet);
+        let records = self.records()?;
         match said {
             Said::Referral { zone, ds, .. } => {
                 let cut = zone.clone();
                 if records.get(cut.as_name(), RType::DS).is_some() {
                     return self.ds(&records, cut.as_name(), ds, keys, budget);
+                }
+                if !ds.is_empty() {
+                    return Err(self.bogus(format_args!("the DS records of {cut} cannot be read")));
                 }
                 match self.denial(&records, keys, budget)?.ds(cut.as_name()) {
                     Some(denied) => Ok(Proof::NoDs(denied)),
@@ -175,7 +178,7 @@ impl Reply<'_> {
     }
 
     fn keys(&self, said: &Said, entry: &Entry, budget: &mut Budget) -> Result<Proof, Fault> {
-        let records = Records::read(self.packet);
+        let records = self.records()?;
         match (said, records.get(self.zone, RType::DNSKEY)) {
             (Said::Keys(_), Some(set)) => {
                 let keys = entry.verify(set, self.zone, self.now, self.limits, budget)?;
@@ -186,6 +189,10 @@ impl Reply<'_> {
             }
             _ => Ok(Proof::NotNeeded),
         }
+    }
+
+    fn records(&self) -> Result<Records, Fault> {
+        Records::read(self.packet).ok_or_else(|| self.bogus(format_args!("the reply cannot be read to its end")))
     }
 
     fn ds(

@@ -3,11 +3,11 @@
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Record, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
-use nss_registrar_check::{Config, DsRecords, Outcome, Security, Unknown};
+use nss_registrar_check::{Config, DsRecords, Outcome, Security, Unknown, Wanted};
 use proptest::prelude::*;
 
 use crate::chain::{NSEC3, OPT_OUT, ROOT, SERVERS, blame, com_lies, ds, is, present, tree, unsigned_tree};
-use crate::internet::{Asked, Delivery, hex, name};
+use crate::internet::{Asked, Delivery, Internet, hex, name};
 use crate::signer::{Denial, Signer, opaque};
 
 /// What somebody may do to a reply.
@@ -270,6 +270,81 @@ fn more_signatures_and_keys_than_anybody_needs_are_not_verified() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Both servers of com. add to the true referral of plain.com. what `forge` makes of it.
+fn plain_with(denial: Denial, forge: fn(&mut Message) -> Vec<u8>) -> (Internet, Config) {
+    let (mut internet, config) = tree(denial);
+    for server in SERVERS {
+        internet.fault(server, move |asked, mut reply| {
+            let honest = Delivery::of(asked, &reply);
+            match asked.qtype {
+                RecordType::NS => vec![Delivery { what: Ok(forge(&mut reply)), ..honest }],
+                _ => vec![honest],
+            }
+        });
+    }
+    (internet, config)
+}
+
+fn add_ds(reply: &mut Message, rdata: &str) {
+    reply.add_authority(Record::from_rdata(name("plain.com."), 1, opaque(RecordType::DS, hex(rdata))));
+}
+
+#[test]
+fn ds_records_that_nobody_signed_are_not_believed_beside_the_proof_that_there_are_none() {
+    let forgeries: [fn(&mut Message) -> Vec<u8>; 4] = [
+        |reply| {
+            add_ds(reply, &format!("00010d02{}", "cc".repeat(32)));
+            reply.to_vec().unwrap()
+        },
+        // A digest one octet too short, and nothing but one octet.
+        |reply| {
+            add_ds(reply, &format!("00010d02{}", "cc".repeat(31)));
+            reply.to_vec().unwrap()
+        },
+        |reply| {
+            add_ds(reply, "07");
+            reply.to_vec().unwrap()
+        },
+        // Behind a record whose owner points into the header, where some find a root and others nothing.
+        |reply| {
+            let marker = [0xff, 0x00, 0x00, 0x01];
+            reply.add_authority(Record::from_rdata(name("."), 1, opaque(RecordType::Unknown(0xff00), vec![7])));
+            add_ds(reply, &format!("00010d02{}", "cc".repeat(32)));
+            let mut packet = reply.to_vec().unwrap();
+            let at = packet.windows(5).position(|window| window[0] == 0 && window[1..] == marker).unwrap();
+            packet.splice(at..=at, [0xc0, 0x04]);
+            let read = Message::from_vec(&packet).unwrap();
+            assert!(read.authorities.iter().any(is(RecordType::DS)), "hickory-proto reads on");
+            packet
+        },
+    ];
+    for denial in [Denial::Nsec, NSEC3, OPT_OUT] {
+        for (number, forge) in forgeries.into_iter().enumerate() {
+            for wanted in [Wanted::NameServers, Wanted::NameServersAndDs] {
+                let (mut internet, config) = plain_with(denial, forge);
+                let findings = internet.walk_for(wanted, "plain.com", config);
+                let Outcome::Unknown(Unknown::Bogus { zone, .. }) = &findings.outcome else {
+                    panic!("{denial:?} {number}: {:?}\n{}", findings.outcome, findings.evidence)
+                };
+                assert_eq!(zone.to_string(), "com.");
+            }
+        }
+        // As they are, they prove what they should.
+        let (mut internet, config) = plain_with(denial, |reply| reply.to_vec().unwrap());
+        assert_eq!(ds(&mut internet, "plain.com", &config), (DsRecords::Absent, Security::Secure));
+    }
+}
+
+#[test]
+fn ds_records_of_a_form_of_their_own_are_handed_out_when_they_are_signed() {
+    let (mut internet, config) = tree(NSEC3);
+    let odd = hex(&format!("00010d02{}", "cc".repeat(31)));
+    internet.records("com.").push((name("signed.com."), opaque(RecordType::DS, odd.clone())));
+    let (DsRecords::Present(records), security) = ds(&mut internet, "signed.com", &config) else { panic!("none") };
+    assert!(records.contains(&odd) && records.len() == 2, "{records:?}");
+    assert_eq!(security, Security::Secure);
 }
 
 proptest! {
