@@ -136,6 +136,9 @@ pub struct Limits {
     pub nsec3_iterations_max: u16,
     /// Signatures verified: twice those of a name in ip6.arpa where every label is a zone's, 20 ms of a processor.
     pub verifications_max: usize,
+    /// Octets that are hashed for signatures, for NSEC3 and for DS records: six times those of a name in ip6.arpa whose zone hashes
+    /// as often as it may, some 15 ms of a processor.
+    pub hashed_octets_max: usize,
     /// Addresses kept for one name server; more than this is one family's worth of anycast.
     pub addresses_per_server_max: usize,
     /// Addresses asked in one zone before it counts as unreachable.
@@ -162,6 +165,7 @@ impl Default for Limits {
             dnskeys_max: 32,
             nsec3_iterations_max: 150,
             verifications_max: 128,
+            hashed_octets_max: 4 << 20,
             addresses_per_server_max: 4,
             addresses_per_zone_max: 12,
             response_size_max: 32 * 1024,

@@ -156,7 +156,7 @@ impl Walk {
             },
             queries: 0,
             unix_time,
-            budget: Budget { left: config.limits.verifications_max },
+            budget: Budget::new(&config.limits),
             bogus: None,
             now: Duration::ZERO,
             findings: None,

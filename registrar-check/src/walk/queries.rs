@@ -11,7 +11,7 @@ use rand::RngExt;
 use super::{Aim, Contact, InFlight, Walk, Zone};
 use crate::config::{Trust, Wanted};
 use crate::descent::{Candidate, Purpose, Server, shuffle};
-use crate::dnssec::{Chain, Fault, Keys, Proof, Reply, Security};
+use crate::dnssec::{Chain, Fault, Keys, Limit, Proof, Reply, Security};
 use crate::evidence::{NameServer, Said, Step};
 use crate::opinion::{self, Opinion, Topic, View};
 use crate::question::{Dnssec, Query, Question, Token, Transport, cookie_of};
@@ -115,12 +115,12 @@ impl Walk {
         };
         match self.prove(token, packet, said) {
             Ok((said, proof)) => self.settle(token, Some(message), said, proof),
-            Err(TooMuch) => self.conclude(Outcome::Unknown(Unknown::Limit("verifications_max"))),
+            Err(Limit(limit)) => self.conclude(Outcome::Unknown(Unknown::Limit(limit))),
         }
     }
 
     /// What the signatures of a reply prove of what it says.
-    fn prove(&mut self, token: Token, packet: &[u8], mut said: Said) -> Result<(Said, Proof), TooMuch> {
+    fn prove(&mut self, token: Token, packet: &[u8], mut said: Said) -> Result<(Said, Proof), Limit> {
         let Some(query) = self.in_flight.get(&token) else { return Ok((said, Proof::NotNeeded)) };
         let descent = &self.descents[query.descent];
         if descent.question != query.question_number {
@@ -137,7 +137,7 @@ impl Walk {
         };
         match reply.prove(&mut said, &descent.chain, &mut self.budget) {
             Ok(proof) => Ok((said, proof)),
-            Err(Fault::Budget) => Err(TooMuch),
+            Err(Fault::Budget(limit)) => Err(limit),
             Err(Fault::Bogus(what)) => {
                 self.bogus = Some((query.zone.clone(), what.clone()));
                 Ok((Said::Bogus(what), Proof::NotNeeded))
@@ -406,9 +406,6 @@ impl Walk {
         });
     }
 }
-
-/// There are more signatures to verify than may be.
-struct TooMuch;
 
 /// Addresses that were not asked for the sake of the policy, as far as they are written down: enough to see why.
 const NOT_PERMITTED_NOTED_MAX: usize = 16;

@@ -261,6 +261,34 @@ fn more_signatures_and_keys_than_anybody_needs_are_not_verified() {
         let outcome = internet.walk("signed.com", config).outcome;
         assert_eq!(matches!(outcome, Outcome::Delegation(_)), is_good, "{keys}: {outcome:?}");
     }
+    // Sets of several NSEC records prove nothing, so that nobody looks at their signatures.
+    let (mut internet, config) = tree(Denial::Nsec);
+    com_lies(&mut internet, |_, reply| {
+        let Some(at) = reply.authorities.iter().position(is(RecordType::RRSIG)) else { return };
+        let mut wrong = reply.authorities[at].data.to_bytes().unwrap();
+        wrong[..4].copy_from_slice(&[0, 47, 13, 2]);
+        for owner in (0..8).map(|i| name(&format!("a{i}.com."))) {
+            let mut push = |rtype, rdata| {
+                reply.authorities.insert(0, Record::from_rdata(owner.clone(), 3600, opaque(rtype, rdata)));
+            };
+            (0..2).for_each(|i| push(RecordType::NSEC, [&wire("z.com."), &[0, 1, i + 1][..]].concat()));
+            (0..8).for_each(|i| push(RecordType::RRSIG, [&wrong[..], &[i]].concat()));
+        }
+    });
+    assert_eq!(ds(&mut internet, "plain.com", &config), (DsRecords::Absent, Security::Secure));
+
+    // A DS set that is too large is refused for that, whoever has signed it.
+    let max = config.limits.ds_records_max;
+    let (mut internet, config) = tree(Denial::Nsec);
+    com_lies(&mut internet, move |_, reply| {
+        for i in 0..=max * usize::from(reply.authorities.iter().any(is(RecordType::DS))) {
+            let ds = opaque(RecordType::DS, [&(i as u16).to_be_bytes()[..], &[13, 2], &[7; 32]].concat());
+            reply.authorities.push(Record::from_rdata(name("signed.com."), 3600, ds));
+        }
+    });
+    let (_, what) = blame(&mut internet, "signed.com", &config);
+    assert_eq!(what, "signed.com. has more or larger DS records than are looked at");
+
     for (verifications_max, is_good) in [(5, true), (4, false)] {
         let (mut internet, mut config) = tree(Denial::Nsec);
         config.limits.verifications_max = verifications_max;
