@@ -179,10 +179,14 @@ fn is_contradicted(findings: &Findings, cut: Option<&Cut>) -> bool {
     let about = findings.evidence.steps.iter().filter(|step| step.qname.as_name() == domain && step.qtype == RType::NS);
     let mut about = about.map(|step| &step.said);
     about.any(|said| match (said, cut) {
-        (Said::Referral { zone, name_servers, ds }, Some(cut)) if zone.as_name() == domain => {
+        (Said::Referral { zone, name_servers, others, ds }, Some(cut)) if zone.as_name() == domain => {
             let is_in_cut = |server: &NameServer| cut.name_servers.contains(&server.name.to_string());
             let has_other_ds = ds.iter().any(|ds| !cut.ds.iter().any(|known| known == ds.as_slice()));
-            name_servers.len() != cut.name_servers.len() || !name_servers.iter().all(is_in_cut) || has_other_ds
+            // What was left out of the evidence cannot be compared, and so may contradict.
+            *others > 0
+                || name_servers.len() != cut.name_servers.len()
+                || !name_servers.iter().all(is_in_cut)
+                || has_other_ds
         }
         (Said::Referral { zone, .. }, None) => zone.as_name() == domain,
         (Said::NoData | Said::NxDomain | Said::Alias { .. }, cut) => cut.is_some(),

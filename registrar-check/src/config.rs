@@ -183,18 +183,18 @@ pub struct CacheConfig {
     pub not_delegated_ttl: Duration,
     /// How long "could not find out" is kept, so that a retry loop does not become a load on the parent.
     pub unknown_ttl: Duration,
-    /// Names kept; each takes about 10 KiB with its evidence.
+    /// Names kept; each takes about 10 KiB with its evidence, and up to 180 KiB where hostile servers make the walk long.
     pub names_max: usize,
     /// How long the servers of a zone are believed: far less than the two days of TLD delegations.
     pub zone_ttl: Duration,
-    /// Zones whose servers are kept; each takes about 5 KiB.
+    /// Zones whose servers are kept; each takes about 5 KiB, and up to 80 KiB with as many servers and as large keys as are accepted.
     pub zones_max: usize,
     /// How long a zone of which too few servers answered is not asked again, whatever the domain; twice as long each time that
     /// it is found so again.
     pub silent_ttl: Duration,
     /// The longest of these times: RFC 9520 §3.2 has at most five minutes.
     pub silent_ttl_max: Duration,
-    /// Such zones kept, each with its evidence of about 5 KiB.
+    /// Such zones kept, each with its evidence as names are.
     pub silent_max: usize,
     /// Walks at one time; each has up to `servers_min` sockets open. More wait for their turn.
     pub walks_max: usize,

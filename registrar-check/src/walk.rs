@@ -308,7 +308,8 @@ impl Walk {
 
     fn conclude(&mut self, outcome: Outcome) {
         if self.findings.is_none() {
-            let evidence = std::mem::take(&mut self.evidence);
+            let mut evidence = std::mem::take(&mut self.evidence);
+            evidence.steps.shrink_to_fit();
             self.findings = Some(Findings { domain: self.domain.clone(), outcome, evidence });
             self.in_flight.clear();
             self.ready.clear();

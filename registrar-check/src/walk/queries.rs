@@ -154,7 +154,7 @@ impl Walk {
     fn settle(&mut self, token: Token, message: Option<&Message>, said: Said, proof: Proof) {
         let Some(query) = self.in_flight.remove(&token) else { return };
         self.ready.retain(|ready| ready.token != token);
-        self.evidence.steps.push(Step {
+        let step = Step {
             server: query.server,
             server_name: query.server_name.clone(),
             zone: query.zone.clone(),
@@ -165,7 +165,8 @@ impl Walk {
             rcode: message.map(reply::rcode),
             is_authoritative: message.is_some_and(|message| message.metadata.authoritative),
             said: said.clone(),
-        });
+        };
+        self.evidence.push(step, self.domain.as_name());
         let address = query.server.ip();
         let is_late = self.descents[query.descent].question != query.question_number;
         if is_late || self.descents[query.descent].is_done {
@@ -250,7 +251,7 @@ impl Walk {
                 Proof::Keys(keys) => return self.admit(at, keys),
                 _ => return descent.give_up(query.server.ip()),
             },
-            (Aim::Question, Said::Referral { zone, name_servers, ds }) if zone == self.domain => {
+            (Aim::Question, Said::Referral { zone, name_servers, ds, .. }) if zone == self.domain => {
                 let view = View::Cut(name_servers);
                 match (proof, self.wanted) {
                     (Proof::Ds(_) | Proof::NoDs(_), _) => (view, Some(ds)),
@@ -265,7 +266,7 @@ impl Walk {
                 Proof::Missing => return self.ask_for_ds(query, zone, View::Cut(name_servers)),
                 _ => return self.enter(at, zone, &name_servers, below),
             },
-            (Aim::Question, Said::Apex { name_servers }) => {
+            (Aim::Question, Said::Apex { name_servers, .. }) => {
                 let zone = descent.qname().to_buf();
                 if is_at_target || matches!(descent.chain, Chain::Secure(_)) {
                     return self.ask_for_ds(query, zone, View::Hidden(name_servers));

@@ -4,6 +4,7 @@ mod chain;
 mod chance;
 mod checker;
 mod ds;
+mod evidence;
 mod flood;
 mod forged_chain;
 mod forgery;
