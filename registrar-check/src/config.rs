@@ -19,7 +19,8 @@ pub struct Config {
     pub port: u16,
     /// Which addresses may be asked, those of the root hints included.
     pub addresses: AddressPolicy,
-    /// How many servers of the parent zone, at different addresses, have to say the same; 2 by default, at least 1.
+    /// How many servers of the parent zone have to say the same; 2 by default, at least 1. Two addresses of one name are one
+    /// server. Of a zone on the way as many have to show the cut below it, or all where it has fewer.
     ///
     /// A parent with fewer servers than this gives [`Unknown::TooFewServers`](crate::Unknown::TooFewServers).
     pub servers_min: usize,

@@ -10,7 +10,8 @@ use rand::RngExt;
 
 use super::{Aim, Contact, InFlight, Walk, Zone};
 use crate::config::{Trust, Wanted};
-use crate::descent::{Candidate, Purpose, Server, shuffle};
+use crate::cut::{self, Sighting};
+use crate::descent::{Candidate, Descent, Purpose, Server, shuffle};
 use crate::dnssec::{Chain, Fault, Keys, Limit, Proof, Reply, Security};
 use crate::evidence::{NameServer, Said, Step};
 use crate::opinion::{self, Opinion, Topic, View};
@@ -240,7 +241,7 @@ impl Walk {
             (Aim::Ds(cut, View::Cut(name_servers) | View::Hidden(name_servers)), Said::NoData | Said::Ds(_))
                 if cut != self.domain =>
             {
-                return self.enter(at, cut, &name_servers, below);
+                return self.see(query, cut, name_servers, below);
             }
             (Aim::Ds(cut, View::Hidden(_)), Said::NxDomain) if cut == self.domain => (View::NoSuchName, None),
             (Aim::Ds(_, view), Said::NoData) => (view, Some(Vec::new())),
@@ -264,14 +265,14 @@ impl Walk {
             }
             (Aim::Question, Said::Referral { zone, name_servers, .. }) => match proof {
                 Proof::Missing => return self.ask_for_ds(query, zone, View::Cut(name_servers)),
-                _ => return self.enter(at, zone, &name_servers, below),
+                _ => return self.see(query, zone, name_servers, below),
             },
             (Aim::Question, Said::Apex { name_servers, .. }) => {
                 let zone = descent.qname().to_buf();
                 if is_at_target || matches!(descent.chain, Chain::Secure(_)) {
                     return self.ask_for_ds(query, zone, View::Hidden(name_servers));
                 }
-                return self.enter(at, zone, &name_servers, below);
+                return self.see(query, zone, name_servers, below);
             }
             (Aim::Question, Said::NoData | Said::Alias { rtype: RType::CNAME, .. }) if !is_at_target => {
                 return descent.ask_further();
@@ -330,6 +331,12 @@ impl Walk {
         self.config.servers_min.max(1)
     }
 
+    /// How many servers of a zone on the way have to show the same cut: all of them where there are fewer than are needed of
+    /// the parent.
+    pub(super) fn needed_on_the_way(&self, descent: &Descent) -> usize {
+        self.needed().min(descent.hosts).max(1)
+    }
+
     /// Goes on from a usable reply on the way to a name server's addresses.
     fn address_reply(&mut self, query: &InFlight, said: Said) {
         let descent = &mut self.descents[query.descent];
@@ -347,6 +354,17 @@ impl Walk {
             Said::NoData if descent.qtype == RType::A => descent.ask_type(RType::AAAA),
             // A name server must not be an alias (RFC 2181 §10.3), so no alias is followed.
             _ => descent.is_done = true,
+        }
+    }
+
+    /// Takes what a server shows of a cut on the way, and follows it when as many have shown it as are needed.
+    fn see(&mut self, query: InFlight, zone: NameBuf, name_servers: Vec<NameServer>, chain: Chain) {
+        let descent = &mut self.descents[query.descent];
+        let InFlight { server, server_name, .. } = query;
+        cut::hold(&mut descent.sightings, Sighting { server, server_name, zone, name_servers, chain });
+        let descent = &self.descents[query.descent];
+        if let Some(cut) = cut::agreed(&descent.sightings, self.needed_on_the_way(descent)) {
+            self.enter(query.descent, cut.zone, &cut.name_servers, cut.chain);
         }
     }
 
@@ -369,8 +387,7 @@ impl Walk {
                     self.zones.insert(zone.clone(), Zone { servers, chain: Some(chain.clone()) });
                 }
                 Purpose::Addresses => {
-                    let chain = self.config.trust_anchors.is_empty().then_some(Chain::Unchecked);
-                    self.zones.entry(zone.clone()).or_insert(Zone { servers, chain });
+                    self.zones.entry(zone.clone()).or_insert(Zone { servers, chain: None });
                 }
             }
         }

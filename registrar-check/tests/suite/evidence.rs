@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::NS;
 use hickory_proto::rr::{RData, Record};
 use nss_registrar_check::{Config, Evidence, Limits, NameServer, Outcome, Said};
 
-use crate::internet::{Delivery, config, name, record};
+use crate::internet::{Asked, Delivery, config, name, record};
 use crate::walk::{outcome, tree};
 
 /// Octets of evidence, those of its lists included.
@@ -34,7 +34,7 @@ fn the_evidence_of_the_longest_walk_is_bounded() {
     let config = Config { limits, ..config(&["192.0.2.1"]) };
     let mut internet = tree();
     // Every label leads to one more zone with as many servers as may be and their glue, and with as many DS records.
-    internet.fault("192.0.2.21", move |asked, mut reply| {
+    let hostile = move |asked: &Asked, mut reply: Message| {
         reply.metadata.response_code = ResponseCode::NoError;
         reply.answers.clear();
         let qname = asked.qname.to_lowercase();
@@ -52,7 +52,10 @@ fn the_evidence_of_the_longest_walk_is_bounded() {
             reply.add_authority(Record::from_rdata(qname.clone(), 1, record(&ds).1));
         }
         vec![Delivery::of(asked, &reply)]
-    });
+    };
+    for server in ["192.0.2.18", "192.0.2.19", "192.0.2.20", "192.0.2.21"] {
+        internet.fault(server, hostile);
+    }
     let findings = internet.walk(&("x.".repeat(100) + "net"), config);
     assert!(matches!(findings.outcome, Outcome::Unknown(_)), "{}", outcome(&findings));
     assert!(findings.evidence.steps.len() > limits.queries_max * 9 / 10, "{}", findings.evidence.steps.len());

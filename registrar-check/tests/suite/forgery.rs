@@ -44,7 +44,7 @@ fn forged_packets_are_not_believed() {
         });
     }
     check(&mut internet, "example.com", DELEGATED);
-    assert_eq!(internet.asked.len(), 3, "the forgeries were passed over");
+    assert_eq!(internet.asked.len(), 4, "the forgeries were passed over");
 }
 
 #[test]

@@ -15,3 +15,4 @@ mod peers;
 mod rounds;
 mod signer;
 mod walk;
+mod way;

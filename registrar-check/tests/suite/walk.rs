@@ -60,7 +60,7 @@ pub(crate) const DELEGATED: &str = "com. delegates example.com. to ns1.example.n
 fn two_servers_of_the_parent_that_agree_make_a_delegation() {
     let mut internet = tree();
     check(&mut internet, "Example.COM", DELEGATED);
-    assert_eq!(internet.asked.len(), 3, "one question to the root, one to each server of com.");
+    assert_eq!(internet.asked.len(), 4, "one question to each server of the root and of com.");
     let findings = internet.walk("example.com", config(&["192.0.2.1"]));
     let ours = Ours::all(&["ns1.example.net".parse().unwrap(), "ns2.example.net".parse().unwrap()]);
     assert_eq!(findings.judge(&ours).to_string(), DELEGATED);
