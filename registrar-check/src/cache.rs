@@ -50,6 +50,16 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         self.entries.insert(key, Entry { value, end });
     }
 
+    /// Has the entry end no later than at `latest`.
+    pub(crate) fn shorten(&mut self, key: &K, latest: Duration) {
+        let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.end.0 > latest) else { return };
+        let end = (latest, entry.end.1);
+        if let Some(key) = self.ends.remove(&entry.end) {
+            self.ends.insert(end, key);
+        }
+        entry.end = end;
+    }
+
     pub(crate) fn remove(&mut self, key: &K) {
         if let Some(entry) = self.entries.remove(key) {
             self.ends.remove(&entry.end);
@@ -98,6 +108,20 @@ mod tests {
         cache.insert("d", 5, start + TTL, TTL);
         assert_eq!((cache.entries.len(), cache.ends.len()), (2, 2));
         assert_eq!(cache.get(&"a", start + TTL), Some(2));
+    }
+
+    #[test]
+    fn an_entry_can_be_made_to_end_earlier_and_never_later() {
+        let start = Duration::ZERO;
+        let mut cache = Cache::new(2);
+        cache.insert("a", 1, start, TTL * 2);
+        cache.insert("b", 2, start, TTL);
+        cache.shorten(&"a", TTL / 2);
+        cache.shorten(&"b", TTL * 2);
+        cache.shorten(&"c", TTL);
+        assert_eq!((cache.get(&"a", TTL / 2), cache.get(&"b", TTL / 2), cache.get(&"b", TTL)), (None, Some(2), None));
+        cache.insert("d", 4, start, TTL);
+        assert_eq!((cache.get(&"a", start), cache.get(&"b", start)), (None, Some(2)), "what ends first makes room");
     }
 
     #[test]

@@ -178,7 +178,8 @@ impl Default for Limits {
 /// How long a [`Checker`](crate::Checker) keeps what it found out, and how much.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheConfig {
-    /// How long a delegation is believed: an owner who moves away should not wait longer for a new check.
+    /// How long a delegation is believed: an owner who moves away should not wait longer for a new check. One that makes for a "no"
+    /// is believed as such ([`Checker::doubt`](crate::Checker::doubt)).
     pub delegated_ttl: Duration,
     /// How long "no delegation" is believed: somebody who just entered the name servers tries again soon.
     pub not_delegated_ttl: Duration,
@@ -190,14 +191,15 @@ pub struct CacheConfig {
     pub zone_ttl: Duration,
     /// Zones whose servers are kept; each takes about 5 KiB, and up to 80 KiB with as many servers and as large keys as are accepted.
     pub zones_max: usize,
-    /// How long a zone of which too few servers answered is not asked again, whatever the domain; twice as long each time that
+    /// How long a zone, other than the root, of which too few servers answered is not asked again, whatever the domain; twice as long each time that
     /// it is found so again.
     pub silent_ttl: Duration,
     /// The longest of these times: RFC 9520 §3.2 has at most five minutes.
     pub silent_ttl_max: Duration,
     /// Such zones kept, each with its evidence as names are.
     pub silent_max: usize,
-    /// Walks at one time; each has up to `servers_min` sockets open. More wait for their turn.
+    /// Walks at one time; each has up to `servers_min` sockets open, and one for each of the look-ups that it waits for. More wait
+    /// for their turn.
     pub walks_max: usize,
 }
 

@@ -84,7 +84,7 @@ pub struct Step {
     pub qtype: RType,
     /// What carried the question.
     pub transport: Transport,
-    /// From the query to what is said here.
+    /// From when the query was sent, or handed out where nobody said when it was sent, to what is said here.
     pub latency: Duration,
     /// The response code (RFC 6895 §2.3, extended bits included); `None` when there was no reply.
     pub rcode: Option<u16>,

@@ -246,6 +246,15 @@ impl Walk {
         Heard::Settled
     }
 
+    /// Takes note that the query `token` is sent only now, for who had to wait with it: its time begins again.
+    pub fn sent(&mut self, token: Token, now: Duration) {
+        self.now = self.now.max(now);
+        if let Some(query) = self.in_flight.get_mut(&token) {
+            query.deadline = self.now + query.deadline.saturating_sub(query.sent);
+            query.sent = self.now;
+        }
+    }
+
     /// Takes note that the query `token` could not be sent, or that its connection broke.
     pub fn failed(&mut self, token: Token, error: io::ErrorKind, now: Duration) {
         self.now = self.now.max(now);
@@ -279,9 +288,9 @@ impl Walk {
         self.descents.first().map_or(&self.domain, |descent| &descent.zone)
     }
 
-    /// When the walk began, in seconds since 1970.
+    /// The time of the last that happened to the walk, in seconds since 1970.
     pub(crate) fn unix_time(&self) -> u64 {
-        self.unix_time
+        self.unix_time + self.now.as_secs()
     }
 
     /// Whether the walk has asked anybody.

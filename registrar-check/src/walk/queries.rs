@@ -96,7 +96,8 @@ impl Walk {
         }
         let is_proven = match (query.transport, self.config.trust) {
             (Transport::Tcp, _) | (Transport::Udp, Trust::MatchingUdp) => true,
-            (Transport::Udp, Trust::CookieOrTcp) => cookie.is_some(),
+            // Who was not sent a cookie has none to give back.
+            (Transport::Udp, Trust::CookieOrTcp) => cookie.is_some() && query.question.cookie.is_some(),
         };
         let has_edns = query.question.cookie.is_some();
         let question = &query.question;
@@ -133,7 +134,7 @@ impl Walk {
             zone: query.zone.as_name(),
             qname: qname.as_name(),
             qtype: query.question.qtype,
-            now: self.unix_time + self.now.as_secs(),
+            now: self.unix_time(),
             limits: &self.config.limits,
         };
         match reply.prove(&mut said, &descent.chain, &mut self.budget) {

@@ -12,12 +12,12 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::rdata::NS;
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{RData, Record, RecordType};
-use nss_registrar_check::{AddressPolicy, Checker, Config, Findings, Limits, Outcome, Transport, Trust};
+use nss_registrar_check::{AddressPolicy, Checker, Config, Findings, Limits, Outcome, Trust};
 use nss_wire::NameBuf;
 use rand::RngExt;
 use tokio::net::TcpListener;
 
-use crate::checker::{free_port, serve_tcp};
+use crate::checker::{free_port, serve_late, serve_tcp};
 use crate::internet::{Internet, name};
 
 const ROOT: &str = "127.3.0.1";
@@ -37,7 +37,7 @@ async fn guesses_from_off_the_path_are_never_believed() {
         let socket = UdpSocket::bind(at).unwrap();
         socket.set_nonblocking(true).unwrap();
         sockets.push(socket.try_clone().unwrap());
-        tokio::spawn(serve_late(tokio::net::UdpSocket::from_std(socket).unwrap(), Arc::clone(&internet)));
+        tokio::spawn(serve_late(tokio::net::UdpSocket::from_std(socket).unwrap(), Arc::clone(&internet), DISTANCE));
         tokio::spawn(serve_tcp(TcpListener::bind(at).await.unwrap(), Arc::clone(&internet)));
     }
     // A socket as the checker has them: what reaches it reaches those.
@@ -81,23 +81,6 @@ fn hold_to_truth(findings: &Findings) {
         }
         Outcome::NotDelegated(reason) => panic!("{reason}\n{}", findings.evidence),
         Outcome::Unknown(_) => {}
-    }
-}
-
-/// Answers after the time that a packet takes around the world, in which guesses may come first.
-async fn serve_late(socket: tokio::net::UdpSocket, internet: Arc<Mutex<Internet>>) {
-    let socket = Arc::new(socket);
-    let mut buffer = [0; 2048];
-    while let Ok((size, client)) = socket.recv_from(&mut buffer).await {
-        let server = socket.local_addr().unwrap();
-        let replies = internet.lock().unwrap().receive(server, Transport::Udp, &buffer[..size]);
-        for reply in replies {
-            let socket = Arc::clone(&socket);
-            tokio::spawn(async move {
-                tokio::time::sleep(DISTANCE).await;
-                let _ = socket.send_to(&reply.what.unwrap(), client).await;
-            });
-        }
     }
 }
 

@@ -11,6 +11,7 @@ mod forgery;
 mod internet;
 mod known;
 mod lookups;
+mod pacing;
 mod peers;
 mod rounds;
 mod signer;

@@ -1,12 +1,14 @@
 //! Walks through an internet in a map: what is delegated, what is not, and what cannot be found out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, Record};
-use nss_registrar_check::{Config, Findings, HiddenDelegation, Limits, Ours, Outcome, Unknown};
+use nss_registrar_check::{Config, Findings, Heard, HiddenDelegation, Limits, Ours, Outcome, Unknown, Walk, Wanted};
+use nss_wire::NameBuf;
 
-use crate::internet::{Asked, Delivery, Internet, config, name, record, soa};
+use crate::internet::{Asked, Delivery, Internet, NOW, config, name, record, soa};
 
 /// A root with two servers, a TLD with two, and example.com delegated to ns1 and ns2.example.net.
 pub(crate) fn tree() -> Internet {
@@ -228,6 +230,30 @@ fn a_late_answer_is_not_waited_for_beyond_the_time_of_the_walk() {
     };
     let findings = internet.walk("example.com", hasty);
     assert_eq!(findings.outcome, Outcome::Unknown(Unknown::Time));
+}
+
+#[test]
+fn the_time_of_an_answer_is_counted_from_when_its_query_was_sent() {
+    let mut internet = tree();
+    let config = config(&["192.0.2.1"]);
+    let timeout = config.limits.timeout;
+    let domain: NameBuf = "example.com".parse().unwrap();
+    let mut walk = Walk::new(Arc::new(config), domain.as_name(), Wanted::NameServers, NOW, [7; 32]);
+    // Who sends it had to wait for half of the time, and the answer took nearly all.
+    let (sent, answered) = (timeout / 2, timeout * 3 / 2 - Duration::from_millis(1));
+    let query = walk.next_query(Duration::ZERO).unwrap();
+    walk.sent(query.token, sent);
+    assert_eq!(walk.deadline(), Some(sent + timeout));
+    walk.expire(timeout);
+    let reply = internet.receive(query.server, query.transport, &query.packet).remove(0).what.unwrap();
+    assert_eq!(walk.answer(query.token, query.server, &reply, answered), Heard::Settled);
+    while let Some(query) = walk.next_query(answered) {
+        let reply = internet.receive(query.server, query.transport, &query.packet).remove(0).what.unwrap();
+        walk.answer(query.token, query.server, &reply, answered);
+    }
+    let findings = walk.findings().unwrap();
+    assert_eq!(outcome(findings), DELEGATED, "\n{}", findings.evidence);
+    assert_eq!(findings.evidence.steps[0].latency, answered - sent);
 }
 
 #[test]
