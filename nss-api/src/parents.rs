@@ -63,10 +63,11 @@ impl Parents {
     }
 
     async fn look_up(&self, domain: Name<'_>, wanted: Wanted) -> Result<Sight, Unasked> {
-        let findings = match wanted {
-            Wanted::NameServers => self.checker.findings(domain).await,
-            Wanted::NameServersAndDs => self.checker.findings_with_ds(domain).await,
-        };
+        let mut findings = self.find(domain, wanted).await;
+        let is_no = matches!(self.sight(Arc::clone(&findings), None).verdict(), Verdict::NotDelegated { .. });
+        if is_no && self.doubt(domain) {
+            findings = self.find(domain, wanted).await;
+        }
         let Outcome::Unknown(Unknown::Hidden { parent }) = &findings.outcome else {
             return Ok(self.sight(findings, None));
         };
@@ -93,6 +94,18 @@ impl Parents {
             format!("{parent} is served here, as its own parent says, and read from our name server: {word}");
         let findings = Findings { domain: findings.domain.clone(), outcome, evidence: findings.evidence.clone() };
         Ok(self.sight(Arc::new(findings), Some(own_word)))
+    }
+
+    async fn find(&self, domain: Name<'_>, wanted: Wanted) -> Arc<Findings> {
+        match wanted {
+            Wanted::NameServers => self.checker.findings(domain).await,
+            Wanted::NameServersAndDs => self.checker.findings_with_ds(domain).await,
+        }
+    }
+
+    /// Takes note that what is known of `domain` made for a "no"; whether it is so old that asking again may make for another answer.
+    pub(crate) fn doubt(&self, domain: Name<'_>) -> bool {
+        self.checker.doubt(domain)
     }
 
     fn sight(&self, findings: Arc<Findings>, own_word: Option<String>) -> Sight {
