@@ -170,9 +170,10 @@ fn name_servers(message: &Message, zone: Name<'_>, set: &[&Record], limits: &Lim
 /// The RDATA of DS records in canonical order (RFC 4034 §6.3), each once; `None` beyond the limits.
 fn ds_records<'m>(records: impl Iterator<Item = &'m Record>, limits: &Limits) -> Option<Vec<Vec<u8>>> {
     let mut rdatas = Vec::new();
-    for record in records.take(limits.ds_records_max * 2 + 1) {
+    for record in records {
         let rdata = record.data.to_bytes().ok()?;
-        if rdata.len() > limits.ds_size_max {
+        // Some of them may be there twice; what is left out would make another set of the rest.
+        if rdata.len() > limits.ds_size_max || rdatas.len() == limits.ds_records_max * 2 {
             return None;
         }
         rdatas.push(rdata);
