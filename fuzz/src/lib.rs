@@ -5,6 +5,7 @@ mod config;
 mod http_params;
 mod model;
 mod packet;
+mod reply;
 mod round_trip;
 mod zonefile;
 
@@ -14,6 +15,7 @@ use nss_wire::{Name, NameBuf};
 pub use config::config;
 pub use http_params::http_params;
 pub use packet::packet;
+pub use reply::reply;
 pub use round_trip::round_trip;
 pub use zonefile::{generate, includes, stream};
 
@@ -83,7 +85,7 @@ pub fn message(octets: &[u8]) {
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets by name.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("config", config),
     ("generate", generate),
     ("http_params", http_params),
@@ -91,6 +93,7 @@ pub const TARGETS: [Target; 10] = [
     ("message", message),
     ("name", name),
     ("packet", packet),
+    ("reply", reply),
     ("round_trip", round_trip),
     ("stream", stream),
     ("zone_text", zone_text),

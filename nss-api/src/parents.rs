@@ -63,10 +63,11 @@ impl Parents {
     }
 
     async fn look_up(&self, domain: Name<'_>, wanted: Wanted) -> Result<Sight, Unasked> {
-        let findings = match wanted {
-            Wanted::NameServers => self.checker.findings(domain).await,
-            Wanted::NameServersAndDs => self.checker.findings_with_ds(domain).await,
-        };
+        let mut findings = self.find(domain, wanted).await;
+        let is_no = matches!(self.sight(Arc::clone(&findings), None).verdict(), Verdict::NotDelegated { .. });
+        if is_no && self.doubt(domain) {
+            findings = self.find(domain, wanted).await;
+        }
         let Outcome::Unknown(Unknown::Hidden { parent }) = &findings.outcome else {
             return Ok(self.sight(findings, None));
         };
@@ -93,6 +94,18 @@ impl Parents {
             format!("{parent} is served here, as its own parent says, and read from our name server: {word}");
         let findings = Findings { domain: findings.domain.clone(), outcome, evidence: findings.evidence.clone() };
         Ok(self.sight(Arc::new(findings), Some(own_word)))
+    }
+
+    async fn find(&self, domain: Name<'_>, wanted: Wanted) -> Arc<Findings> {
+        match wanted {
+            Wanted::NameServers => self.checker.findings(domain).await,
+            Wanted::NameServersAndDs => self.checker.findings_with_ds(domain).await,
+        }
+    }
+
+    /// Takes note that what is known of `domain` made for a "no"; whether it is so old that asking again may make for another answer.
+    pub(crate) fn doubt(&self, domain: Name<'_>) -> bool {
+        self.checker.doubt(domain)
     }
 
     fn sight(&self, findings: Arc<Findings>, own_word: Option<String>) -> Sight {
@@ -179,10 +192,14 @@ fn is_contradicted(findings: &Findings, cut: Option<&Cut>) -> bool {
     let about = findings.evidence.steps.iter().filter(|step| step.qname.as_name() == domain && step.qtype == RType::NS);
     let mut about = about.map(|step| &step.said);
     about.any(|said| match (said, cut) {
-        (Said::Referral { zone, name_servers, ds }, Some(cut)) if zone.as_name() == domain => {
+        (Said::Referral { zone, name_servers, others, ds }, Some(cut)) if zone.as_name() == domain => {
             let is_in_cut = |server: &NameServer| cut.name_servers.contains(&server.name.to_string());
             let has_other_ds = ds.iter().any(|ds| !cut.ds.iter().any(|known| known == ds.as_slice()));
-            name_servers.len() != cut.name_servers.len() || !name_servers.iter().all(is_in_cut) || has_other_ds
+            // What was left out of the evidence cannot be compared, and so may contradict.
+            *others > 0
+                || name_servers.len() != cut.name_servers.len()
+                || !name_servers.iter().all(is_in_cut)
+                || has_other_ds
         }
         (Said::Referral { zone, .. }, None) => zone.as_name() == domain,
         (Said::NoData | Said::NxDomain | Said::Alias { .. }, cut) => cut.is_some(),

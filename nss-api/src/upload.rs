@@ -338,6 +338,10 @@ impl Gate {
                 Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "delegation-unknown", detail)
                     .retry_after(RETRY_PARENT))
             }
+            // The owner may have just entered another key.
+            (Err(_), _) if self.parents.as_ref().is_some_and(|parents| parents.doubt(domain.name())) => {
+                Box::pin(self.check_owner(domain, key, early, signed)).await
+            }
             (Err(denial), word) => {
                 Err(denial.problem(domain, &delegation, &entered, key, &self.config.name_servers, &word))
             }

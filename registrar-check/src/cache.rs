@@ -1,6 +1,6 @@
 //! What earlier checks found out, for a short time and to a maximum.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::time::Duration;
 
@@ -8,41 +8,62 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
     entries: HashMap<K, Entry<V>>,
+    /// What ends first comes first; the numbers tell apart what ends at one moment.
+    ends: BTreeMap<End, K>,
+    inserted: u64,
     entries_max: usize,
 }
 
 #[derive(Debug)]
 struct Entry<V> {
     value: V,
-    ends: Duration,
+    end: End,
 }
+
+/// When an entry ends, and its number.
+type End = (Duration, u64);
 
 impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
     pub(crate) fn new(entries_max: usize) -> Cache<K, V> {
-        Cache { entries: HashMap::new(), entries_max }
+        Cache { entries: HashMap::new(), ends: BTreeMap::new(), inserted: 0, entries_max }
     }
 
     pub(crate) fn get(&self, key: &K, now: Duration) -> Option<V> {
-        self.entries.get(key).filter(|entry| entry.ends > now).map(|entry| entry.value.clone())
+        self.entries.get(key).filter(|entry| entry.end.0 > now).map(|entry| entry.value.clone())
     }
 
-    /// Keeps `value` for `ttl`; when the cache is full, what ends first makes room.
+    /// Keeps `value` for `ttl`; what has ended is dropped, and when the cache is full, what ends first makes room.
     pub(crate) fn insert(&mut self, key: K, value: V, now: Duration, ttl: Duration) {
         if self.entries_max == 0 {
             return;
         }
-        if self.entries.len() >= self.entries_max && !self.entries.contains_key(&key) {
-            self.entries.retain(|_, entry| entry.ends > now);
+        self.remove(&key);
+        while let Some((&end, first)) = self.ends.first_key_value()
+            && (end.0 <= now || self.entries.len() >= self.entries_max)
+        {
+            self.entries.remove(first);
+            self.ends.remove(&end);
         }
-        if self.entries.len() >= self.entries_max && !self.entries.contains_key(&key) {
-            let first = self.entries.iter().min_by_key(|(_, entry)| entry.ends).map(|(key, _)| key.clone());
-            first.and_then(|key| self.entries.remove(&key));
+        let end = (now + ttl, self.inserted);
+        self.inserted += 1;
+        self.ends.insert(end, key.clone());
+        self.entries.insert(key, Entry { value, end });
+    }
+
+    /// Has the entry end no later than at `latest`.
+    pub(crate) fn shorten(&mut self, key: &K, latest: Duration) {
+        let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.end.0 > latest) else { return };
+        let end = (latest, entry.end.1);
+        if let Some(key) = self.ends.remove(&entry.end) {
+            self.ends.insert(end, key);
         }
-        self.entries.insert(key, Entry { value, ends: now + ttl });
+        entry.end = end;
     }
 
     pub(crate) fn remove(&mut self, key: &K) {
-        self.entries.remove(key);
+        if let Some(entry) = self.entries.remove(key) {
+            self.ends.remove(&entry.end);
+        }
     }
 }
 
@@ -72,6 +93,35 @@ mod tests {
         assert_eq!(kept(&cache), [true, false, true, false]);
         cache.insert("d", 4, start + TTL * 2, TTL);
         assert_eq!(kept(&cache), [false, false, true, true]);
+    }
+
+    #[test]
+    fn what_has_ended_is_dropped_with_the_next_that_comes_though_there_is_room() {
+        let start = Duration::ZERO;
+        let mut cache = Cache::new(100);
+        cache.insert("a", 1, start, TTL);
+        cache.insert("a", 2, start, TTL * 3);
+        cache.insert("b", 3, start, TTL);
+        cache.insert("c", 4, start, TTL);
+        cache.remove(&"c");
+        assert_eq!((cache.entries.len(), cache.ends.len()), (2, 2));
+        cache.insert("d", 5, start + TTL, TTL);
+        assert_eq!((cache.entries.len(), cache.ends.len()), (2, 2));
+        assert_eq!(cache.get(&"a", start + TTL), Some(2));
+    }
+
+    #[test]
+    fn an_entry_can_be_made_to_end_earlier_and_never_later() {
+        let start = Duration::ZERO;
+        let mut cache = Cache::new(2);
+        cache.insert("a", 1, start, TTL * 2);
+        cache.insert("b", 2, start, TTL);
+        cache.shorten(&"a", TTL / 2);
+        cache.shorten(&"b", TTL * 2);
+        cache.shorten(&"c", TTL);
+        assert_eq!((cache.get(&"a", TTL / 2), cache.get(&"b", TTL / 2), cache.get(&"b", TTL)), (None, Some(2), None));
+        cache.insert("d", 4, start, TTL);
+        assert_eq!((cache.get(&"a", start), cache.get(&"b", start)), (None, Some(2)), "what ends first makes room");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use nss_wire::{Name, NameBuf};
 use rand::RngExt;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{OnceCell, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time;
+use tokio::time::{self, Instant};
 
 use crate::cache::Cache;
 use crate::config::{Config, UDP_PAYLOAD_SIZE, Wanted};
@@ -38,7 +38,14 @@ pub struct Checker {
 }
 
 /// Where findings are, or will be.
-type Cell = Arc<OnceCell<Arc<Findings>>>;
+type Cell = Arc<OnceCell<Found>>;
+
+/// Findings, and when they were found out.
+#[derive(Debug)]
+struct Found {
+    findings: Arc<Findings>,
+    at: Duration,
+}
 
 impl Checker {
     /// A checker that knows nothing yet.
@@ -58,7 +65,11 @@ impl Checker {
     ///
     /// Ends after [`Limits::time_max`](crate::Limits::time_max), or twice that when it has to wait for its turn.
     pub async fn check(&self, domain: Name<'_>, ours: &Ours) -> Verdict {
-        self.findings(domain).await.judge(ours)
+        let verdict = self.findings(domain).await.judge(ours);
+        match verdict {
+            Verdict::NotDelegated { .. } if self.doubt(domain) => self.findings(domain).await.judge(ours),
+            Verdict::NotDelegated { .. } | Verdict::Delegated { .. } | Verdict::Unknown { .. } => verdict,
+        }
     }
 
     /// What does the parent say about `domain`, whoever's name servers it names?
@@ -73,10 +84,30 @@ impl Checker {
 
     async fn find(&self, domain: Name<'_>, wanted: Wanted) -> Arc<Findings> {
         let domain = domain.to_lowercase();
-        let cell = self.cell(&domain, wanted);
+        let (cell, wanted) = self.cell(&domain, wanted);
         // When the caller that walks goes away, the next one that waits walks.
-        let findings = cell.get_or_init(|| async { Arc::new(self.find_out(&domain, wanted, &cell).await) }).await;
-        Arc::clone(findings)
+        let found = cell.get_or_init(|| self.find_out(&domain, wanted, &cell)).await;
+        Arc::clone(&found.findings)
+    }
+
+    /// Takes note that what was found out about `domain` made for a "no", such as a delegation to others, or to names of ours
+    /// that are not the caller's: it is then kept no longer than any other "no"
+    /// ([`CacheConfig::not_delegated_ttl`](crate::CacheConfig::not_delegated_ttl)).
+    ///
+    /// Whether it was older than that already, so that asking again finds out anew. [`check`](Checker::check) does so by itself.
+    pub fn doubt(&self, domain: Name<'_>) -> bool {
+        let (domain, now) = (domain.to_lowercase(), self.started.elapsed());
+        let mut names = lock(&self.names);
+        let mut was_older = false;
+        for wanted in [Wanted::NameServers, Wanted::NameServersAndDs] {
+            let key = (domain.clone(), wanted);
+            let cell = names.get(&key, now);
+            let Some(found) = cell.as_ref().and_then(|cell| cell.get()) else { continue };
+            let latest = found.at + self.config.cache.not_delegated_ttl;
+            was_older |= latest <= now;
+            names.shorten(&key, latest);
+        }
+        was_older
     }
 
     /// Forgets what was found out about `domain`, so that the next check asks again.
@@ -87,25 +118,26 @@ impl Checker {
         }
     }
 
-    /// Where the findings about `domain` are, or will be.
-    fn cell(&self, domain: &NameBuf, wanted: Wanted) -> Cell {
+    /// Where the findings about `domain` are, or will be; and what is found out there, which may be more than is wanted.
+    fn cell(&self, domain: &NameBuf, wanted: Wanted) -> (Cell, Wanted) {
         let now = self.started.elapsed();
         let mut names = lock(&self.names);
+        let more = (domain.clone(), Wanted::NameServersAndDs);
         // Who wants less may have the findings of who wanted more.
-        let known = match wanted {
-            Wanted::NameServers => names.get(&(domain.clone(), Wanted::NameServersAndDs), now),
-            Wanted::NameServersAndDs => None,
-        };
+        if let (Wanted::NameServers, Some(cell)) = (wanted, names.get(&more, now)) {
+            return (cell, Wanted::NameServersAndDs);
+        }
         let key = (domain.clone(), wanted);
-        known.or_else(|| names.get(&key, now)).unwrap_or_else(|| {
+        let cell = names.get(&key, now).unwrap_or_else(|| {
             let cell = Arc::new(OnceCell::new());
             // Waiting for a turn and walking both take so long at most.
             names.insert(key, Arc::clone(&cell), now, self.config.limits.time_max * 2);
             cell
-        })
+        });
+        (cell, wanted)
     }
 
-    async fn find_out(&self, domain: &NameBuf, wanted: Wanted, cell: &Cell) -> Findings {
+    async fn find_out(&self, domain: &NameBuf, wanted: Wanted, cell: &Cell) -> Found {
         let findings = match time::timeout(self.config.limits.time_max, self.walks.acquire()).await {
             Ok(_turn) => self.walk(domain, wanted).await,
             Err(_) => Findings {
@@ -120,8 +152,13 @@ impl Checker {
             Outcome::NotDelegated(_) => cache.not_delegated_ttl,
             Outcome::Unknown(_) => cache.unknown_ttl,
         };
-        lock(&self.names).insert((domain.clone(), wanted), Arc::clone(cell), self.started.elapsed(), ttl);
-        findings
+        let (key, at) = ((domain.clone(), wanted), self.started.elapsed());
+        let mut names = lock(&self.names);
+        // What was forgotten meanwhile stays forgotten.
+        if names.get(&key, at).is_some_and(|known| Arc::ptr_eq(&known, cell)) {
+            names.insert(key, Arc::clone(cell), at, ttl);
+        }
+        Found { findings: Arc::new(findings), at }
     }
 
     async fn walk(&self, domain: &NameBuf, wanted: Wanted) -> Findings {
@@ -145,7 +182,7 @@ impl Checker {
         loop {
             while let Some(query) = walk.next_query(started.elapsed()) {
                 let token = query.token;
-                let turn = self.pace.turn(query.server.ip(), self.started.elapsed(), query.timeout / 2);
+                let turn = self.pace.turn(query.server.ip(), self.started.elapsed(), patience(&query));
                 let exchange = exchange(query, Arc::clone(&self.pace), turn, response_size_max, sender.clone());
                 open.push((token, exchanges.spawn(exchange)));
             }
@@ -154,10 +191,14 @@ impl Checker {
             }
             let deadline = walk.deadline().unwrap_or_default().saturating_sub(started.elapsed());
             let settled = match time::timeout(deadline, receiver.recv()).await {
-                Ok(Some(Event { token, from, what: Ok(packet) })) => {
+                Ok(Some((token, Event::Sent))) => {
+                    walk.sent(token, started.elapsed());
+                    None
+                }
+                Ok(Some((token, Event::Heard(from, packet)))) => {
                     (walk.answer(token, from, &packet, started.elapsed()) == Heard::Settled).then_some(token)
                 }
-                Ok(Some(Event { token, what: Err(error), .. })) => {
+                Ok(Some((token, Event::Failed(error)))) => {
                     walk.failed(token, error, started.elapsed());
                     Some(token)
                 }
@@ -175,11 +216,14 @@ impl Checker {
     }
 }
 
-/// Something came back, or could not be sent.
-struct Event {
-    token: Token,
-    from: SocketAddr,
-    what: Result<Vec<u8>, io::ErrorKind>,
+/// What became of a query.
+enum Event {
+    /// It is on its way now.
+    Sent,
+    /// A packet came from there.
+    Heard(SocketAddr, Vec<u8>),
+    /// It could not be sent, or its connection broke.
+    Failed(io::ErrorKind),
 }
 
 /// Waits for the turn of one query, sends it, and reports what comes back until it is aborted or its time is over.
@@ -188,39 +232,55 @@ async fn exchange(
     pace: Arc<Pace>,
     turn: Option<Duration>,
     response_size_max: usize,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<(Token, Event)>,
 ) {
-    let report = |what| Event { token: query.token, from: query.server, what };
-    let outcome = time::timeout(query.timeout + GRACE, async {
-        match turn {
-            None => return Err(io::ErrorKind::ResourceBusy.into()),
-            Some(Duration::ZERO) => {}
-            Some(wait) => time::sleep(wait).await,
-        }
-        let seat = time::timeout(query.timeout / 2, pace.seat(query.server.ip())).await;
-        let _seat = seat.map_err(|_| io::ErrorKind::ResourceBusy)?;
-        match query.transport {
-            Transport::Udp => {
-                let socket = send_udp(&query).await?;
-                let mut buffer = vec![0; usize::from(UDP_PAYLOAD_SIZE) + 1];
-                loop {
-                    let size = socket.recv(&mut buffer).await?;
-                    let packet = buffer.get(..size).unwrap_or_default().to_vec();
-                    if events.send(report(Ok(packet))).await.is_err() {
-                        return Ok(());
-                    }
+    if let Err(error) = wait_and_send(&query, &pace, turn, response_size_max, &events).await {
+        // Nobody listens any more only when the walk has ended.
+        let _ = events.send((query.token, Event::Failed(error.kind()))).await;
+    }
+}
+
+async fn wait_and_send(
+    query: &Query,
+    pace: &Pace,
+    turn: Option<Duration>,
+    response_size_max: usize,
+    events: &mpsc::Sender<(Token, Event)>,
+) -> io::Result<()> {
+    let wait = turn.ok_or(io::ErrorKind::ResourceBusy)?;
+    if !wait.is_zero() {
+        time::sleep(wait).await;
+    }
+    let seat = time::timeout(patience(query).saturating_sub(wait), pace.seat(query.server.ip())).await;
+    let _seat = seat.map_err(|_| io::ErrorKind::ResourceBusy)?;
+    let _ = events.send((query.token, Event::Sent)).await;
+    time::timeout(query.timeout + GRACE, send(query, response_size_max, events)).await.unwrap_or(Ok(()))
+}
+
+/// How long a query may wait for its turn and for a seat before it is sent; its own time begins then.
+fn patience(query: &Query) -> Duration {
+    query.timeout / 2
+}
+
+/// Sends a query, and reports what comes back to it: one message over TCP, packets until it is aborted over UDP.
+async fn send(query: &Query, response_size_max: usize, events: &mpsc::Sender<(Token, Event)>) -> io::Result<()> {
+    match query.transport {
+        Transport::Udp => {
+            let socket = send_udp(query).await?;
+            let mut buffer = vec![0; usize::from(UDP_PAYLOAD_SIZE) + 1];
+            loop {
+                let (size, from) = socket.recv_from(&mut buffer).await?;
+                let packet = buffer.get(..size).unwrap_or_default().to_vec();
+                if events.send((query.token, Event::Heard(from, packet))).await.is_err() {
+                    return Ok(());
                 }
             }
-            Transport::Tcp => {
-                let packet = ask_tcp(&query, response_size_max).await?;
-                // Nobody listens any more only when the walk has ended.
-                let _ = events.send(report(Ok(packet))).await;
-                Ok::<(), io::Error>(())
-            }
         }
-    });
-    if let Ok(Err(error)) = outcome.await {
-        let _ = events.send(report(Err(error.kind()))).await;
+        Transport::Tcp => {
+            let packet = ask_tcp(query, response_size_max).await?;
+            let _ = events.send((query.token, Event::Heard(query.server, packet))).await;
+            Ok(())
+        }
     }
 }
 

@@ -19,7 +19,8 @@ pub struct Config {
     pub port: u16,
     /// Which addresses may be asked, those of the root hints included.
     pub addresses: AddressPolicy,
-    /// How many servers of the parent zone, at different addresses, have to say the same; 2 by default, at least 1.
+    /// How many servers of the parent zone have to say the same; 2 by default, at least 1. Two addresses of one name are one
+    /// server. Of a zone on the way as many have to show the cut below it, or all where it has fewer.
     ///
     /// A parent with fewer servers than this gives [`Unknown::TooFewServers`](crate::Unknown::TooFewServers).
     pub servers_min: usize,
@@ -136,6 +137,9 @@ pub struct Limits {
     pub nsec3_iterations_max: u16,
     /// Signatures verified: twice those of a name in ip6.arpa where every label is a zone's, 20 ms of a processor.
     pub verifications_max: usize,
+    /// Octets that are hashed for signatures, for NSEC3 and for DS records: six times those of a name in ip6.arpa whose zone hashes
+    /// as often as it may, some 15 ms of a processor.
+    pub hashed_octets_max: usize,
     /// Addresses kept for one name server; more than this is one family's worth of anycast.
     pub addresses_per_server_max: usize,
     /// Addresses asked in one zone before it counts as unreachable.
@@ -162,6 +166,7 @@ impl Default for Limits {
             dnskeys_max: 32,
             nsec3_iterations_max: 150,
             verifications_max: 128,
+            hashed_octets_max: 4 << 20,
             addresses_per_server_max: 4,
             addresses_per_zone_max: 12,
             response_size_max: 32 * 1024,
@@ -173,26 +178,28 @@ impl Default for Limits {
 /// How long a [`Checker`](crate::Checker) keeps what it found out, and how much.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheConfig {
-    /// How long a delegation is believed: an owner who moves away should not wait longer for a new check.
+    /// How long a delegation is believed: an owner who moves away should not wait longer for a new check. One that makes for a "no"
+    /// is believed as such ([`Checker::doubt`](crate::Checker::doubt)).
     pub delegated_ttl: Duration,
     /// How long "no delegation" is believed: somebody who just entered the name servers tries again soon.
     pub not_delegated_ttl: Duration,
     /// How long "could not find out" is kept, so that a retry loop does not become a load on the parent.
     pub unknown_ttl: Duration,
-    /// Names kept; each takes about 10 KiB with its evidence.
+    /// Names kept; each takes about 10 KiB with its evidence, and up to 180 KiB where hostile servers make the walk long.
     pub names_max: usize,
     /// How long the servers of a zone are believed: far less than the two days of TLD delegations.
     pub zone_ttl: Duration,
-    /// Zones whose servers are kept; each takes about 5 KiB.
+    /// Zones whose servers are kept; each takes about 5 KiB, and up to 80 KiB with as many servers and as large keys as are accepted.
     pub zones_max: usize,
-    /// How long a zone of which too few servers answered is not asked again, whatever the domain; twice as long each time that
+    /// How long a zone, other than the root, of which too few servers answered is not asked again, whatever the domain; twice as long each time that
     /// it is found so again.
     pub silent_ttl: Duration,
     /// The longest of these times: RFC 9520 §3.2 has at most five minutes.
     pub silent_ttl_max: Duration,
-    /// Such zones kept, each with its evidence of about 5 KiB.
+    /// Such zones kept, each with its evidence as names are.
     pub silent_max: usize,
-    /// Walks at one time; each has up to `servers_min` sockets open. More wait for their turn.
+    /// Walks at one time; each has up to `servers_min` sockets open, and one for each of the look-ups that it waits for. More wait
+    /// for their turn.
     pub walks_max: usize,
 }
 

@@ -1,6 +1,6 @@
 //! The way down the tree to one name, zone by zone: whom to ask next, and where a reply leads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,9 +10,10 @@ use rand::seq::SliceRandom;
 
 use crate::address::AddressPolicy;
 use crate::config::Limits;
+use crate::cut::Sighting;
 use crate::dnssec::{Chain, Keys};
 use crate::evidence::NameServer;
-use crate::opinion::Opinion;
+use crate::opinion::{Opinion, is_same_host};
 
 /// One name being walked to.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Descent {
     /// What is known of its signatures.
     pub(crate) chain: Chain,
     servers: Vec<Server>,
+    /// How many servers the zone had that could be asked when it was entered.
+    pub(crate) hosts: usize,
     pub(crate) qtype: RType,
     /// Labels of `target` that are asked for.
     ///
@@ -44,6 +47,8 @@ pub(crate) struct Descent {
     pub(crate) waiting: Option<Waiting>,
     referrals: usize,
     pub(crate) opinions: Vec<Opinion>,
+    /// The cuts above the target that servers showed when they were asked the present question.
+    pub(crate) sightings: Vec<Sighting>,
     /// Addresses found, when that is the purpose.
     pub(crate) found: Vec<IpAddr>,
     pub(crate) is_done: bool,
@@ -113,6 +118,7 @@ impl Descent {
             zone: zone.clone(),
             chain: Chain::Unchecked,
             servers: Vec::new(),
+            hosts: 0,
             qtype: RType::A,
             labels: 0,
             question: 0,
@@ -122,6 +128,7 @@ impl Descent {
             waiting: None,
             referrals: 0,
             opinions: Vec::new(),
+            sightings: Vec::new(),
             found: Vec::new(),
             is_done: false,
         };
@@ -165,6 +172,7 @@ impl Descent {
         };
         self.chain = chain;
         self.zone = zone;
+        self.hosts = hosts(&servers);
         self.servers = servers;
         self.standing.clear();
         self.opinions.clear();
@@ -200,6 +208,7 @@ impl Descent {
     fn next_question(&mut self) {
         self.question += 1;
         self.asked.clear();
+        self.sightings.clear();
         self.in_flight = 0;
     }
 
@@ -220,7 +229,9 @@ impl Descent {
                 return None;
             }
             let name = &self.servers[order].name;
-            let has_spoken = name.is_some() && self.opinions.iter().any(|opinion| opinion.server_name == *name);
+            let mut spoken = self.opinions.iter().map(|opinion| &opinion.server_name);
+            let mut shown = self.sightings.iter().map(|sighting| &sighting.server_name);
+            let has_spoken = name.is_some() && (spoken.any(|other| other == name) || shown.any(|other| other == name));
             Some(((timeouts, has_spoken, rank, order), address))
         });
         let ((timeouts, _, _, order), address) = usable.min()?;
@@ -250,9 +261,15 @@ impl Descent {
         }
     }
 
+    /// Whether the question is the first that the zone's servers are asked on the way.
+    pub(crate) fn is_first_question(&self) -> bool {
+        self.qtype == RType::NS && self.labels == self.zone.as_name().label_count() + 1
+    }
+
     /// Takes an opinion in the place of what the same server said before.
     pub(crate) fn hold(&mut self, opinion: Opinion) {
-        self.opinions.retain(|other| other.server != opinion.server);
+        self.opinions
+            .retain(|other| !is_same_host((other.server, &other.server_name), (opinion.server, &opinion.server_name)));
         self.opinions.push(opinion);
     }
 
@@ -289,6 +306,14 @@ impl Server {
         addresses.sort_by_key(IpAddr::is_ipv6);
         Server { name: Some(server.name.clone()), addresses, may_look_up }
     }
+}
+
+/// How many servers there are to ask: names at one address are one.
+fn hosts(servers: &[Server]) -> usize {
+    let known = servers.iter().filter(|server| !server.addresses.is_empty()).count();
+    let unknown = servers.iter().filter(|server| server.addresses.is_empty() && server.may_look_up).count();
+    let addresses: BTreeSet<IpAddr> = servers.iter().flat_map(|server| server.addresses.iter().copied()).collect();
+    known.min(addresses.len()) + unknown
 }
 
 /// Spreads the load over the servers; IPv4 hints first, for they are all of rank 0.

@@ -94,21 +94,44 @@ pub(crate) enum Denied {
 pub(crate) enum Fault {
     /// What is missing or wrong.
     Bogus(String),
-    /// The walk has verified as many signatures as it may.
-    Budget,
+    /// The walk has verified or hashed as much as it may.
+    Budget(Limit),
 }
 
-/// How many signatures may still be verified.
+/// The name of the limit of [`Limits`] that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) &'static str);
+
+impl From<Limit> for Fault {
+    fn from(limit: Limit) -> Fault {
+        Fault::Budget(limit)
+    }
+}
+
+/// How much may still be verified and hashed.
 ///
-/// Whoever runs a zone can have more to verify than anybody should for one question (CVE-2023-50387).
+/// Whoever runs a zone can have more to verify than anybody should for one question (CVE-2023-50387), and more to hash
+/// (CVE-2023-50868).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
-    pub(crate) left: usize,
+    signatures: usize,
+    octets: usize,
 }
 
 impl Budget {
-    fn spend(&mut self) -> Result<(), Fault> {
-        self.left = self.left.checked_sub(1).ok_or(Fault::Budget)?;
+    pub(crate) fn new(limits: &Limits) -> Budget {
+        Budget { signatures: limits.verifications_max, octets: limits.hashed_octets_max }
+    }
+
+    /// Spends one signature.
+    fn verify(&mut self) -> Result<(), Limit> {
+        self.signatures = self.signatures.checked_sub(1).ok_or(Limit("verifications_max"))?;
+        Ok(())
+    }
+
+    /// Spends so many octets.
+    fn hash(&mut self, octets: usize) -> Result<(), Limit> {
+        self.octets = self.octets.checked_sub(octets).ok_or(Limit("hashed_octets_max"))?;
         Ok(())
     }
 }
@@ -132,14 +155,17 @@ impl Reply<'_> {
             Chain::Entry(entry) => return self.keys(said, entry, budget),
             Chain::Secure(keys) => keys,
         };
-        let records = Records::read(self.packet);
+        let records = self.records()?;
         match said {
             Said::Referral { zone, ds, .. } => {
                 let cut = zone.clone();
                 if records.get(cut.as_name(), RType::DS).is_some() {
                     return self.ds(&records, cut.as_name(), ds, keys, budget);
                 }
-                match self.denial(&records, keys, budget)?.ds(cut.as_name()) {
+                if !ds.is_empty() {
+                    return Err(self.bogus(format_args!("the DS records of {cut} cannot be read")));
+                }
+                match self.denial(&records, keys, budget)?.about(cut.as_name(), budget)?.ds() {
                     Some(denied) => Ok(Proof::NoDs(denied)),
                     None => Ok(Proof::Missing),
                 }
@@ -147,16 +173,19 @@ impl Reply<'_> {
             Said::Ds(ds) => self.ds(&records, self.qname, ds, keys, budget),
             Said::NoData if self.qtype == RType::DS => {
                 let denial = self.denial(&records, keys, budget)?;
-                match denial.ds(self.qname) {
+                let about = denial.about(self.qname, budget)?;
+                match about.ds() {
                     Some(denied) => Ok(Proof::NoDs(denied)),
-                    None if denial.cut(self.qname) => Ok(Proof::NoCut),
+                    None if about.has_no_cut() => Ok(Proof::NoCut),
                     None => Err(self.bogus(format_args!("nothing proves that {} has no DS records", self.qname))),
                 }
             }
-            Said::NoData | Said::NxDomain => match self.denial(&records, keys, budget)?.cut(self.qname) {
-                true => Ok(Proof::NoCut),
-                false => Err(self.bogus(format_args!("nothing proves that there is no cut at {}", self.qname))),
-            },
+            Said::NoData | Said::NxDomain => {
+                match self.denial(&records, keys, budget)?.about(self.qname, budget)?.has_no_cut() {
+                    true => Ok(Proof::NoCut),
+                    false => Err(self.bogus(format_args!("nothing proves that there is no cut at {}", self.qname))),
+                }
+            }
             Said::Alias { owner, rtype } => {
                 let Some(set) = records.get(owner.as_name(), *rtype) else {
                     return Err(self.bogus(format_args!("the {rtype} record of {owner} cannot be read")));
@@ -164,7 +193,7 @@ impl Reply<'_> {
                 keys.verify(set, self.zone, self.now, budget)?;
                 // A wildcard's record is one for names that do not exist (RFC 4035 §5.3.4).
                 if let Some(encloser) = set.wildcard_encloser()
-                    && !self.denial(&records, keys, budget)?.name_below(encloser, self.qname)
+                    && !self.denial(&records, keys, budget)?.name_below(encloser, self.qname, budget)?
                 {
                     return Err(self.bogus(format_args!("nothing proves that a wildcard stands for {}", self.qname)));
                 }
@@ -175,7 +204,7 @@ impl Reply<'_> {
     }
 
     fn keys(&self, said: &Said, entry: &Entry, budget: &mut Budget) -> Result<Proof, Fault> {
-        let records = Records::read(self.packet);
+        let records = self.records()?;
         match (said, records.get(self.zone, RType::DNSKEY)) {
             (Said::Keys(_), Some(set)) => {
                 let keys = entry.verify(set, self.zone, self.now, self.limits, budget)?;
@@ -186,6 +215,10 @@ impl Reply<'_> {
             }
             _ => Ok(Proof::NotNeeded),
         }
+    }
+
+    fn records(&self) -> Result<Records, Fault> {
+        Records::read(self.packet).ok_or_else(|| self.bogus(format_args!("the reply cannot be read to its end")))
     }
 
     fn ds(
@@ -199,11 +232,11 @@ impl Reply<'_> {
         let Some(set) = records.get(cut, RType::DS) else {
             return Err(self.bogus(format_args!("the DS records of {cut} cannot be read")));
         };
-        let ends = keys.verify(set, self.zone, self.now, budget)?;
         let is_large = set.rdatas.iter().any(|rdata| rdata.len() > self.limits.ds_size_max);
         if is_large || set.rdatas.len() > self.limits.ds_records_max {
             return Err(self.bogus(format_args!("{cut} has more or larger DS records than are looked at")));
         }
+        let ends = keys.verify(set, self.zone, self.now, budget)?;
         ds.clone_from(&set.rdatas);
         let source = format!("the DS records in {} name", self.zone);
         Ok(Proof::Ds(Entry::new(&set.rdatas, source, ends).map(Arc::new)))

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use nss_wire::{NameBuf, RType};
+use nss_wire::{Name, NameBuf, RType};
 
 use crate::question::Transport;
 
@@ -19,6 +19,55 @@ pub struct Evidence {
     /// The questions in the order in which they were settled.
     pub steps: Vec<Step>,
 }
+
+impl Evidence {
+    /// Adds a step of a walk to `domain`; of long lists no more than there is room for.
+    pub(crate) fn push(&mut self, mut step: Step, domain: Name<'_>) {
+        let kept = |list: fn(&Said) -> usize| self.steps.iter().map(|step| list(&step.said)).sum::<usize>();
+        match &mut step.said {
+            Said::Referral { name_servers, others, .. } | Said::Apex { name_servers, others } => {
+                let room = NAME_SERVERS_MAX.saturating_sub(kept(Said::name_servers));
+                // Who decides by the evidence does so by what is said of the domain itself.
+                let most = if step.qname.as_name() == domain { room } else { room.min(NAME_SERVERS_OF_OTHERS_MAX) };
+                *others += name_servers.len().saturating_sub(most);
+                name_servers.truncate(most);
+                name_servers.shrink_to_fit();
+            }
+            _ => {}
+        }
+        match &mut step.said {
+            Said::Referral { ds, .. } | Said::Ds(ds) if kept(Said::ds) + ds.len() > DS_RECORDS_MAX => *ds = Vec::new(),
+            _ => {}
+        }
+        self.steps.push(step);
+    }
+}
+
+impl Said {
+    fn name_servers(&self) -> usize {
+        match self {
+            Said::Referral { name_servers, .. } | Said::Apex { name_servers, .. } => name_servers.len(),
+            _ => 0,
+        }
+    }
+
+    fn ds(&self) -> usize {
+        match self {
+            Said::Referral { ds, .. } | Said::Ds(ds) => ds.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// Name servers kept in the evidence of one walk, 300 octets each: those of ten top-level domains with all their servers.
+const NAME_SERVERS_MAX: usize = 128;
+
+/// Name servers kept of a set that is not the domain's own: enough to see whose they are.
+const NAME_SERVERS_OF_OTHERS_MAX: usize = 8;
+
+/// DS records kept in the evidence of one walk, 100 octets each: some of every zone on the way, and a dozen of the domain
+/// from each of two servers.
+const DS_RECORDS_MAX: usize = 64;
 
 /// One question to one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +84,7 @@ pub struct Step {
     pub qtype: RType,
     /// What carried the question.
     pub transport: Transport,
-    /// From the query to what is said here.
+    /// From when the query was sent, or handed out where nobody said when it was sent, to what is said here.
     pub latency: Duration,
     /// The response code (RFC 6895 §2.3, extended bits included); `None` when there was no reply.
     pub rcode: Option<u16>,
@@ -62,15 +111,20 @@ pub enum Said {
     Referral {
         /// The name at the cut.
         zone: NameBuf,
-        /// Its NS set with glue.
+        /// Its NS set with glue, or as much of it as is kept.
         name_servers: Vec<NameServer>,
-        /// The RDATA of its DS records in canonical order; empty where the server sent none with the NS set.
+        /// How many more there are in the set.
+        others: usize,
+        /// The RDATA of its DS records in canonical order; empty where the server sent none with the NS set, and where there is
+        /// no more room for them.
         ds: Vec<Vec<u8>>,
     },
     /// The name is the apex of a zone that this server serves as well; these are the NS records there.
     Apex {
-        /// The apex NS set.
+        /// The apex NS set, or as much of it as is kept.
         name_servers: Vec<NameServer>,
+        /// How many more there are in the set.
+        others: usize,
     },
     /// The addresses asked for.
     Addresses(Vec<IpAddr>),
@@ -160,17 +214,17 @@ impl fmt::Display for Step {
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Said::Referral { zone, name_servers, ds } => {
+            Said::Referral { zone, name_servers, others, ds } => {
                 write!(f, "{zone} is delegated to ")?;
-                write_list(f, name_servers)?;
+                write_list_of_more(f, name_servers, *others)?;
                 if !ds.is_empty() {
                     write!(f, ", with {}", DsWords(ds))?;
                 }
                 Ok(())
             }
-            Said::Apex { name_servers } => {
+            Said::Apex { name_servers, others } => {
                 f.write_str("serves this zone as well, with NS ")?;
-                write_list(f, name_servers)
+                write_list_of_more(f, name_servers, *others)
             }
             Said::Addresses(addresses) => write_list(f, addresses),
             Said::Keys(tags) => {
@@ -205,6 +259,9 @@ struct DsWords<'a>(&'a [Vec<u8>]);
 
 impl fmt::Display for DsWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("DS records that are not kept");
+        }
         f.write_str("DS of key ")?;
         let tags = self.0.iter().filter_map(|rdata| rdata.first_chunk::<2>());
         let tags: Vec<u16> = tags.map(|&tag| u16::from_be_bytes(tag)).collect();
@@ -263,6 +320,16 @@ impl fmt::Display for RcodeName {
             23 => "BADCOOKIE",
             rcode => return write!(f, "RCODE{rcode}"),
         })
+    }
+}
+
+/// Items with commas between, of which some are left out.
+fn write_list_of_more<T: fmt::Display>(f: &mut fmt::Formatter<'_>, items: &[T], others: usize) -> fmt::Result {
+    write_list(f, items)?;
+    match (items.len(), others) {
+        (_, 0) => Ok(()),
+        (0, _) => write!(f, "{others} name servers"),
+        (1.., _) => write!(f, " and {others} more"),
     }
 }
 

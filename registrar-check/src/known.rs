@@ -8,7 +8,7 @@ use nss_wire::{Name, NameBuf};
 
 use crate::cache::Cache;
 use crate::config::{Config, Wanted};
-use crate::evidence::{Evidence, Said};
+use crate::evidence::{Evidence, Said, Step};
 use crate::verdict::{Outcome, Unknown};
 use crate::walk::{KnownZone, Walk};
 
@@ -88,6 +88,10 @@ impl KnownZones {
             // The servers answer; it is their answers that are no use.
             Unknown::Disagreement { .. } | Unknown::Hidden { .. } | Unknown::Limit(_) | Unknown::Busy => return,
         };
+        // The root's servers do not all fall silent; what is broken is our own network, and soon no longer.
+        if zone.as_name().is_root() {
+            return;
+        }
         // The zone's servers may have moved; those of zones above it have not.
         if walk.began_at() == Some(zone) {
             self.zones.remove(zone);
@@ -114,10 +118,22 @@ impl KnownZones {
             true => before.pause,
             false => (before.pause * 2).min(longest),
         });
-        let silence = Silence { until: now + pause, pause, unknown: unknown.clone(), evidence: evidence.clone() };
+        let evidence = without_domain(evidence, zone.as_name());
+        let silence = Silence { until: now + pause, pause, unknown: unknown.clone(), evidence };
         // Remembered for some time after that, so that who is silent still is known as such.
         self.silent.insert(zone.clone(), silence, now, pause + longest);
     }
+}
+
+/// Evidence of the silence of a zone, for whoever asks about it next: which name below it was asked for is nobody else's business.
+fn without_domain(evidence: &Evidence, zone: Name<'_>) -> Evidence {
+    let steps =
+        evidence.steps.iter().filter_map(|step| match (step.qname.as_name().is_below(zone), presence(&step.said)) {
+            (false, _) => Some(step.clone()),
+            (true, Presence::Silent) => Some(Step { qname: zone.to_buf(), ..step.clone() }),
+            (true, Presence::There | Presence::OfNoUse) => None,
+        });
+    Evidence { known_zone: evidence.known_zone.clone(), steps: steps.collect(), ..*evidence }
 }
 
 /// What a reply, or its absence, says about a server, whatever it was asked.
@@ -129,9 +145,13 @@ enum Presence {
 
 fn presence(said: &Said) -> Presence {
     match said {
-        // A server that was asked too often was not asked.
-        Said::Unreachable(io::ErrorKind::ResourceBusy) => Presence::OfNoUse,
-        Said::Timeout | Said::Unreachable(_) => Presence::Silent,
+        Said::Timeout => Presence::Silent,
+        Said::Unreachable(
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset | io::ErrorKind::HostUnreachable,
+        ) => Presence::Silent,
+        // What fails on our side says nothing about the server: it was asked too often and so not at all, there is no socket or no
+        // network, its reply is larger than we take.
+        Said::Unreachable(_) => Presence::OfNoUse,
         Said::Referral { .. } | Said::NoData | Said::NxDomain | Said::Alias { .. } | Said::Ds(_) | Said::Keys(_) => {
             Presence::There
         }

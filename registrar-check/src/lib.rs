@@ -55,6 +55,8 @@
 //! - A name that the zone has without a cut at it is part of that zone and *not delegated*, whoever serves the zone.
 //!   Names that do not exist and aliases are not delegated either.
 //! - All servers that count have to agree on the NS set; glue of our names below the cut has to be ours.
+//! - A cut on the way is followed when as many servers of the zone above it show the same NS set, and to addresses that as many give;
+//!   a zone that has fewer servers than that has its own word for it.
 //! - A server that serves the child as well answers from there and hides the delegation. Others of the parent's servers
 //!   then decide; when there are none, the check could not find out ([`HiddenDelegation`]).
 //! - The DS records beside it ([`DsRecords`]) have to be the same at as many servers, for who wants them ([`Wanted`]).
@@ -68,13 +70,19 @@
 //!
 //! Whoever runs a zone on the way can make the check of names *below it* end as they like, which they could anyway. They
 //! cannot make it ask addresses inside your network ([`AddressPolicy`]), run long ([`Limits`]) or believe anything about
-//! names outside their zone. Somebody who is not on the path cannot answer in a server's place ([`Trust`]).
+//! names outside their zone. One of several servers of a zone cannot do that by itself: what it says alone is not believed.
+//! Somebody who is not on the path cannot answer in a server's place ([`Trust`]).
+//!
+//! What rests on the word of one server all the same: the addresses of name servers that come without glue, which are looked up, and
+//! everything below a zone that has one server only. A name server with an address of each family is one server; the root
+//! hints are addresses without names, so that there each address counts.
 #![forbid(unsafe_code)]
 
 mod address;
 mod cache;
 mod checker;
 mod config;
+mod cut;
 mod descent;
 mod dnssec;
 mod evidence;

@@ -32,6 +32,11 @@ impl Opinion {
     }
 }
 
+/// Whether two addresses are those of one server, as far as their names tell: whoever runs it speaks once.
+pub(crate) fn is_same_host(a: (SocketAddr, &Option<NameBuf>), b: (SocketAddr, &Option<NameBuf>)) -> bool {
+    a.0 == b.0 || a.1.is_some() && a.1 == b.1
+}
+
 /// What the zone looks like at the domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "a few values a check")]

@@ -25,7 +25,8 @@ pub struct Query {
     ///
     /// Over UDP it has to leave from a port of its own that nobody can guess, and only packets from `server` count.
     pub packet: Vec<u8>,
-    /// How long the answer is waited for, the opening of a TCP connection included.
+    /// How long the answer is waited for, the opening of a TCP connection included: from when the query was handed out, or
+    /// from when it was [`sent`](crate::Walk::sent), if that is said.
     pub timeout: Duration,
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn read(message: &Message, zone: Name<'_>, qname: Name<'_>, qtype: RT
                     let of_cut = ds.filter(|record| name(&record.name).is_some_and(|owner| owner == cut));
                     // A set beyond the limits is left out, so that it does not hide the NS set.
                     let ds = ds_records(of_cut, limits).unwrap_or_default();
-                    Said::Referral { zone: cut, name_servers, ds }
+                    Said::Referral { zone: cut, name_servers, others: 0, ds }
                 }
                 None => Said::Garbled("its NS set is larger than the limit"),
             }
@@ -76,7 +76,7 @@ pub(crate) fn read(message: &Message, zone: Name<'_>, qname: Name<'_>, qtype: RT
 fn answer(message: &Message, zone: Name<'_>, qtype: RType, asked: &[&Record], limits: &Limits) -> Said {
     match qtype {
         RType::NS => match name_servers(message, zone, asked, limits) {
-            Some(name_servers) => Said::Apex { name_servers },
+            Some(name_servers) => Said::Apex { name_servers, others: 0 },
             None => Said::Garbled("its NS set is larger than the limit"),
         },
         RType::DS => match ds_records(asked.iter().copied(), limits) {
@@ -170,9 +170,10 @@ fn name_servers(message: &Message, zone: Name<'_>, set: &[&Record], limits: &Lim
 /// The RDATA of DS records in canonical order (RFC 4034 §6.3), each once; `None` beyond the limits.
 fn ds_records<'m>(records: impl Iterator<Item = &'m Record>, limits: &Limits) -> Option<Vec<Vec<u8>>> {
     let mut rdatas = Vec::new();
-    for record in records.take(limits.ds_records_max * 2 + 1) {
+    for record in records {
         let rdata = record.data.to_bytes().ok()?;
-        if rdata.len() > limits.ds_size_max {
+        // Some of them may be there twice; what is left out would make another set of the rest.
+        if rdata.len() > limits.ds_size_max || rdatas.len() == limits.ds_records_max * 2 {
             return None;
         }
         rdatas.push(rdata);

@@ -218,18 +218,19 @@ pub enum Unknown {
         /// The zone.
         zone: NameBuf,
     },
-    /// Fewer servers of the parent gave a usable answer than [`Config::servers_min`](crate::Config::servers_min).
+    /// Fewer servers of the parent, or of a zone on the way to it, gave a usable answer than
+    /// [`Config::servers_min`](crate::Config::servers_min).
     TooFewServers {
-        /// The parent zone.
+        /// The zone.
         parent: NameBuf,
         /// How many answered.
         answered: usize,
         /// How many are needed.
         needed: usize,
     },
-    /// The servers of the parent say different things.
+    /// The servers of the parent, or of a zone on the way to it, say different things.
     Disagreement {
-        /// The parent zone.
+        /// The zone.
         parent: NameBuf,
         /// The first two that differ.
         servers: [SocketAddr; 2],

@@ -13,6 +13,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::config::{Config, Wanted};
+use crate::cut;
 use crate::descent::{Descent, Purpose, Server, shuffle};
 use crate::dnssec::{Budget, Chain};
 use crate::evidence::{Evidence, Said};
@@ -76,7 +77,8 @@ pub(crate) struct KnownZone {
 #[derive(Clone, Debug)]
 struct Zone {
     servers: Vec<Server>,
-    /// `None` when the zone was passed on the way to a server's addresses, where nobody looks at signatures.
+    /// `None` when the zone was passed on the way to a server's addresses, where nobody looks at signatures and one server's
+    /// word is enough: that is not for walks to a domain.
     chain: Option<Chain>,
 }
 
@@ -156,7 +158,7 @@ impl Walk {
             },
             queries: 0,
             unix_time,
-            budget: Budget { left: config.limits.verifications_max },
+            budget: Budget::new(&config.limits),
             bogus: None,
             now: Duration::ZERO,
             findings: None,
@@ -244,6 +246,15 @@ impl Walk {
         Heard::Settled
     }
 
+    /// Takes note that the query `token` is sent only now, for who had to wait with it: its time begins again.
+    pub fn sent(&mut self, token: Token, now: Duration) {
+        self.now = self.now.max(now);
+        if let Some(query) = self.in_flight.get_mut(&token) {
+            query.deadline = self.now + query.deadline.saturating_sub(query.sent);
+            query.sent = self.now;
+        }
+    }
+
     /// Takes note that the query `token` could not be sent, or that its connection broke.
     pub fn failed(&mut self, token: Token, error: io::ErrorKind, now: Duration) {
         self.now = self.now.max(now);
@@ -277,9 +288,9 @@ impl Walk {
         self.descents.first().map_or(&self.domain, |descent| &descent.zone)
     }
 
-    /// When the walk began, in seconds since 1970.
+    /// The time of the last that happened to the walk, in seconds since 1970.
     pub(crate) fn unix_time(&self) -> u64 {
-        self.unix_time
+        self.unix_time + self.now.as_secs()
     }
 
     /// Whether the walk has asked anybody.
@@ -308,7 +319,8 @@ impl Walk {
 
     fn conclude(&mut self, outcome: Outcome) {
         if self.findings.is_none() {
-            let evidence = std::mem::take(&mut self.evidence);
+            let mut evidence = std::mem::take(&mut self.evidence);
+            evidence.steps.shrink_to_fit();
             self.findings = Some(Findings { domain: self.domain.clone(), outcome, evidence });
             self.in_flight.clear();
             self.ready.clear();
@@ -357,8 +369,16 @@ impl Walk {
             self.hand_over(at, &found);
             return true;
         }
+        let shown = cut::most_alike(&descent.sightings);
         let wanted = match (descent.purpose, descent.is_at_target()) {
-            (Purpose::Delegation, true) => self.needed().saturating_sub(opinion::count(&descent.opinions, self.wanted)),
+            (Purpose::Delegation, true) => {
+                self.needed().saturating_sub(opinion::count(&descent.opinions, self.wanted).max(shown)).max(1)
+            }
+            // Where there probably is a cut as many are asked at once as have to show it, and elsewhere once one has.
+            (Purpose::Delegation, false) if descent.is_first_question() || shown > 0 => {
+                // Those who agree on the names and not on the addresses are not enough.
+                self.needed_on_the_way(descent).saturating_sub(shown).max(1)
+            }
             (Purpose::Delegation, false) | (Purpose::Addresses, _) => 1,
         };
         if descent.in_flight >= wanted {
@@ -367,6 +387,11 @@ impl Walk {
         if let Some(candidate) = self.descents[at].next_address(&self.config.limits) {
             self.ask(at, candidate);
             return true;
+        }
+        let descent = &self.descents[at];
+        if descent.in_flight > 0 && !descent.is_at_target() && descent.sightings.is_empty() {
+            // What is on its way may show that nobody else has to be found.
+            return false;
         }
         if let Some((server, name)) = self.descents[at].next_unknown() {
             if let Some(lookup) = self.look_up(at, name) {
@@ -391,7 +416,11 @@ impl Walk {
             },
             Purpose::Delegation => {
                 let descent = &self.descents[at];
-                let outcome = opinion::decide_at_last(&descent.opinions, self.topic(at), &self.config);
+                let needed = self.needed_on_the_way(descent);
+                let outcome = match cut::failed(&descent.zone, &descent.sightings, &descent.opinions, needed) {
+                    Some(unknown) => Outcome::Unknown(unknown),
+                    None => opinion::decide_at_last(&descent.opinions, self.topic(at), &self.config),
+                };
                 let outcome = match (outcome, self.bogus.take()) {
                     (Outcome::Unknown(_), Some((zone, what))) if zone == descent.zone => {
                         Outcome::Unknown(Unknown::Bogus { zone, what })

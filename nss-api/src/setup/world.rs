@@ -129,7 +129,7 @@ fn cut(findings: &Findings, delegation: Delegation, is_hidden: bool) -> Cut {
 fn own_name_servers(findings: &Findings) -> Option<Vec<nss_registrar_check::NameServer>> {
     let steps = findings.evidence.steps.iter().filter(|step| step.qname == findings.domain);
     steps.rev().find_map(|step| match &step.said {
-        Said::Apex { name_servers } => Some(name_servers.clone()),
+        Said::Apex { name_servers, .. } => Some(name_servers.clone()),
         _ => None,
     })
 }

@@ -8,7 +8,7 @@ use nss_wire::{Name, RType};
 
 use super::keys::{self, Key, Keys};
 use super::records::RRset;
-use super::{Budget, Fault};
+use super::{Budget, Fault, Limit};
 use crate::config::Limits;
 
 /// A key of the root that is believed without proof, as the RDATA of a DS record.
@@ -133,7 +133,12 @@ impl Entry {
             return Err(Fault::Bogus(format!("{zone} has more DNSKEY records than are looked at")));
         }
         let keys: Vec<Key> = set.rdatas.iter().filter_map(|rdata| Key::read(rdata)).collect();
-        let entries: Vec<&Key> = keys.iter().filter(|key| self.vouches_for(key, zone)).collect();
+        let mut entries = Vec::new();
+        for key in &keys {
+            if self.vouches_for(key, zone, budget)? {
+                entries.push(key);
+            }
+        }
         if entries.is_empty() {
             return Err(Fault::Bogus(format!("{zone} has none of the keys that {}", self.source)));
         }
@@ -141,16 +146,18 @@ impl Entry {
         Ok(Keys { keys, ends })
     }
 
-    fn vouches_for(&self, key: &Key, zone: Name<'_>) -> bool {
-        self.ds.iter().any(|ds| {
-            let [high, low, algorithm, digest_type, ref expected @ ..] = ds[..] else { return false };
+    fn vouches_for(&self, key: &Key, zone: Name<'_>, budget: &mut Budget) -> Result<bool, Limit> {
+        for ds in &self.ds {
+            let [high, low, algorithm, digest_type, ref expected @ ..] = ds[..] else { continue };
             let is_named = (u16::from_be_bytes([high, low]), algorithm) == (key.tag, key.algorithm);
-            is_named
-                && DigestType::of(digest_type).is_some_and(|digest_type| {
-                    let signed = [zone.to_lowercase().as_name().as_wire(), &key.rdata].concat();
-                    digest::digest(digest_type.algorithm(), &signed).as_ref() == expected
-                })
-        })
+            let Some(digest_type) = DigestType::of(digest_type).filter(|_| is_named) else { continue };
+            let signed = [zone.to_lowercase().as_name().as_wire(), &key.rdata].concat();
+            budget.hash(signed.len())?;
+            if digest::digest(digest_type.algorithm(), &signed).as_ref() == expected {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -8,7 +8,7 @@ use nss_wire::{Name, NameBuf, RType};
 
 use super::keys::Keys;
 use super::records::Records;
-use super::{Budget, Denied, Fault};
+use super::{Budget, Denied, Fault, Limit};
 
 /// The NSEC and NSEC3 records of one reply whose signatures are good.
 pub(super) struct Denial<'r> {
@@ -61,18 +61,17 @@ impl<'r> Denial<'r> {
             has_too_many_iterations: false,
         };
         let sets = records.of_type(RType::NSEC).chain(records.of_type(RType::NSEC3));
-        for set in sets.take(SETS_MAX) {
-            let is_signed = match keys.verify(set, zone, now, budget) {
-                Ok(_) => true,
-                Err(Fault::Bogus(_)) => false,
-                Err(Fault::Budget) => return Err(Fault::Budget),
-            };
-            // There is one NSEC record at a name (RFC 4034 §4), and one NSEC3 record for each way to hash.
-            if let ([rdata], true) = (&set.rdatas[..], is_signed) {
-                match set.rtype {
-                    RType::NSEC => denial.nsec.extend(Nsec::read(set.owner.as_name(), rdata)),
-                    _ => denial.add_nsec3(set.owner.as_name(), rdata, iterations_max),
-                }
+        // There is one NSEC record at a name (RFC 4034 §4), and one NSEC3 record for each way to hash.
+        let single = sets.filter_map(|set| match &set.rdatas[..] {
+            [rdata] => Some((set, rdata)),
+            _ => None,
+        });
+        for (set, rdata) in single.take(SETS_MAX) {
+            match keys.verify(set, zone, now, budget) {
+                Ok(_) if set.rtype == RType::NSEC => denial.nsec.extend(Nsec::read(set.owner.as_name(), rdata)),
+                Ok(_) => denial.add_nsec3(set.owner.as_name(), rdata, iterations_max),
+                Err(Fault::Bogus(_)) => {}
+                Err(Fault::Budget(limit)) => return Err(Fault::Budget(limit)),
             }
         }
         Ok(denial)
@@ -90,73 +89,103 @@ impl<'r> Denial<'r> {
         }
     }
 
-    /// That there are no DS records at the cut `name`; `None` when it is not proven.
-    pub(super) fn ds(&self, name: Name<'_>) -> Option<Denied> {
-        // The parent's record of a cut has NS and no SOA; with SOA it is the child's, which knows of no DS.
-        let is_bare_cut =
-            |types: &[u8]| has(types, RType::NS) && ![RType::SOA, RType::DS].iter().any(|&rtype| has(types, rtype));
-        let by_nsec = self.nsec.iter().any(|nsec| nsec.owner == name && is_bare_cut(nsec.types));
-        let by_nsec3 = || match self.matching(name) {
-            Some(nsec3) => is_bare_cut(nsec3.types),
-            // RFC 5155 §8.6: a span with Opt-Out may hide cuts, of which none has DS records.
-            None => self.next_closer(name).is_some_and(|cover| cover.is_opt_out),
+    /// What the records say about `name`, whose hashes are computed once.
+    pub(super) fn about<'d>(&'d self, name: Name<'d>, budget: &mut Budget) -> Result<About<'d, 'r>, Fault> {
+        let by_nsec3 = match self.hashing {
+            Some(hashing) => self.find(name, hashing, budget)?,
+            None => ByNsec3::Nothing,
         };
-        match by_nsec || by_nsec3() {
-            true => Some(Denied::Proven),
-            false => self.has_too_many_iterations.then_some(Denied::TooManyIterations),
-        }
+        Ok(About { denial: self, name, by_nsec3 })
     }
 
-    /// Whether there is no signed cut at `name`: the name has no NS records, or does not exist, or is a wildcard's.
-    pub(super) fn cut(&self, name: Name<'_>) -> bool {
-        let by_nsec = self.nsec.iter().any(|nsec| match nsec.owner == name {
-            true => !has(nsec.types, RType::NS),
-            // What stands below a cut or a DNAME record is not this record's to deny (RFC 6840 §4.1).
-            false => {
-                nsec.covers(name, self.zone.as_name()) && !(name.is_below(nsec.owner) && is_delegating(nsec.types))
+    fn find(&self, name: Name<'_>, hashing: Hashing<'_>, budget: &mut Budget) -> Result<ByNsec3<'_, 'r>, Fault> {
+        let mut hash = hashing.hash(name, budget)?;
+        if let Some(nsec3) = self.matching(hash) {
+            return Ok(ByNsec3::Matches(nsec3));
+        }
+        let mut closer = name;
+        for _ in 0..ENCLOSERS_MAX {
+            let Some(above) = closer.parent().filter(|_| closer.is_below(self.zone.as_name())) else { break };
+            let hash_above = hashing.hash(above, budget)?;
+            if let Some(encloser) = self.matching(hash_above) {
+                // What stands below a cut or a DNAME record is not this zone's.
+                let may_have_names_below = !is_delegating(encloser.types);
+                let cover = self.nsec3.iter().find(|nsec3| may_have_names_below && nsec3.covers(hash));
+                return Ok(cover.map_or(ByNsec3::Nothing, ByNsec3::CoversNextCloser));
             }
-        });
-        let by_nsec3 = || match self.matching(name) {
-            Some(nsec3) => !has(nsec3.types, RType::NS),
-            None => self.next_closer(name).is_some(),
-        };
-        by_nsec || by_nsec3() || self.has_too_many_iterations
+            (closer, hash) = (above, hash_above);
+        }
+        Ok(ByNsec3::Nothing)
     }
 
     /// Whether `name` does not exist, nor the name above it that has one label more than `encloser` (RFC 5155 §8.8).
-    pub(super) fn name_below(&self, encloser: usize, name: Name<'_>) -> bool {
+    pub(super) fn name_below(&self, encloser: usize, name: Name<'_>, budget: &mut Budget) -> Result<bool, Fault> {
         let by_nsec = self.nsec.iter().any(|nsec| nsec.covers(name, self.zone.as_name()));
-        let by_nsec3 = || {
-            let (hashing, closer) = (self.hashing?, name.suffix(encloser + 1)?);
-            let hash = hashing.hash(closer);
-            self.nsec3.iter().find(|nsec3| nsec3.covers(hash))
+        let by_nsec3 = match (self.hashing, name.suffix(encloser + 1)) {
+            (Some(hashing), Some(closer)) if !by_nsec => {
+                let hash = hashing.hash(closer, budget)?;
+                self.nsec3.iter().any(|nsec3| nsec3.covers(hash))
+            }
+            _ => false,
         };
-        by_nsec || by_nsec3().is_some() || self.has_too_many_iterations
+        Ok(by_nsec || by_nsec3 || self.has_too_many_iterations)
     }
 
-    fn matching(&self, name: Name<'_>) -> Option<&Nsec3<'r>> {
-        let hash = self.hashing?.hash(name);
+    fn matching(&self, hash: Hash) -> Option<&Nsec3<'r>> {
         self.nsec3.iter().find(|nsec3| nsec3.hash == hash)
     }
+}
 
-    /// The record that covers the next closer name to `name`, which is proven not to exist (RFC 5155 §8.3).
-    fn next_closer(&self, name: Name<'_>) -> Option<&Nsec3<'r>> {
-        let hashing = self.hashing?;
-        let mut closer = name.is_below(self.zone.as_name()).then_some(name)?;
-        for _ in 0..ENCLOSERS_MAX {
-            let above = closer.parent()?;
-            if let Some(encloser) = self.matching(above) {
-                // What stands below a cut or a DNAME record is not this zone's.
-                let may_have_names_below = !is_delegating(encloser.types);
-                let hash = hashing.hash(closer);
-                return self.nsec3.iter().find(|nsec3| may_have_names_below && nsec3.covers(hash));
-            }
-            if above == self.zone.as_name() {
-                return None;
-            }
-            closer = above;
+/// What the records of a reply say about one name.
+pub(super) struct About<'d, 'r> {
+    denial: &'d Denial<'r>,
+    name: Name<'d>,
+    by_nsec3: ByNsec3<'d, 'r>,
+}
+
+/// The NSEC3 record that says something about a name.
+enum ByNsec3<'d, 'r> {
+    /// It is the name's own.
+    Matches(&'d Nsec3<'r>),
+    /// It covers the next closer name, which is proven not to exist (RFC 5155 §8.3).
+    CoversNextCloser(&'d Nsec3<'r>),
+    /// There is none.
+    Nothing,
+}
+
+impl About<'_, '_> {
+    /// That there are no DS records at a cut here; `None` when it is not proven.
+    pub(super) fn ds(&self) -> Option<Denied> {
+        // The parent's record of a cut has NS and no SOA; with SOA it is the child's, which knows of no DS.
+        let is_bare_cut =
+            |types: &[u8]| has(types, RType::NS) && ![RType::SOA, RType::DS].iter().any(|&rtype| has(types, rtype));
+        let by_nsec = self.denial.nsec.iter().any(|nsec| nsec.owner == self.name && is_bare_cut(nsec.types));
+        let by_nsec3 = match self.by_nsec3 {
+            ByNsec3::Matches(nsec3) => is_bare_cut(nsec3.types),
+            // RFC 5155 §8.6: a span with Opt-Out may hide cuts, of which none has DS records.
+            ByNsec3::CoversNextCloser(cover) => cover.is_opt_out,
+            ByNsec3::Nothing => false,
+        };
+        match by_nsec || by_nsec3 {
+            true => Some(Denied::Proven),
+            false => self.denial.has_too_many_iterations.then_some(Denied::TooManyIterations),
         }
-        None
+    }
+
+    /// Whether there is no signed cut here: the name has no NS records, or does not exist, or is a wildcard's.
+    pub(super) fn has_no_cut(&self) -> bool {
+        let zone = self.denial.zone.as_name();
+        let by_nsec = self.denial.nsec.iter().any(|nsec| match nsec.owner == self.name {
+            true => !has(nsec.types, RType::NS),
+            // What stands below a cut or a DNAME record is not this record's to deny (RFC 6840 §4.1).
+            false => nsec.covers(self.name, zone) && !(self.name.is_below(nsec.owner) && is_delegating(nsec.types)),
+        });
+        let by_nsec3 = match self.by_nsec3 {
+            ByNsec3::Matches(nsec3) => !has(nsec3.types, RType::NS),
+            ByNsec3::CoversNextCloser(_) => true,
+            ByNsec3::Nothing => false,
+        };
+        by_nsec || by_nsec3 || self.denial.has_too_many_iterations
     }
 }
 
@@ -199,7 +228,9 @@ impl<'r> Nsec3<'r> {
 
 impl Hashing<'_> {
     /// RFC 5155 §5.
-    fn hash(&self, name: Name<'_>) -> Hash {
+    fn hash(&self, name: Name<'_>, budget: &mut Budget) -> Result<Hash, Limit> {
+        let cost = |size: usize| (size + self.salt.len() + SHA1_PADDING).next_multiple_of(SHA1_BLOCK);
+        budget.hash(cost(name.wire_len()) + usize::from(self.iterations) * cost(HASH_SIZE))?;
         let step = |octets: &[u8]| -> Hash {
             let mut context = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
             context.update(octets);
@@ -211,7 +242,7 @@ impl Hashing<'_> {
         for _ in 0..self.iterations {
             hash = step(&hash);
         }
-        hash
+        Ok(hash)
     }
 }
 
@@ -227,6 +258,10 @@ fn is_delegating(types: &[u8]) -> bool {
 
 const SHA1: u8 = 1;
 
+/// Octets that SHA-1 takes at a time, and those that it adds at the least (FIPS 180-4 §5).
+const SHA1_BLOCK: usize = 64;
+const SHA1_PADDING: usize = 9;
+
 /// The flag of a span that may hide cuts without DS records (RFC 5155 §3.1.2.1).
 const OPT_OUT: u8 = 1;
 
@@ -239,6 +274,7 @@ const SETS_MAX: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Limits;
 
     fn name(text: &str) -> NameBuf {
         text.parse().unwrap()
@@ -267,7 +303,8 @@ mod tests {
             has_too_many_iterations: false,
         };
         let example = name("example.com");
-        (denial.ds(example.as_name()).is_some(), denial.cut(example.as_name()))
+        let about = denial.about(example.as_name(), &mut Budget::new(&Limits::default())).unwrap();
+        (about.ds().is_some(), about.has_no_cut())
     }
 
     #[test]
@@ -301,7 +338,8 @@ mod tests {
                 hashing: None,
                 has_too_many_iterations: false,
             };
-            denial.cut(name("www.example.com").as_name())
+            let www = name("www.example.com");
+            denial.about(www.as_name(), &mut Budget::new(&Limits::default())).unwrap().has_no_cut()
         };
         assert!(denial(&HOST));
         assert!(!denial(&CUT));
@@ -313,7 +351,7 @@ mod tests {
         let hashing = Hashing { iterations: 2, salt: &[0xab, 0xcd] };
         let maps: Vec<Vec<u8>> = records.iter().map(|(.., rtypes)| types(rtypes)).collect();
         let nsec3 = records.iter().zip(&maps).map(|(&(at, place, flags, _), types)| {
-            let hash = hashing.hash(name(at).as_name());
+            let hash = hashing.hash(name(at).as_name(), &mut Budget::new(&Limits::default())).unwrap();
             let beside = |by: i8| {
                 let mut hash = hash;
                 hash[HASH_SIZE - 1] = hash[HASH_SIZE - 1].wrapping_add_signed(by);
@@ -332,7 +370,9 @@ mod tests {
             hashing: Some(hashing),
             has_too_many_iterations: false,
         };
-        (denial.ds(name(about).as_name()).is_some(), denial.cut(name(about).as_name()))
+        let about = name(about);
+        let about = denial.about(about.as_name(), &mut Budget::new(&Limits::default())).unwrap();
+        (about.ds().is_some(), about.has_no_cut())
     }
 
     #[derive(Clone, Copy)]
@@ -371,6 +411,28 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_hashed_once_whatever_is_asked_about_it_and_within_the_budget() {
+        let hashing = Hashing { iterations: 150, salt: &[7; 255] };
+        let denial = Denial {
+            zone: name("com"),
+            nsec: Vec::new(),
+            nsec3: Vec::new(),
+            hashing: Some(hashing),
+            has_too_many_iterations: false,
+        };
+        let deep = name(&format!("{}com", "x.".repeat(60)));
+        let limits = Limits::default();
+        let mut budget = Budget::new(&limits);
+        let about = denial.about(deep.as_name(), &mut budget).unwrap();
+        assert_eq!((about.ds(), about.has_no_cut()), (None, false));
+        let spent = limits.hashed_octets_max - budget.octets;
+        // The name and those above it: 150 times five blocks for 20 octets and the salt, and before that up to seven.
+        assert!((35 * (150 * 5 + 5) * 64..=35 * (150 * 5 + 7) * 64).contains(&spent), "{spent}");
+        let replies = std::iter::from_fn(|| denial.about(deep.as_name(), &mut budget).ok()).count();
+        assert_eq!(replies, 1, "the next would be too many");
+    }
+
+    #[test]
     fn rfc_5155_appendix_a_names_are_hashed_with_salt_and_iterations() {
         let hashing = Hashing { iterations: 12, salt: &[0xaa, 0xbb, 0xcc, 0xdd] };
         for (text, label) in [
@@ -378,7 +440,8 @@ mod tests {
             ("a.example", "35mthgpgcu1qg68fab165klnsnk3dpvl"),
             ("*.w.Example", "r53bq7cc2uvmubfu5ocmm6pers9tk9en"),
         ] {
-            assert_eq!(Some(hashing.hash(name(text).as_name())), hash_of_owner(name(label).as_name()), "{text}");
+            let hash = hashing.hash(name(text).as_name(), &mut Budget::new(&Limits::default())).unwrap();
+            assert_eq!(Some(hash), hash_of_owner(name(label).as_name()), "{text}");
         }
     }
 }

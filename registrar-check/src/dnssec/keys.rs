@@ -9,7 +9,7 @@ use nss_wire::Name;
 
 use super::records::RRset;
 use super::signature::{Signature, Validity, label_count};
-use super::{Budget, Fault};
+use super::{Budget, Fault, Limit};
 
 /// The keys that sign a zone, as its parent or the trust anchor vouches for them.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) fn verify(
     for signature in &rrset.signatures {
         let reason = match attempt(keys, rrset, signature, zone, now, &mut attempts, budget) {
             Ok(ends) => return Ok(ends),
-            Err(Attempt::Budget) => return Err(Fault::Budget),
+            Err(Attempt::Budget(limit)) => return Err(Fault::Budget(limit)),
             Err(Attempt::Not(reason)) => reason,
         };
         nearest = nearest.max(reason);
@@ -75,7 +75,13 @@ enum Reason {
 
 enum Attempt {
     Not(Reason),
-    Budget,
+    Budget(Limit),
+}
+
+impl From<Limit> for Attempt {
+    fn from(limit: Limit) -> Attempt {
+        Attempt::Budget(limit)
+    }
 }
 
 fn attempt(
@@ -100,15 +106,20 @@ fn attempt(
         Validity::Expired(seconds) => return Err(Attempt::Not(Reason::Expired(seconds))),
     };
     let named = keys.iter().filter(|key| (key.tag, key.algorithm) == (signature.tag, signature.algorithm));
-    let message = signature.message(rrset).ok_or(Attempt::Not(Reason::Unfit))?;
     let mut reason = Reason::NoKey(signature.tag);
+    // As large as the reply, so that nothing is done for it before a key is there that may be tried.
+    let mut message = None;
     for key in named.take(SAME_TAG_MAX) {
         if *attempts == ATTEMPTS_MAX {
             return Err(Attempt::Not(Reason::TooMany));
         }
         *attempts += 1;
-        budget.spend().map_err(|_| Attempt::Budget)?;
-        if key.public.as_ref().is_some_and(|public| public.verify_sig(&message, &signature.signature).is_ok()) {
+        budget.verify()?;
+        let message: &Vec<u8> = match &mut message {
+            Some(message) => message,
+            none => none.insert(signature.message(rrset, budget)?.ok_or(Attempt::Not(Reason::Unfit))?),
+        };
+        if key.public.as_ref().is_some_and(|public| public.verify_sig(message, &signature.signature).is_ok()) {
             // RFC 4035 §5.3.3.
             return Ok(now + u64::from(left.min(rrset.ttl).min(signature.original_ttl)));
         }
@@ -211,6 +222,35 @@ mod tests {
         assert!(is_key(0x0100, 3) && is_key(0x0101, 3));
         assert!(!is_key(0x0181, 3), "revoked");
         assert!(!is_key(0x0000, 3) && !is_key(0x0100, 2));
+    }
+
+    /// A set of one record of 1000 octets with a signature by each of these tags.
+    fn signed_by(tags: impl Iterator<Item = u16>) -> RRset {
+        let owner: nss_wire::NameBuf = "example.com".parse().unwrap();
+        let signature = |tag: u16| {
+            let fields =
+                [&43u16.to_be_bytes()[..], &[15, 2], &[0, 0, 1, 0], &[0, 0, 2, 0], &[0; 4], &tag.to_be_bytes()];
+            Signature::read(&[&fields.concat()[..], b"\x03com\0", &[7; 64]].concat()).unwrap()
+        };
+        let signatures = tags.map(signature).collect();
+        RRset { owner, rtype: nss_wire::RType::DS, ttl: 3600, rdatas: vec![vec![7; 1000]], signatures }
+    }
+
+    #[test]
+    fn nothing_is_hashed_for_signatures_of_keys_that_are_not_there_or_beyond_those_that_are_tried() {
+        let key = Key::read(&[&[1, 0, 3, 15][..], &[7; 32]].concat()).unwrap();
+        let zone: nss_wire::NameBuf = "com".parse().unwrap();
+        let limits = crate::config::Limits::default();
+        let spent = |rrset: &RRset| {
+            let mut budget = Budget::new(&limits);
+            assert!(matches!(verify(&[&key], rrset, zone.as_name(), 256, &mut budget), Err(Fault::Bogus(_))));
+            limits.hashed_octets_max - budget.octets
+        };
+        let others = signed_by((0..500).map(|tag| key.tag.wrapping_add(tag + 1)));
+        assert_eq!(spent(&others), 0);
+        let one = spent(&signed_by(std::iter::once(key.tag)));
+        assert!(one > 1000, "{one}");
+        assert_eq!(spent(&signed_by(std::iter::repeat_n(key.tag, 500))), ATTEMPTS_MAX * one);
     }
 
     #[test]

@@ -35,22 +35,33 @@ impl RRset {
 }
 
 impl Records {
-    /// Reads as far as `packet` can be read; a record that is not as its type wants it is left out.
-    pub(crate) fn read(packet: &[u8]) -> Records {
+    /// `None` when the answer and authority sections cannot be read to their end: another reader may have found more in
+    /// them, which then is not what is proven.
+    ///
+    /// DS and DNSKEY records are taken as they are. Of the other types a record that is not as its type wants it is left out.
+    pub(crate) fn read(packet: &[u8]) -> Option<Records> {
         let mut records = Records::default();
-        let Ok(mut reader) = Reader::new(packet) else { return records };
-        while let Ok(Some(record)) = reader.record() {
+        let mut reader = Reader::new(packet).ok()?;
+        while let Some(record) = reader.record().ok()? {
+            if record.section == Section::Additional {
+                break;
+            }
+            if record.class != Class::IN {
+                continue;
+            }
             let mut data = Vec::new();
-            let is_here = matches!(record.section, Section::Answer | Section::Authority);
-            let is_read = is_here && record.class == Class::IN && record.rdata(&mut data).is_ok();
             let owner = record.owner.to_buf().as_name().to_lowercase();
             match record.rtype {
-                RType::RRSIG if is_read => {
+                RType::RRSIG if record.rdata(&mut data).is_ok() => {
                     if let Some(signature) = Signature::read(&data) {
                         records.rrset(owner, signature.covered, record.ttl).signatures.push(signature);
                     }
                 }
-                RType::DS | RType::DNSKEY | RType::NSEC | RType::NSEC3 | RType::CNAME | RType::DNAME if is_read => {
+                // Nothing in them is a name, so that every form is canonical, those that make no sense included.
+                RType::DS | RType::DNSKEY => {
+                    records.rrset(owner, record.rtype, record.ttl).rdatas.push(record.raw_rdata().to_vec());
+                }
+                RType::NSEC | RType::NSEC3 | RType::CNAME | RType::DNAME if record.rdata(&mut data).is_ok() => {
                     rdata::canonicalize(record.rtype, &mut data);
                     records.rrset(owner, record.rtype, record.ttl).rdatas.push(data);
                 }
@@ -62,7 +73,7 @@ impl Records {
             rrset.rdatas.sort();
             rrset.rdatas.dedup();
         }
-        records
+        Some(records)
     }
 
     pub(crate) fn get(&self, owner: Name<'_>, rtype: RType) -> Option<&RRset> {

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use nss_wire::{Class, Name, NameBuf, RType};
 
 use super::records::RRset;
+use super::{Budget, Limit};
 
 /// The RDATA of an RRSIG record (RFC 4034 §3.1).
 #[derive(Clone, Debug)]
@@ -62,13 +63,18 @@ impl Signature {
     }
 
     /// What is signed (RFC 4034 §3.1.8.1); `None` when the signature is of a name with more labels than the owner has.
-    pub(crate) fn message(&self, rrset: &RRset) -> Option<Vec<u8>> {
+    ///
+    /// It may be as large as the reply, and costs its octets.
+    pub(super) fn message(&self, rrset: &RRset, budget: &mut Budget) -> Result<Option<Vec<u8>>, Limit> {
         let owner = rrset.owner.as_name();
         let name = match self.labels.cmp(&label_count(owner)) {
             Ordering::Equal => owner.as_wire().to_vec(),
             // RFC 4035 §5.3.2: what a wildcard stands for was signed as the wildcard.
-            Ordering::Less => [b"\x01*", owner.suffix(self.labels)?.as_wire()].concat(),
-            Ordering::Greater => return None,
+            Ordering::Less => match owner.suffix(self.labels) {
+                Some(encloser) => [b"\x01*", encloser.as_wire()].concat(),
+                None => return Ok(None),
+            },
+            Ordering::Greater => return Ok(None),
         };
         let mut message = [&self.fields[..], self.signer.as_name().as_wire()].concat();
         for rdata in &rrset.rdatas {
@@ -79,7 +85,8 @@ impl Signature {
             message.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
             message.extend_from_slice(rdata);
         }
-        Some(message)
+        budget.hash(message.len())?;
+        Ok(Some(message))
     }
 }
 

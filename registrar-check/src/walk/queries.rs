@@ -10,8 +10,9 @@ use rand::RngExt;
 
 use super::{Aim, Contact, InFlight, Walk, Zone};
 use crate::config::{Trust, Wanted};
-use crate::descent::{Candidate, Purpose, Server, shuffle};
-use crate::dnssec::{Chain, Fault, Keys, Proof, Reply, Security};
+use crate::cut::{self, Sighting};
+use crate::descent::{Candidate, Descent, Purpose, Server, shuffle};
+use crate::dnssec::{Chain, Fault, Keys, Limit, Proof, Reply, Security};
 use crate::evidence::{NameServer, Said, Step};
 use crate::opinion::{self, Opinion, Topic, View};
 use crate::question::{Dnssec, Query, Question, Token, Transport, cookie_of};
@@ -95,7 +96,8 @@ impl Walk {
         }
         let is_proven = match (query.transport, self.config.trust) {
             (Transport::Tcp, _) | (Transport::Udp, Trust::MatchingUdp) => true,
-            (Transport::Udp, Trust::CookieOrTcp) => cookie.is_some(),
+            // Who was not sent a cookie has none to give back.
+            (Transport::Udp, Trust::CookieOrTcp) => cookie.is_some() && query.question.cookie.is_some(),
         };
         let has_edns = query.question.cookie.is_some();
         let question = &query.question;
@@ -115,12 +117,12 @@ impl Walk {
         };
         match self.prove(token, packet, said) {
             Ok((said, proof)) => self.settle(token, Some(message), said, proof),
-            Err(TooMuch) => self.conclude(Outcome::Unknown(Unknown::Limit("verifications_max"))),
+            Err(Limit(limit)) => self.conclude(Outcome::Unknown(Unknown::Limit(limit))),
         }
     }
 
     /// What the signatures of a reply prove of what it says.
-    fn prove(&mut self, token: Token, packet: &[u8], mut said: Said) -> Result<(Said, Proof), TooMuch> {
+    fn prove(&mut self, token: Token, packet: &[u8], mut said: Said) -> Result<(Said, Proof), Limit> {
         let Some(query) = self.in_flight.get(&token) else { return Ok((said, Proof::NotNeeded)) };
         let descent = &self.descents[query.descent];
         if descent.question != query.question_number {
@@ -132,12 +134,12 @@ impl Walk {
             zone: query.zone.as_name(),
             qname: qname.as_name(),
             qtype: query.question.qtype,
-            now: self.unix_time + self.now.as_secs(),
+            now: self.unix_time(),
             limits: &self.config.limits,
         };
         match reply.prove(&mut said, &descent.chain, &mut self.budget) {
             Ok(proof) => Ok((said, proof)),
-            Err(Fault::Budget) => Err(TooMuch),
+            Err(Fault::Budget(limit)) => Err(limit),
             Err(Fault::Bogus(what)) => {
                 self.bogus = Some((query.zone.clone(), what.clone()));
                 Ok((Said::Bogus(what), Proof::NotNeeded))
@@ -154,7 +156,7 @@ impl Walk {
     fn settle(&mut self, token: Token, message: Option<&Message>, said: Said, proof: Proof) {
         let Some(query) = self.in_flight.remove(&token) else { return };
         self.ready.retain(|ready| ready.token != token);
-        self.evidence.steps.push(Step {
+        let step = Step {
             server: query.server,
             server_name: query.server_name.clone(),
             zone: query.zone.clone(),
@@ -165,7 +167,8 @@ impl Walk {
             rcode: message.map(reply::rcode),
             is_authoritative: message.is_some_and(|message| message.metadata.authoritative),
             said: said.clone(),
-        });
+        };
+        self.evidence.push(step, self.domain.as_name());
         let address = query.server.ip();
         let is_late = self.descents[query.descent].question != query.question_number;
         if is_late || self.descents[query.descent].is_done {
@@ -239,7 +242,7 @@ impl Walk {
             (Aim::Ds(cut, View::Cut(name_servers) | View::Hidden(name_servers)), Said::NoData | Said::Ds(_))
                 if cut != self.domain =>
             {
-                return self.enter(at, cut, &name_servers, below);
+                return self.see(query, cut, name_servers, below);
             }
             (Aim::Ds(cut, View::Hidden(_)), Said::NxDomain) if cut == self.domain => (View::NoSuchName, None),
             (Aim::Ds(_, view), Said::NoData) => (view, Some(Vec::new())),
@@ -250,7 +253,7 @@ impl Walk {
                 Proof::Keys(keys) => return self.admit(at, keys),
                 _ => return descent.give_up(query.server.ip()),
             },
-            (Aim::Question, Said::Referral { zone, name_servers, ds }) if zone == self.domain => {
+            (Aim::Question, Said::Referral { zone, name_servers, ds, .. }) if zone == self.domain => {
                 let view = View::Cut(name_servers);
                 match (proof, self.wanted) {
                     (Proof::Ds(_) | Proof::NoDs(_), _) => (view, Some(ds)),
@@ -263,14 +266,14 @@ impl Walk {
             }
             (Aim::Question, Said::Referral { zone, name_servers, .. }) => match proof {
                 Proof::Missing => return self.ask_for_ds(query, zone, View::Cut(name_servers)),
-                _ => return self.enter(at, zone, &name_servers, below),
+                _ => return self.see(query, zone, name_servers, below),
             },
-            (Aim::Question, Said::Apex { name_servers }) => {
+            (Aim::Question, Said::Apex { name_servers, .. }) => {
                 let zone = descent.qname().to_buf();
                 if is_at_target || matches!(descent.chain, Chain::Secure(_)) {
                     return self.ask_for_ds(query, zone, View::Hidden(name_servers));
                 }
-                return self.enter(at, zone, &name_servers, below);
+                return self.see(query, zone, name_servers, below);
             }
             (Aim::Question, Said::NoData | Said::Alias { rtype: RType::CNAME, .. }) if !is_at_target => {
                 return descent.ask_further();
@@ -329,6 +332,12 @@ impl Walk {
         self.config.servers_min.max(1)
     }
 
+    /// How many servers of a zone on the way have to show the same cut: all of them where there are fewer than are needed of
+    /// the parent.
+    pub(super) fn needed_on_the_way(&self, descent: &Descent) -> usize {
+        self.needed().min(descent.hosts).max(1)
+    }
+
     /// Goes on from a usable reply on the way to a name server's addresses.
     fn address_reply(&mut self, query: &InFlight, said: Said) {
         let descent = &mut self.descents[query.descent];
@@ -346,6 +355,17 @@ impl Walk {
             Said::NoData if descent.qtype == RType::A => descent.ask_type(RType::AAAA),
             // A name server must not be an alias (RFC 2181 §10.3), so no alias is followed.
             _ => descent.is_done = true,
+        }
+    }
+
+    /// Takes what a server shows of a cut on the way, and follows it when as many have shown it as are needed.
+    fn see(&mut self, query: InFlight, zone: NameBuf, name_servers: Vec<NameServer>, chain: Chain) {
+        let descent = &mut self.descents[query.descent];
+        let InFlight { server, server_name, .. } = query;
+        cut::hold(&mut descent.sightings, Sighting { server, server_name, zone, name_servers, chain });
+        let descent = &self.descents[query.descent];
+        if let Some(cut) = cut::agreed(&descent.sightings, self.needed_on_the_way(descent)) {
+            self.enter(query.descent, cut.zone, &cut.name_servers, cut.chain);
         }
     }
 
@@ -368,8 +388,7 @@ impl Walk {
                     self.zones.insert(zone.clone(), Zone { servers, chain: Some(chain.clone()) });
                 }
                 Purpose::Addresses => {
-                    let chain = self.config.trust_anchors.is_empty().then_some(Chain::Unchecked);
-                    self.zones.entry(zone.clone()).or_insert(Zone { servers, chain });
+                    self.zones.entry(zone.clone()).or_insert(Zone { servers, chain: None });
                 }
             }
         }
@@ -406,9 +425,6 @@ impl Walk {
         });
     }
 }
-
-/// There are more signatures to verify than may be.
-struct TooMuch;
 
 /// Addresses that were not asked for the sake of the policy, as far as they are written down: enough to see why.
 const NOT_PERMITTED_NOTED_MAX: usize = 16;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nss_registrar_check::{
-    AddressPolicy, CacheConfig, Checker, Config, DsRecords, Findings, Limits, Ours, Outcome, Security, Transport,
-    Unknown, Verdict,
+    AddressPolicy, CacheConfig, Checker, Config, DsRecords, Findings, Ours, Outcome, Security, Transport, Unknown,
+    Verdict,
 };
 use nss_wire::NameBuf;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,7 +16,7 @@ use crate::internet::{Internet, anchor};
 use crate::signer::Denial;
 
 /// A root and a TLD, and example.com delegated; `tld` are the TLD's addresses.
-fn tree(root: &[&str], tld: &[&str]) -> Internet {
+pub(crate) fn tree(root: &[&str], tld: &[&str]) -> Internet {
     let mut internet = Internet::default();
     let mut delegation = String::new();
     for (i, address) in tld.iter().enumerate() {
@@ -28,12 +28,12 @@ fn tree(root: &[&str], tld: &[&str]) -> Internet {
 
 /// An internet on sockets.
 pub(crate) struct Net {
-    internet: Arc<Mutex<Internet>>,
+    pub(crate) internet: Arc<Mutex<Internet>>,
     port: u16,
 }
 
 impl Net {
-    async fn start(internet: Internet) -> Net {
+    pub(crate) async fn start(internet: Internet) -> Net {
         let port = free_port(&internet.addresses());
         Net::start_on(internet, port).await
     }
@@ -50,7 +50,19 @@ impl Net {
         Net { internet, port }
     }
 
-    fn config(&self, root_hints: &[&str]) -> Config {
+    /// The same with servers at such a distance, over UDP alone.
+    pub(crate) async fn start_far(internet: Internet, distance: Duration) -> Net {
+        let addresses = internet.addresses();
+        let port = free_port(&addresses);
+        let internet = Arc::new(Mutex::new(internet));
+        for address in addresses {
+            let socket = UdpSocket::bind(SocketAddr::new(address, port)).await.unwrap();
+            tokio::spawn(serve_late(socket, Arc::clone(&internet), distance));
+        }
+        Net { internet, port }
+    }
+
+    pub(crate) fn config(&self, root_hints: &[&str]) -> Config {
         Config {
             root_hints: root_hints.iter().map(|text| text.parse().unwrap()).collect(),
             port: self.port,
@@ -60,7 +72,7 @@ impl Net {
         }
     }
 
-    fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.internet.lock().unwrap().asked.len()
     }
 }
@@ -90,6 +102,23 @@ async fn serve_udp(socket: UdpSocket, internet: Arc<Mutex<Internet>>) {
     }
 }
 
+/// Answers so long after it was asked, in which others may come first.
+pub(crate) async fn serve_late(socket: UdpSocket, internet: Arc<Mutex<Internet>>, distance: Duration) {
+    let socket = Arc::new(socket);
+    let mut buffer = [0; 2048];
+    while let Ok((size, client)) = socket.recv_from(&mut buffer).await {
+        let server = socket.local_addr().unwrap();
+        let replies = internet.lock().unwrap().receive(server, Transport::Udp, &buffer[..size]);
+        for reply in replies {
+            let socket = Arc::clone(&socket);
+            tokio::spawn(async move {
+                tokio::time::sleep(distance).await;
+                let _ = socket.send_to(&reply.what.unwrap(), client).await;
+            });
+        }
+    }
+}
+
 pub(crate) async fn serve_tcp(listener: TcpListener, internet: Arc<Mutex<Internet>>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let size = stream.read_u16().await.unwrap();
@@ -104,11 +133,11 @@ pub(crate) async fn serve_tcp(listener: TcpListener, internet: Arc<Mutex<Interne
     }
 }
 
-fn name(text: &str) -> NameBuf {
+pub(crate) fn name(text: &str) -> NameBuf {
     text.parse().unwrap()
 }
 
-fn is_delegated(verdict: &Verdict) -> bool {
+pub(crate) fn is_delegated(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Delegated { .. })
 }
 
@@ -249,85 +278,105 @@ async fn a_check_that_is_dropped_leaves_the_next_one_to_walk() {
     assert!(matches!(checker.findings(domain.as_name()).await.outcome, Outcome::Delegation(_)));
 }
 
-#[tokio::test]
-async fn checks_beyond_the_maximum_wait_for_their_turn_and_not_for_ever() {
-    let mut internet = tree(&["127.1.5.1"], &["127.1.5.2", "127.1.5.3"]);
-    internet.silent("127.1.5.1");
-    let net = Net::start(internet).await;
-    let limits = Limits { time_max: Duration::from_millis(100), ..Limits::default() };
-    let cache = CacheConfig { walks_max: 1, ..CacheConfig::default() };
-    let checker = Checker::new(Config { limits, cache, ..net.config(&["127.1.5.1"]) });
-    let (a, b, c) = (name("a.com"), name("b.com"), name("c.com"));
-    let (a, b, c) =
-        tokio::join!(checker.findings(a.as_name()), checker.findings(b.as_name()), checker.findings(c.as_name()));
-    let outcomes = [a, b, c].map(|findings| findings.outcome.clone());
-    assert_eq!(outcomes[0], Outcome::Unknown(Unknown::Time));
-    assert_eq!(outcomes[2], Outcome::Unknown(Unknown::Busy));
-}
-
-#[tokio::test]
-async fn no_server_is_asked_more_often_than_it_should_be() {
-    let net = Net::start(tree(&["127.1.7.1"], &["127.1.7.2", "127.1.7.3"])).await;
-    let config = Config { query_interval: Duration::from_secs(3600), ..net.config(&["127.1.7.1"]) };
-    let checker = Checker::new(config);
-    let ours = Ours::all(&[name("ns.example.net")]);
-    assert!(is_delegated(&checker.check(name("example.com").as_name(), &ours).await));
-    assert_eq!(net.asked(), 3);
-    // What is known is known; another name would need its servers again within the hour.
-    assert!(is_delegated(&checker.check(name("example.com").as_name(), &ours).await));
-    let verdict = checker.check(name("other.com").as_name(), &ours).await;
-    assert!(matches!(verdict, Verdict::Unknown { .. }), "never a no: {verdict}");
-    assert!(verdict.evidence().to_string().contains("not asked: it was asked too often"), "{}", verdict.evidence());
-    assert_eq!(net.asked(), 3);
-}
-
-#[tokio::test]
-async fn no_server_has_more_to_answer_at_one_time_than_it_should() {
-    let mut internet = tree(&["127.1.12.1"], &["127.1.12.2", "127.1.12.3"]);
-    // Nobody answers for com., so that all that is sent there stays outstanding.
-    internet.silent("127.1.12.2").silent("127.1.12.3");
-    let net = Net::start(internet).await;
-    let limits = Limits { time_max: Duration::from_secs(1), ..Limits::default() };
-    let config = Config {
-        limits,
-        outstanding_max: 3,
-        query_interval: Duration::ZERO,
-        servers_min: 1,
-        ..net.config(&["127.1.12.1"])
-    };
-    let checker = Arc::new(Checker::new(config));
-    let names: Vec<NameBuf> = (0..20).map(|n| name(&format!("d{n}.com"))).collect();
-    let checks: Vec<_> = names
-        .into_iter()
-        .map(|domain| {
-            let checker = Arc::clone(&checker);
-            tokio::spawn(async move { checker.findings(domain.as_name()).await })
-        })
-        .collect();
-    for check in checks {
-        assert!(matches!(check.await.unwrap().outcome, Outcome::Unknown(_)));
+/// Polls once: the query is out, and no server has had the thread to answer.
+async fn begin<T>(future: &mut (impl Future<Output = T> + Unpin)) {
+    tokio::select! {
+        biased;
+        _ = future => panic!("it ended at once"),
+        () = std::future::ready(()) => {}
     }
-    let asked = |server: &str| {
-        let internet = net.internet.lock().unwrap();
-        internet.asked.iter().filter(|asked| asked.server.ip().to_string() == server).count()
-    };
-    // The walks end before a query to com. does.
-    assert_eq!((asked("127.1.12.2"), asked("127.1.12.3")), (3, 3));
 }
 
 #[tokio::test]
-async fn many_checks_at_once_wait_for_their_turn_at_the_parents_servers() {
-    let net = Net::start(tree(&["127.1.8.1"], &["127.1.8.2", "127.1.8.3"])).await;
-    let config = Config { query_interval: Duration::from_millis(2), ..net.config(&["127.1.8.1"]) };
-    let checker = Arc::new(Checker::new(config));
-    let checks: Vec<_> = (0..100)
-        .map(|n| {
-            let checker = Arc::clone(&checker);
-            tokio::spawn(async move { checker.findings(name(&format!("d{n}.com")).as_name()).await })
-        })
-        .collect();
-    for check in checks {
-        let findings = check.await.unwrap();
-        assert!(matches!(findings.outcome, Outcome::NotDelegated(_)), "{:?}\n{}", findings.outcome, findings.evidence);
+async fn who_walks_on_for_a_check_that_was_dropped_finds_out_what_that_one_wanted() {
+    let net = Net::start(tree(&["127.1.13.1"], &["127.1.13.2", "127.1.13.3"])).await;
+    let checker = Checker::new(net.config(&["127.1.13.1"]));
+    let domain = name("example.com");
+    let mut dropped = Box::pin(checker.findings_with_ds(domain.as_name()));
+    begin(&mut dropped).await;
+    let mut modest = Box::pin(checker.findings(domain.as_name()));
+    begin(&mut modest).await;
+    let mut wanting = Box::pin(checker.findings_with_ds(domain.as_name()));
+    begin(&mut wanting).await;
+    drop(dropped);
+    let (modest, wanting) = tokio::join!(modest, wanting);
+    assert_eq!(modest, wanting);
+    match &wanting.outcome {
+        Outcome::Delegation(delegation) => assert_eq!(delegation.ds, DsRecords::Absent, "{}", wanting.evidence),
+        other => panic!("{other:?}\n{}", wanting.evidence),
     }
+}
+
+#[tokio::test]
+async fn what_is_forgotten_while_it_is_found_out_is_asked_again() {
+    let net = Net::start(tree(&["127.1.14.1"], &["127.1.14.2", "127.1.14.3"])).await;
+    let checker = Checker::new(net.config(&["127.1.14.1"]));
+    let domain = name("example.com");
+    let mut early = Box::pin(checker.findings(domain.as_name()));
+    begin(&mut early).await;
+    checker.forget(domain.as_name());
+    early.await;
+    let asked = net.asked();
+    checker.findings(domain.as_name()).await;
+    assert!(net.asked() > asked);
+    // And then it is known.
+    let asked = net.asked();
+    checker.findings(domain.as_name()).await;
+    assert_eq!(net.asked(), asked);
+}
+
+/// Lets so much time pass at one moment.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_delegation_is_known_for_a_minute_and_one_to_others_for_ten_seconds() {
+    let net = Net::start(tree(&["127.1.15.1"], &["127.1.15.2", "127.1.15.3"])).await;
+    let checker = Checker::new(net.config(&["127.1.15.1"]));
+    let domain = name("example.com");
+    let [ours, others] = ["ns.example.net", "ns.example.org"].map(|server| Ours::all(&[name(server)]));
+    // How many queries a check takes after so many seconds.
+    let check = async |seconds: u64, ours: &Ours| {
+        pass(Duration::from_secs(seconds)).await;
+        let asked = net.asked();
+        let verdict = checker.check(domain.as_name(), ours).await;
+        assert!(!matches!(verdict, Verdict::Unknown { .. }), "{verdict}\n{}", verdict.evidence());
+        (net.asked() - asked, is_delegated(&verdict))
+    };
+    assert_eq!(check(0, &ours).await, (3, true));
+    assert_eq!(check(59, &ours).await, (0, true));
+    assert_eq!(check(1, &ours).await, (2, true));
+    checker.forget(domain.as_name());
+    // A "no" is one whoever it is for.
+    assert_eq!(check(0, &others).await, (2, false));
+    assert_eq!(check(9, &others).await, (0, false));
+    assert_eq!(check(0, &ours).await, (0, true));
+    assert_eq!(check(1, &others).await, (2, false));
+    checker.forget(domain.as_name());
+    // And is none that is older than that, though it was found out for somebody to whom it was a "yes".
+    assert_eq!(check(0, &ours).await, (2, true));
+    assert_eq!(check(30, &ours).await, (0, true));
+    assert_eq!(check(0, &others).await, (2, false));
+}
+
+#[tokio::test]
+async fn a_doubt_shortens_what_is_known_and_says_whether_that_was_too_long() {
+    let net = Net::start(tree(&["127.1.16.1"], &["127.1.16.2", "127.1.16.3"])).await;
+    let checker = Checker::new(net.config(&["127.1.16.1"]));
+    let domain = name("example.com");
+    assert!(!checker.doubt(domain.as_name()), "nothing is known");
+    checker.findings_with_ds(domain.as_name()).await;
+    let asked = net.asked();
+    assert!(!checker.doubt(domain.as_name()));
+    pass(Duration::from_secs(9)).await;
+    checker.findings(domain.as_name()).await;
+    assert_eq!(net.asked(), asked);
+    pass(Duration::from_secs(1)).await;
+    checker.findings(domain.as_name()).await;
+    assert_eq!(net.asked(), asked + 2);
+    pass(Duration::from_secs(20)).await;
+    assert!(checker.doubt(domain.as_name()));
 }

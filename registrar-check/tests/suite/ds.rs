@@ -212,6 +212,20 @@ fn ds_records_are_handed_out_up_to_the_limits_and_no_further() {
 }
 
 #[test]
+fn repeated_ds_records_do_not_crowd_out_others() {
+    let limits = Limits::default();
+    for (copies, is_read) in [(limits.ds_records_max * 2 - 1, true), (limits.ds_records_max * 2, false)] {
+        let mut internet = tree();
+        let copies = "big.com. DS 00010d02bb\n".repeat(copies);
+        internet.zone("com.", &[], &format!("big.com. NS ns.example.net.\n{copies}big.com. DS 00020d02cc"));
+        match walk(&mut internet, "big.com") {
+            DsRecords::Present(records) => assert!(is_read && records.len() == 2, "{records:?}"),
+            other => assert!(!is_read && matches!(other, DsRecords::Unknown(_)), "{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn ds_records_of_another_name_are_not_taken_for_the_domains() {
     let mut internet = tree();
     for server in SERVERS {

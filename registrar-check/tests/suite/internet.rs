@@ -130,8 +130,13 @@ impl Internet {
 
     /// Walks from `root_hints` to the end to find out what is wanted.
     pub(crate) fn walk_for(&mut self, wanted: Wanted, domain: &str, config: Config) -> Findings {
+        self.walk_by_chance(7, wanted, domain, config)
+    }
+
+    /// The same; which servers are asked is by this chance.
+    pub(crate) fn walk_by_chance(&mut self, seed: u8, wanted: Wanted, domain: &str, config: Config) -> Findings {
         let domain: NameBuf = domain.parse().unwrap();
-        let mut walk = Walk::new(Arc::new(config), domain.as_name(), wanted, NOW, [7; 32]);
+        let mut walk = Walk::new(Arc::new(config), domain.as_name(), wanted, NOW, [seed; 32]);
         self.drive(&mut walk);
         walk.findings().expect("it has ended").clone()
     }

@@ -1,13 +1,15 @@
 //! What walks know from those before them, and what they do not ask again.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::op::ResponseCode;
-use nss_registrar_check::{Config, Evidence, KnownZones, Outcome, Unknown, Wanted};
+use nss_registrar_check::{Config, Evidence, KnownZones, Outcome, Said, Unknown, Wanted};
 use nss_wire::NameBuf;
 
-use crate::internet::{Internet, NOW, config};
+use crate::internet::{Delivery, Internet, NOW, anchor, config};
+use crate::signer::Denial;
 
 const SERVERS: [&str; 2] = ["192.0.2.11", "192.0.2.12"];
 
@@ -61,18 +63,23 @@ fn a_zone_that_nobody_answers_for_is_not_asked_again_for_a_while_and_longer_each
     let config = config(&["192.0.2.1"]);
     let (first, longest) = (config.cache.silent_ttl, config.cache.silent_ttl_max);
     let mut walks = Walks::new(internet, config);
-    let (outcome, asked, mut evidence) = walks.check("a.com");
+    let (outcome, asked, evidence) = walks.check("a.com");
     assert!(matches!(outcome, Outcome::Unknown(Unknown::NoAnswer { .. })) && asked > 0, "{outcome:?}");
     let mut pause = first;
     for _ in 0..7 {
-        // Whatever the domain; and whoever asks is told what was seen.
-        assert_eq!(walks.check("b.com"), (outcome.clone(), 0, evidence.clone()));
+        // Whatever the domain; and whoever asks is told what was seen, and not for whom.
+        let (again, asked, seen) = walks.check("b.com");
+        assert_eq!((&again, asked), (&outcome, 0));
+        let silent = |evidence: &Evidence| {
+            let steps = evidence.steps.iter().filter(|step| step.said == Said::Timeout);
+            steps.map(|step| step.server).collect::<Vec<_>>()
+        };
+        assert_eq!(silent(&seen).len(), silent(&evidence).len(), "{seen}");
+        assert!(!seen.to_string().contains("a.com") && seen.to_string().contains("for com., com. NS"), "{seen}");
         walks.now += pause - Duration::from_secs(1);
         assert!(!walks.is_asked("a.com"), "{pause:?}");
         walks.now += Duration::from_secs(1);
-        let (_, asked, seen) = walks.check("b.com");
-        assert!(asked > 0, "{pause:?}");
-        evidence = seen;
+        assert!(walks.is_asked("a.com"), "{pause:?}");
         pause = (pause * 2).min(longest);
     }
     assert_eq!(pause, longest);
@@ -104,6 +111,59 @@ fn servers_that_answer_what_is_no_use_are_asked_again_about_other_names() {
         assert!(matches!(walks.check("a.com").0, Outcome::Unknown(_)));
         assert!(walks.is_asked("b.com"));
     }
+}
+
+#[test]
+fn only_what_a_server_does_is_its_silence_and_not_what_fails_on_our_side() {
+    use io::ErrorKind::*;
+    for (kind, is_asked) in [
+        (ConnectionRefused, false),
+        (ConnectionReset, false),
+        (HostUnreachable, false),
+        (NetworkUnreachable, true),
+        (ResourceBusy, true),
+        (FileTooLarge, true),
+        (PermissionDenied, true),
+        (Other, true),
+    ] {
+        let mut internet = tree();
+        for server in SERVERS {
+            internet.fault(server, move |asked, reply| {
+                vec![Delivery { what: Err(io::Error::from(kind).kind()), ..Delivery::of(asked, &reply) }]
+            });
+        }
+        let mut walks = Walks::new(internet, config(&["192.0.2.1"]));
+        assert!(matches!(walks.check("a.com").0, Outcome::Unknown(_)), "{kind}");
+        assert_eq!(walks.is_asked("b.com"), is_asked, "{kind}");
+    }
+}
+
+#[test]
+fn the_silence_of_the_root_is_our_own_networks_and_not_remembered() {
+    let mut internet = tree();
+    internet.silent("192.0.2.1");
+    let mut walks = Walks::new(internet, config(&["192.0.2.1"]));
+    assert!(matches!(walks.check("a.com").0, Outcome::Unknown(Unknown::NoAnswer { .. })));
+    assert!(walks.is_asked("b.com"));
+}
+
+#[test]
+fn keys_are_believed_until_their_signatures_end_however_long_it_took_to_learn_them() {
+    let mut internet = tree();
+    let anchor = anchor(&internet.sign(".", Denial::Nsec));
+    internet.sign("com.", Denial::Nsec);
+    // Walks begin at the first second, and it takes three more until the keys of com. are there.
+    internet.signer("com.").expiration = NOW + 6;
+    for server in SERVERS {
+        internet.fault(server, |asked, reply| {
+            vec![Delivery { after: Duration::from_secs(1), ..Delivery::of(asked, &reply) }]
+        });
+    }
+    let mut walks = Walks::new(internet, Config { trust_anchors: vec![anchor], ..config(&["192.0.2.1"]) });
+    assert!(matches!(walks.check("a.com").0, Outcome::Delegation(_)));
+    assert_eq!(walks.check("b.com").2.known_zone, Some("com".parse().unwrap()));
+    walks.now = Duration::from_secs(7);
+    assert_ne!(walks.check("c.com").2.known_zone, Some("com".parse().unwrap()), "they have ended");
 }
 
 #[test]

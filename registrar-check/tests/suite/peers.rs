@@ -54,6 +54,32 @@ fn bind_as_the_signed_parent() {
     check_peer(Peer::Bind, Signing::Nsec3);
 }
 
+/// Signatures that ended years ago, and keys that the root's DS record is not of.
+#[test]
+fn parents_whose_signatures_are_not_good_are_not_believed() {
+    for peer in [Peer::Nsd, Peer::Knot, Peer::Bind] {
+        let bogus = |tree: &Tree, expected: &str| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let (root, config) = tree.signed_root();
+            let _root = runtime.block_on(Net::start_on(root, tree.port));
+            let checker = Checker::new(config);
+            for domain in ["shop.example", "signed.example", "plain.example", "nothing.example"] {
+                let findings = runtime.block_on(checker.findings(name(domain).as_name()));
+                let Outcome::Unknown(Unknown::Bogus { zone, what }) = &findings.outcome else {
+                    panic!("{peer:?} {domain}: {:?}\n{}", findings.outcome, findings.evidence)
+                };
+                assert!(zone.to_string() == "example." && what.contains(expected), "{peer:?}: {zone} {what}");
+            }
+        };
+        let Some(tree) = Tree::start(peer, Signing::Expired) else { return };
+        bogus(&tree, "expired");
+        let Some(mut tree) = Tree::start(peer, Signing::Nsec3) else { return };
+        let last = tree.ds.pop().unwrap();
+        tree.ds.push(if last == '0' { '1' } else { '0' });
+        bogus(&tree, "has none of the keys that the DS records in . name");
+    }
+}
+
 /// How the zone of the peer is signed, by BIND's tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signing {
@@ -61,6 +87,8 @@ enum Signing {
     Nsec,
     Nsec3,
     OptOut,
+    /// With NSEC, and years ago.
+    Expired,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,14 +102,9 @@ enum Peer {
 fn check_peer(peer: Peer, signing: Signing) {
     let Some(tree) = Tree::start(peer, signing) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut root = tree.root();
-    let config = match signing {
-        Signing::None => tree.config(),
-        Signing::Nsec | Signing::Nsec3 | Signing::OptOut => {
-            let anchor = anchor(&root.sign(".", Denial::Nsec));
-            root.sign_for_now(".");
-            Config { trust_anchors: vec![anchor], ..tree.config() }
-        }
+    let (root, config) = match signing {
+        Signing::None => (tree.root(), tree.config()),
+        Signing::Nsec | Signing::Nsec3 | Signing::OptOut | Signing::Expired => tree.signed_root(),
     };
     let _root = runtime.block_on(Net::start_on(root, tree.port));
     let checker = Checker::new(config.clone());
@@ -127,7 +150,7 @@ fn check_peer(peer: Peer, signing: Signing) {
         let Outcome::Delegation(delegation) = &findings.outcome else { panic!("{peer:?}\n{}", findings.evidence) };
         let expected = match signing {
             Signing::None => Security::Unchecked,
-            Signing::Nsec | Signing::Nsec3 | Signing::OptOut => Security::Secure,
+            Signing::Nsec | Signing::Nsec3 | Signing::OptOut | Signing::Expired => Security::Secure,
         };
         assert_eq!(delegation.security, expected, "{peer:?} {signing:?}");
         delegation.ds.clone()
@@ -188,7 +211,7 @@ impl Tree {
         let directory = tempfile::tempdir().unwrap();
         let ds = match signing {
             Signing::None => String::new(),
-            Signing::Nsec | Signing::Nsec3 | Signing::OptOut => make_key(directory.path())?,
+            Signing::Nsec | Signing::Nsec3 | Signing::OptOut | Signing::Expired => make_key(directory.path())?,
         };
         let addresses = peer.addresses();
         let root = Ipv4Addr::new(127, 2, 0, 1 + peer as u8);
@@ -227,6 +250,14 @@ impl Tree {
             ),
         );
         internet
+    }
+
+    /// The root, signed, and a configuration with its trust anchor.
+    fn signed_root(&self) -> (Internet, Config) {
+        let mut root = self.root();
+        let anchor = anchor(&root.sign(".", Denial::Nsec));
+        root.sign_for_now(".");
+        (root, Config { trust_anchors: vec![anchor], ..self.config() })
     }
 
     fn config(&self) -> Config {
@@ -290,6 +321,7 @@ fn sign(signing: Signing, keys: &Path, file: &Path) {
         Signing::Nsec => &[],
         Signing::Nsec3 => &["-3", "abcd", "-H", "3"],
         Signing::OptOut => &["-3", "-", "-H", "0", "-A"],
+        Signing::Expired => &["-s", "20200101000000", "-e", "20200201000000"],
     };
     let mut signer = Command::new(find("dnssec-signzone", "bind9-utils").unwrap());
     signer.arg("-K").arg(keys).args(["-q", "-S", "-z", "-P", "-o", "example.", "-d"]).arg(keys).args(options);

@@ -11,7 +11,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("nssd", &["nss-wire", "nss-zonefile", "nss-authority"]),
     ("nss-api", &["nss-wire", "nss-zonefile", "nss-authority", "nss-registrar-check", "nssd"]),
     ("xtask", &["nss-wire", "nss-zonefile", "nss-authority", "nss-registrar-check", "nssd", "nss-api"]),
-    ("nss-fuzz", &["nss-wire", "nss-zonefile", "nss-authority", "nss-api", "nssd"]),
+    ("nss-fuzz", &["nss-wire", "nss-zonefile", "nss-authority", "nss-registrar-check", "nss-api", "nssd"]),
 ];
 
 /// The crates without input and output, and the foreign crates they may use.
