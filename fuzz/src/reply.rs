@@ -27,7 +27,7 @@ pub fn reply(octets: &[u8]) {
             now += Duration::from_millis(1);
             let about = Reader::new(&query.packet).and_then(|mut reader| reader.question());
             let asked = about.expect("a query can be read").expect("a query has a question");
-            let mut sections = tree.answer(asked.qname.to_lowercase(), asked.qtype, is_hashed);
+            let mut sections = tree.answer(&asked.qname.to_lowercase(), asked.qtype, is_hashed);
             if asked.qname != domain.as_name() {
                 walk.answer(query.token, query.server, &packet(&query, sections), now);
                 continue;
@@ -115,39 +115,39 @@ impl Tree {
     }
 
     /// The truth.
-    fn answer(&self, qname: NameBuf, qtype: RType, is_hashed: bool) -> Sections {
+    fn answer(&self, qname: &NameBuf, qtype: RType, is_hashed: bool) -> Sections {
         let mut sections = Sections::default();
         let text = qname.to_string();
         match (&*text, qtype) {
-            (".", RType::DNSKEY) => self.root.add(&mut sections.answer, &qname, RType::DNSKEY, self.root.key()),
-            ("com.", RType::DNSKEY) => self.com.add(&mut sections.answer, &qname, RType::DNSKEY, self.com.key()),
+            (".", RType::DNSKEY) => self.root.add(&mut sections.answer, qname, RType::DNSKEY, &self.root.key()),
+            ("com.", RType::DNSKEY) => self.com.add(&mut sections.answer, qname, RType::DNSKEY, &self.com.key()),
             ("com.", _) => {
-                add(&mut sections.authority, &qname, RType::NS, name("ns.com").as_name().as_wire());
-                self.root.add(&mut sections.authority, &qname, RType::DS, self.com.ds());
+                add(&mut sections.authority, qname, RType::NS, name("ns.com").as_name().as_wire());
+                self.root.add(&mut sections.authority, qname, RType::DS, &self.com.ds());
                 add(&mut sections.additional, &name("ns.com"), RType::A, &[192, 0, 2, 2]);
             }
-            ("signed.com.", RType::DS) => self.com.add(&mut sections.answer, &qname, RType::DS, self.ds.clone()),
+            ("signed.com.", RType::DS) => self.com.add(&mut sections.answer, qname, RType::DS, &self.ds),
             _ => {
                 match qtype {
                     RType::DS => {
                         let soa = [b"\0\0".as_slice(), &[0; 20]].concat();
-                        self.com.add(&mut sections.authority, &name("com"), RType::SOA, soa);
+                        self.com.add(&mut sections.authority, &name("com"), RType::SOA, &soa);
                     }
-                    _ => add(&mut sections.authority, &qname, RType::NS, name("ns.example.net").as_name().as_wire()),
+                    _ => add(&mut sections.authority, qname, RType::NS, name("ns.example.net").as_name().as_wire()),
                 }
                 match (&*text, is_hashed) {
-                    ("signed.com.", _) => self.com.add(&mut sections.authority, &qname, RType::DS, self.ds.clone()),
+                    ("signed.com.", _) => self.com.add(&mut sections.authority, qname, RType::DS, &self.ds),
                     // NS and RRSIG are all that is there, with NSEC where there is such a record.
                     (_, false) => {
                         let next = [b"\x01\0", qname.as_name().as_wire()].concat();
                         let nsec = [&next[..], &[0, 6, 0x20, 0, 0, 0, 0, 3]].concat();
-                        self.com.add(&mut sections.authority, &qname, RType::NSEC, nsec);
+                        self.com.add(&mut sections.authority, qname, RType::NSEC, &nsec);
                     }
                     (_, true) => {
                         let hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, qname.as_name().as_wire());
                         let owner = name(&format!("{}.com", base32hex(hash.as_ref())));
                         let nsec3 = [&[1, 1, 0, 0, 0, 20][..], &[0xff; 20], &[0, 6, 0x20, 0, 0, 0, 0, 2]].concat();
-                        self.com.add(&mut sections.authority, &owner, RType::NSEC3, nsec3);
+                        self.com.add(&mut sections.authority, &owner, RType::NSEC3, &nsec3);
                     }
                 }
             }
@@ -200,8 +200,8 @@ impl Signer {
     }
 
     /// Adds a record with its signature.
-    fn add(&self, records: &mut Records, owner: &NameBuf, rtype: RType, rdata: Vec<u8>) {
-        add(records, owner, rtype, &rdata);
+    fn add(&self, records: &mut Records, owner: &NameBuf, rtype: RType, rdata: &[u8]) {
+        add(records, owner, rtype, rdata);
         let fields = [
             &rtype.0.to_be_bytes()[..],
             &[15, owner.as_name().label_count() as u8],
@@ -213,7 +213,7 @@ impl Signer {
         ]
         .concat();
         let mut signed = (fields.clone(), 0);
-        add(&mut signed, owner, rtype, &rdata);
+        add(&mut signed, owner, rtype, rdata);
         let signature = self.key.sign(&signed.0);
         add(records, owner, RType::RRSIG, &[&fields, signature.as_ref()].concat());
     }
