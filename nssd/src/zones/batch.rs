@@ -114,7 +114,7 @@ impl<'z> Batch<'z> {
             Some(_) => Vec::new(),
             None => zones.index().claims_around(&key(put.apex.as_name()), At::LeftOut),
         };
-        // Nobody has been told yet of a zone that is planned, but somebody will be, and it is one by better right then.
+        // A claim that this commit replaces by a zone of better right is none any more once it is done.
         if ended.iter().any(|apex| self.is_planned(apex)) {
             return Some(put);
         }
