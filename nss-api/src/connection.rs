@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::rate::Client;
+use crate::network::Network;
 use crate::stream::{Activity, ClientStream};
 
 /// Octets of a request's header section at most. Browsers send some hundreds, cookies none; also what a connection
@@ -161,13 +160,13 @@ struct Open {
     last_id: u64,
     places: HashMap<u64, Arc<Place>>,
     /// Holds only clients that have a connection, and so at most `max`.
-    per_client: HashMap<Client, usize>,
+    per_client: HashMap<Network, usize>,
 }
 
 /// The place of one connection among all.
 pub(crate) struct Place {
     id: u64,
-    client: Client,
+    client: Option<Network>,
     activity: Arc<Activity>,
     /// Told when another connection needs the place.
     wanted: Notify,
@@ -187,11 +186,12 @@ impl Connections {
         Arc::new(Connections { max, per_client_max, open: Mutex::default() })
     }
 
-    /// Counts one connection more, until the permit is dropped; at the expense of the quietest one if need be.
-    pub(crate) fn admit(self: &Arc<Connections>, address: IpAddr) -> Result<Permit, Refused> {
-        let client = Client::from(address);
+    /// Counts one connection more, until the permit is dropped; at the expense of the quietest one if need be. One without a
+    /// client is a trusted proxy's, which many share.
+    pub(crate) fn admit(self: &Arc<Connections>, client: Option<Network>) -> Result<Permit, Refused> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.per_client.get(&client).is_some_and(|own| *own >= self.per_client_max) {
+        let own = client.and_then(|client| open.per_client.get(&client));
+        if own.is_some_and(|own| *own >= self.per_client_max) {
             return Err(Refused::FullForClient);
         }
         while open.places.len() >= self.max {
@@ -208,7 +208,9 @@ impl Connections {
         let activity = Arc::new(Activity::new());
         let place = Arc::new(Place { id: open.last_id, client, activity, wanted: Notify::new() });
         open.places.insert(place.id, Arc::clone(&place));
-        *open.per_client.entry(client).or_default() += 1;
+        if let Some(client) = client {
+            *open.per_client.entry(client).or_default() += 1;
+        }
         Ok(Permit { connections: Arc::clone(self), place })
     }
 }
@@ -219,10 +221,11 @@ impl Open {
         if self.places.remove(&place.id).is_none() {
             return;
         }
-        if let Some(own) = self.per_client.get_mut(&place.client) {
+        let Some(client) = place.client else { return };
+        if let Some(own) = self.per_client.get_mut(&client) {
             *own -= 1;
             if *own == 0 {
-                self.per_client.remove(&place.client);
+                self.per_client.remove(&client);
             }
         }
     }
@@ -250,14 +253,14 @@ impl Drop for Permit {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn client(text: &str) -> Option<Network> {
+        Some(Network::host(text.parse().unwrap()))
     }
 
     #[test]
     fn a_client_has_its_share_of_connections_and_all_have_the_rest() {
         let connections = Connections::new(3, 2);
-        let (a, b, c) = (address("192.0.2.1"), address("192.0.2.2"), address("192.0.2.3"));
+        let (a, b, c) = (client("192.0.2.1"), client("192.0.2.2"), client("192.0.2.3"));
         let first = connections.admit(a).unwrap();
         let second = connections.admit(a).unwrap();
         assert_eq!(connections.admit(a).err(), Some(Refused::FullForClient));
@@ -268,12 +271,22 @@ mod tests {
         assert!(connections.admit(c).is_ok());
     }
 
+    #[test]
+    fn a_trusted_proxy_has_as_many_connections_as_there_are() {
+        let connections = Connections::new(3, 1);
+        let permits = [(); 3].map(|()| connections.admit(None).unwrap());
+        let requests = permits.each_ref().map(|permit| permit.place.activity.request().unwrap());
+        assert_eq!(connections.admit(None).err(), Some(Refused::Full));
+        drop((requests, permits));
+        assert!(connections.open.lock().unwrap().places.is_empty());
+    }
+
     #[tokio::test]
     async fn the_quietest_connection_makes_room_and_none_that_is_being_answered() {
         let connections = Connections::new(3, 3);
-        let permits = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|text| connections.admit(address(text)).unwrap());
+        let permits = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|text| connections.admit(client(text)).unwrap());
         let _request = permits[0].place.activity.request().unwrap();
-        let newcomer = connections.admit(address("192.0.2.4")).unwrap();
+        let newcomer = connections.admit(client("192.0.2.4")).unwrap();
         permits[1].place.wanted.notified().await;
         assert!(permits[1].place.activity.request().is_none(), "it is too late for a request");
         let open = connections.open.lock().unwrap();
@@ -290,7 +303,7 @@ mod tests {
     #[test]
     fn a_client_without_connections_leaves_nothing_behind() {
         let connections = Connections::new(3, 2);
-        drop(connections.admit(address("2001:db8::1")));
+        drop(connections.admit(client("2001:db8::1")));
         let open = connections.open.lock().unwrap();
         assert!(open.places.is_empty() && open.per_client.is_empty());
     }

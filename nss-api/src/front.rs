@@ -21,10 +21,12 @@ use crate::config::{Config, Ownership, milliseconds};
 use crate::connection::Permit;
 use crate::domain::Domain;
 use crate::key::Key;
+use crate::network::Network;
 use crate::new_key::NewKey;
 use crate::problem::{JSON, Problem, TEXT, to_json};
+use crate::proxies::{Proxies, Unreadable};
 use crate::query::{self, Options, QueryError};
-use crate::rate::{Client, RateLimits};
+use crate::rate::RateLimits;
 use crate::rdap::Rdap;
 use crate::rounds::Rounds;
 use crate::routes::{Call, HELP, NoCall};
@@ -48,6 +50,7 @@ const DOWNLOADS_MAX: usize = 16;
 pub(crate) struct Front {
     gate: Gate,
     zone_server: ZoneServer,
+    proxies: Proxies,
     rates: RateLimits,
     bodies: BodyReader,
     memory: Memory,
@@ -59,6 +62,7 @@ pub(crate) struct Front {
 /// Who sent a request; as long as it lives, the connection counts as open and the server as serving.
 #[derive(Clone)]
 pub(crate) struct Caller {
+    /// Whose request it is: not a trusted proxy's that brought it, once the request was looked at.
     pub(crate) address: IpAddr,
     pub(crate) _permit: Arc<Permit>,
     pub(crate) _serving: mpsc::Sender<()>,
@@ -78,6 +82,7 @@ impl Front {
         let names: String = config.name_servers.iter().map(|name| format!("  {name}\n")).collect();
         Ok(Front {
             zone_server: zone_server.clone(),
+            proxies: Proxies::new(&config.trusted_proxies),
             rates: RateLimits::new(config.requests_per_second, config.requests_per_second_total),
             bodies,
             memory,
@@ -86,6 +91,11 @@ impl Front {
             mode: mode(&config).map(HeaderValue::from_static),
             gate: Gate::new(config, zone_server, rdap),
         })
+    }
+
+    /// The operator's own reverse proxies.
+    pub(crate) fn proxies(&self) -> &Proxies {
+        &self.proxies
     }
 
     /// The rounds that this server makes, if it makes any.
@@ -97,7 +107,7 @@ impl Front {
     pub(crate) async fn answer(self: Arc<Front>, request: Request<Incoming>, caller: Caller) -> Response<Full<Bytes>> {
         let form = Form::negotiate(request.headers());
         let front = Arc::clone(&self);
-        let result = on_its_own(async move { front.dispatch(request, &caller, form).await }).await;
+        let result = on_its_own(async move { front.dispatch(request, caller, form).await }).await;
         let response = result.unwrap_or_else(|problem| problem.into_response(form).map(Bytes::from));
         self.finish(response)
     }
@@ -105,14 +115,17 @@ impl Front {
     async fn dispatch(
         &self,
         request: Request<Incoming>,
-        caller: &Caller,
+        mut caller: Caller,
         form: Form,
     ) -> Result<Response<Bytes>, Problem> {
         let (head, body) = request.into_parts();
         let has_body = body::has_body(&body);
         // What is refused before its body was read leaves that body on the connection.
         let end_if_unread = |problem: Problem| if has_body { problem.end_connection() } else { problem };
-        self.rates.admit(Client::from(caller.address)).map_err(|wait| end_if_unread(too_many_requests(wait)))?;
+        let client = self.proxies.client_of(caller.address, &head.headers);
+        caller.address = client.unwrap_or(caller.address);
+        self.rates.admit(Network::host(caller.address)).map_err(|wait| end_if_unread(too_many_requests(wait)))?;
+        client.map_err(|unreadable| end_if_unread(bad_forwarding(unreadable)))?;
         check_host(&head).map_err(end_if_unread)?;
         body::check_coding(&head.headers).map_err(Problem::end_connection)?;
         let call = Call::find(&head.method, head.uri.path()).map_err(not_a_call);
@@ -152,12 +165,12 @@ impl Front {
             _ if is_change && is_cross_site(&head.headers) => Err(end_if_unread(cross_site())),
             Call::Upload => {
                 let query = query::parse_query(query).map_err(refused)?;
-                self.upload(&query.domain, query.options, &head.headers, body, caller, form).await
+                self.upload(&query.domain, query.options, &head.headers, body, &caller, form).await
             }
             Call::UploadTo(segment) => {
                 let domain = query::parse_segment(segment).map_err(refused)?;
                 let options = query::parse_options(query).map_err(refused)?;
-                self.upload(&domain, options, &head.headers, body, caller, form).await
+                self.upload(&domain, options, &head.headers, body, &caller, form).await
             }
             Call::Download(segment) => {
                 let domain = query::parse_segment(segment).map_err(refused)?;
@@ -169,8 +182,8 @@ impl Front {
                 let options = query::parse_options(query).map_err(refused)?;
                 let precondition = preconditions(&head.headers).map_err(end_if_unread)?;
                 let key = self.gate.presented_key(&head.headers).map_err(end_if_unread)?;
-                let deleted = self.gate.delete(&domain, options, &precondition, key.as_ref()).await;
-                self.log("delete", &domain, caller, deleted.as_ref().err());
+                let deleted = self.gate.delete(&domain, options, &precondition, key.as_ref(), caller.address).await;
+                self.log("delete", &domain, &caller, deleted.as_ref().err());
                 Ok(self.change_response(form, &deleted.map_err(end_if_unread)?))
             }
         }
@@ -440,6 +453,12 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
 fn cross_site() -> Problem {
     let detail = "web pages of other sites may not change zones; send the request from this site or with curl";
     Problem::new(StatusCode::FORBIDDEN, "cross-site", detail)
+}
+
+fn bad_forwarding(Unreadable: Unreadable) -> Problem {
+    let detail = "X-Forwarded-For of the proxy in front of this server ends with no address, so that nobody knows whose request it is; \
+                  nothing was changed, tell the operator";
+    Problem::new(StatusCode::BAD_REQUEST, "bad-forwarding", detail)
 }
 
 fn too_many_requests(wait: Duration) -> Problem {

@@ -39,6 +39,8 @@ pub mod key;
 #[cfg(feature = "daemon")]
 mod lifecycle;
 #[cfg(feature = "daemon")]
+pub mod network;
+#[cfg(feature = "daemon")]
 mod new_key;
 #[cfg(feature = "daemon")]
 mod ownership;
@@ -48,6 +50,8 @@ mod parents;
 mod pending;
 #[cfg(feature = "daemon")]
 pub mod problem;
+#[cfg(feature = "daemon")]
+mod proxies;
 #[cfg(feature = "daemon")]
 pub mod query;
 #[cfg(feature = "daemon")]
@@ -64,6 +68,8 @@ mod routes;
 pub mod server;
 #[cfg(feature = "daemon")]
 pub mod setup;
+#[cfg(feature = "daemon")]
+mod share;
 #[cfg(feature = "daemon")]
 mod standing;
 #[cfg(feature = "daemon")]

@@ -1,12 +1,13 @@
 //! How many requests a second are served, over all clients and for each of them.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use crate::network::Network;
 
 /// The clients told apart. Beyond that many busy ones, some share a limit by chance; 16,384 cells take 1.5 MB, whatever
 /// clients do, where a map keyed by address would grow with every address an attacker has.
@@ -37,7 +38,7 @@ impl RateLimits {
     /// # Errors
     ///
     /// How long to wait, when the client or all clients together have had their share.
-    pub fn admit(&self, client: Client) -> Result<(), Duration> {
+    pub fn admit(&self, client: Network) -> Result<(), Duration> {
         let cell = (self.hasher.hash_one(client) as usize) % CELLS;
         let Some(own) = self.cells.get(cell) else { return Ok(()) };
         // The client's own limit comes first: what it refuses must not count against everybody.
@@ -50,26 +51,12 @@ impl RateLimits {
     }
 }
 
-/// Who is counted as one client: an IPv4 address, or the /64 of an IPv6 address, which one host can have all to itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Client(u64);
-
-impl From<IpAddr> for Client {
-    fn from(address: IpAddr) -> Client {
-        match address.to_canonical() {
-            // No /64 that is routed begins with 32 zero bits (RFC 4291 §2.5.2), so the families stay apart.
-            IpAddr::V4(v4) => Client(u64::from(v4.to_bits())),
-            IpAddr::V6(v6) => Client((v6.to_bits() >> 64) as u64),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn client(text: &str) -> Client {
-        Client::from(text.parse::<IpAddr>().unwrap())
+    fn client(text: &str) -> Network {
+        Network::host(text.parse().unwrap())
     }
 
     fn limits(per_client: u32, total: u32) -> RateLimits {
@@ -91,13 +78,5 @@ mod tests {
         let limits = limits(1000, 5);
         let refused = (0..200).filter(|n| limits.admit(client(&format!("192.0.2.{n}"))).is_err()).count();
         assert!(refused > 100, "{refused}");
-    }
-
-    #[test]
-    fn a_host_is_one_client_with_all_its_ipv6_addresses() {
-        assert_eq!(client("2001:db8::1"), client("2001:db8::2"));
-        assert_ne!(client("2001:db8:0:1::1"), client("2001:db8::1"));
-        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
-        assert_ne!(client("192.0.2.1"), client("192.0.2.2"));
     }
 }

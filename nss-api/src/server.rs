@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::config::{Config, Ownership, milliseconds};
 use crate::connection::{self, ConnectionTimeouts, Connections, turn_away};
 use crate::front::{Caller, Front};
+use crate::network::Network;
 use crate::rounds::{RoundReport, Rounds};
 
 /// Connections that the kernel keeps waiting for us; what Linux allows at most unless told otherwise is 4096.
@@ -180,7 +181,8 @@ impl Acceptor {
     }
 
     fn serve(&self, stream: TcpStream, peer: SocketAddr) {
-        let permit = match self.connections.admit(peer.ip()) {
+        let client = (!self.front.proxies().has(peer.ip())).then(|| Network::host(peer.ip()));
+        let permit = match self.connections.admit(client) {
             Ok(permit) => Arc::new(permit),
             Err(refused) => {
                 tracing::debug!(%peer, ?refused, "connection turned away");

@@ -33,6 +33,7 @@ use crate::query::Options;
 use crate::quota::{Exceeded, Quotas};
 use crate::rdap::Rdap;
 use crate::rounds::Rounds;
+use crate::share::Shares;
 use crate::standing::{HostedZone, Served, Standing};
 use crate::zone_server;
 use crate::zone_text::{self, NotAZone, ZoneWord};
@@ -52,6 +53,8 @@ pub(crate) struct Gate {
     rdap: Option<Rdap>,
     /// Walks for who only asks: whatever they ask about, most of the walks are left for uploads.
     asks: Semaphore,
+    /// Walks for the uploads of each network: those of domains whose servers keep us waiting leave the rest for others.
+    walks: Shares,
     /// Where the times of the quotas are counted from.
     started: Instant,
 }
@@ -75,6 +78,7 @@ impl Gate {
             quotas: Quotas::new(&config.quotas),
             rdap,
             asks: Semaphore::new(config.limits.parent_checks_max.get().div_ceil(ASKS_SHARE)),
+            walks: Shares::new(config.limits.parent_checks_max.get().div_ceil(WALKS_SHARE)),
             started: Instant::now(),
             config,
         }
@@ -112,7 +116,7 @@ impl Gate {
         let Upload { text, body_type, key, client } = upload;
         let word = self.check_text(domain, text.clone(), body_type).await?;
         let early = Early::of(domain, &word, key.as_ref(), text.len(), &self.config);
-        let Owned { grant, ds } = self.check_owner(domain, key.as_ref(), &early, word.signed.as_ref()).await?;
+        let Owned { grant, ds } = self.check_owner(domain, key.as_ref(), client, &early, word.signed.as_ref()).await?;
         if !options.dry_run {
             match grant {
                 // Who claims a name has not shown to be its owner, and counts for the network alone.
@@ -157,6 +161,7 @@ impl Gate {
         options: Options,
         precondition: &Precondition,
         key: Option<&Key>,
+        client: IpAddr,
     ) -> Result<Changed, Problem> {
         self.check_domain(domain)?;
         // Asked first: the parent's servers need not be bothered about zones that are not here.
@@ -173,7 +178,7 @@ impl Gate {
             }
             return Ok(changed(domain, options, status, Grant::Pending(claim.pin)));
         }
-        let Owned { grant, .. } = self.check_owner(domain, key, &Early::No(None), None).await?;
+        let Owned { grant, .. } = self.check_owner(domain, key, client, &Early::No(None), None).await?;
         if options.dry_run {
             return Ok(changed(domain, options, status, grant));
         }
@@ -304,12 +309,13 @@ impl Gate {
         &self,
         domain: &Domain,
         key: Option<&Key>,
+        client: IpAddr,
         early: &Early<'_>,
         signed: Option<&Signed>,
     ) -> Result<Owned, Problem> {
         // Only what is signed can be proved by DS records.
         let wanted = if signed.is_some() { Wanted::NameServersAndDs } else { Wanted::NameServers };
-        let (delegation, entered) = match self.check_delegation(domain, early, wanted).await? {
+        let (delegation, entered) = match self.check_delegation(domain, client, early, wanted).await? {
             Word::Unasked => return Ok(Owned { grant: Grant::Open, ds: None }),
             Word::Claimed(pin) => {
                 return self.ask_registry(domain, Owned { grant: Grant::Pending(pin), ds: None }, None).await;
@@ -386,8 +392,20 @@ impl Gate {
     }
 
     /// Asks the parent zone whether the domain is delegated to us.
-    async fn check_delegation(&self, domain: &Domain, early: &Early<'_>, wanted: Wanted) -> Result<Word, Problem> {
+    async fn check_delegation(
+        &self,
+        domain: &Domain,
+        client: IpAddr,
+        early: &Early<'_>,
+        wanted: Wanted,
+    ) -> Result<Word, Problem> {
         let Some(parents) = &self.parents else { return Ok(Word::Unasked) };
+        let patience = milliseconds(self.config.timeouts.queue_ms);
+        let Some(_place) = self.walks.take(client, patience).await else {
+            let detail =
+                "too many domains are being checked for your network; nothing was changed, try again in some seconds";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(patience));
+        };
         let sight = parents.look(domain.name(), wanted).await.map_err(|unasked| self.unasked(domain, &unasked))?;
         match sight.verdict() {
             Verdict::Delegated { delegation, .. } => Ok(Word::Delegated(delegation, sight.entered)),
@@ -452,6 +470,9 @@ fn odd_names(entered: &Entered) -> String {
 
 /// One in so many of the walks may be for who only asks, so that domains whose servers keep us waiting cannot take all.
 const ASKS_SHARE: usize = 4;
+
+/// One in so many may be for the uploads of one network, for the same reason.
+const WALKS_SHARE: usize = 4;
 
 /// What a label looks like, for who mistyped one.
 const LABEL_FORM: &str = "one is k- and 32 letters or digits, directly in front of a name server";
@@ -599,6 +620,23 @@ mod tests {
         assert_eq!((refused.status(), refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "busy"));
         drop(turns);
         assert_eq!(gate.asks.available_permits(), 2);
+    }
+
+    #[tokio::test]
+    async fn uploads_of_one_network_take_a_part_of_the_walks_and_no_more() {
+        // Nobody answers at the root of this tree, and no walk is begun.
+        let gate = gate(
+            "[parent]\nroot_hints = [\"127.0.0.1\"]\ndns_port = 1\n[limits]\nparent_checks_max = 4\n[timeouts]\nqueue_ms = 1\n",
+        );
+        let domain = Domain::parse("example.com").unwrap();
+        let client: IpAddr = "2001:db8:5::1".parse().unwrap();
+        let place = gate.walks.take("2001:db8:5:ff00::1".parse().unwrap(), Duration::from_secs(60)).await.unwrap();
+        let check = || gate.check_delegation(&domain, client, &Early::No(None), Wanted::NameServers);
+        let Err(refused) = check().await else { panic!("accepted") };
+        assert_eq!((refused.status(), refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "busy"));
+        drop(place);
+        let Err(refused) = check().await else { panic!("accepted") };
+        assert_eq!(refused.code(), "delegation-unknown");
     }
 
     #[test]

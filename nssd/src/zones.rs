@@ -687,12 +687,13 @@ mod tests {
                             pin: Pin::from([key; 32]),
                             label: String::new(),
                             network: String::new(),
+                            site: None,
                             since: 1,
                             until: 2,
                             check_at: 1,
                             is_contested: false,
                         };
-                        let claim = PendingClaim { pending, zones_max: 9, zones_per_network_max: 9 };
+                        let claim = PendingClaim { pending, zones_max: 9, zones_per_network_max: 9, zones_per_site_max: None };
                         let options = PutOptions { pending: Some(claim), ..PutOptions::default() };
                         runtime.block_on(zones.put(apex.clone(), text(serial).into(), options)).map(drop)
                     }
