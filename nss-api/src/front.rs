@@ -20,10 +20,10 @@ use crate::body::{self, BodyReader, Memory};
 use crate::config::{Config, Ownership, milliseconds};
 use crate::connection::Permit;
 use crate::domain::Domain;
-use crate::key::Key;
+use crate::key::{Key, reveal};
 use crate::network::Network;
 use crate::new_key::NewKey;
-use crate::problem::{JSON, Problem, TEXT, to_json};
+use crate::problem::{JSON, NO_STORE, Problem, TEXT, to_json};
 use crate::proxies::{Proxies, Unreadable};
 use crate::query::{self, Options, QueryError};
 use crate::rate::RateLimits;
@@ -39,9 +39,6 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Names the mode in every response of a server that is not for the public.
 const MODE: HeaderName = HeaderName::from_static("namespace-server-mode");
-
-/// In every response with a key: neither a browser nor a proxy is to keep it (RFC 9111 §5.2.2.5).
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Texts that are fetched from the name server at one time, before their memory is counted; a fetch takes milliseconds.
 const DOWNLOADS_MAX: usize = 16;
@@ -351,10 +348,6 @@ pub(crate) enum Proof {
     Ds,
     /// None yet: the zone is served for a while before its delegation.
     Pending,
-}
-
-fn reveal<S: serde::Serializer>(key: &Option<Key>, serializer: S) -> Result<S::Ok, S::Error> {
-    key.as_ref().map(Key::reveal).serialize(serializer)
 }
 
 impl Changed {

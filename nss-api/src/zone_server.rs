@@ -6,6 +6,7 @@ use http::StatusCode;
 use nssd::control::{ClientError, ProblemCode};
 
 use crate::domain::Domain;
+use crate::key::Key;
 use crate::problem::Problem;
 
 /// When to try again while `nssd` is not there: a restart takes a second or two.
@@ -37,6 +38,59 @@ pub(crate) fn problem(error: &ClientError) -> Problem {
     }
 }
 
+/// The problem of a client who asked for a change of `domain` that ended with `error`; `fresh` is the key that was made for it.
+///
+/// Where nobody knows whether the change was made, that key may be pinned by now: its owner gets it all the same.
+pub(crate) fn change_problem(error: &ClientError, domain: &Domain, fresh: Option<Key>) -> Problem {
+    if !is_uncertain(error) {
+        return problem(error);
+    }
+    tracing::error!(%error, %domain, "nobody knows whether a change was made");
+    let look = format!("GET /v1/zones/{domain}/status shows it");
+    let detail = match &fresh {
+        None => format!(
+            "the name server did not confirm: {domain} may or may not have been changed\n{look}; or send it again, with the same key"
+        ),
+        Some(_) => format!(
+            "the name server did not confirm: {domain} may or may not have been changed, and the key below, which was made for the domain, \
+             is pinned to it if it was\nkeep the key, which is shown this once, and send the zone again with it, as Authorization: Bearer \
+             nss1_…; {look}"
+        ),
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "uncertain", detail).retry_after(RETRY_RESTART).with_key(fresh)
+}
+
+/// Whether a call may have had effect though nobody said so.
+fn is_uncertain(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { .. } => false,
+        ClientError::Refused(refused) => match refused.code {
+            ProblemCode::BadRequest
+            | ProblemCode::InvalidZone
+            | ProblemCode::Forbidden
+            | ProblemCode::NotFound
+            | ProblemCode::MethodNotAllowed
+            | ProblemCode::Timeout
+            | ProblemCode::Conflict
+            | ProblemCode::PinChanged
+            | ProblemCode::Occupied
+            | ProblemCode::Contested
+            | ProblemCode::NotProved
+            | ProblemCode::SerialNotNewer
+            | ProblemCode::TooManyPending
+            | ProblemCode::PreconditionFailed
+            | ProblemCode::TooLarge
+            | ProblemCode::Busy
+            | ProblemCode::StorageFull
+            | ProblemCode::StorageFailed => false,
+            // The enum is open: what a daemon calls otherwise may mean that it does not know itself.
+            ProblemCode::Unknown | _ => true,
+        },
+        // Likewise.
+        ClientError::Interrupted(_) | ClientError::Protocol(_) | _ => true,
+    }
+}
+
 fn of_refusal(refused: &nssd::control::Problem) -> Problem {
     let detail = refused.detail.as_str();
     match refused.code {
@@ -49,8 +103,9 @@ fn of_refusal(refused: &nssd::control::Problem) -> Problem {
             Problem::new(StatusCode::CONFLICT, "conflict", detail)
         }
         ProblemCode::PinChanged => {
-            let detail = "somebody else pinned a key to this zone, or replaced it, at the same moment; nothing was changed, \
-                          send it again with the key of the zone";
+            let detail = "somebody else pinned a key to this zone, or replaced it, at the same moment; nothing was changed\n\
+                          send it again with the key that is pinned now; if you have none and the domain is yours, make a key with POST \
+                          /v1/keys and enter our name servers with its label at the registrar, which goes before any pin";
             Problem::new(StatusCode::CONFLICT, "overtaken", detail)
         }
         ProblemCode::Occupied => Problem::new(

@@ -140,11 +140,14 @@ fn preconditions_that_make_no_sense_are_refused() {
         &["If-Match: x"][..],
         &["If-Match: W/\"1\""],
         &["If-Match: \"1\", \"2\""],
+        &["If-Match: \"1,2\""],
+        &["If-Match: \"\""],
         &["If-Match: \"1\"", "If-Match: \"2\""],
         &["If-None-Match: \"1\""],
         &["If-Match: *", "If-None-Match: *"],
     ] {
-        api.call("PUT", "/v1/zones/example.com", headers, b"x").expect(400, &["If-Match"]);
+        api.call("PUT", "/v1/zones/example.com", headers, b"x").expect(400, &["If-Match with one entity tag"]);
+        api.call("DELETE", "/v1/zones/example.com", headers, b"").expect(400, &["If-Match with one entity tag"]);
     }
 }
 
