@@ -26,6 +26,9 @@ pub struct Config {
     /// Reverse proxies in front of this server, whose `X-Forwarded-For` says who asks.
     #[serde(deserialize_with = "prefixes")]
     pub trusted_proxies: Vec<Prefix>,
+    /// The names under which web pages of the operator's own may change zones here.
+    #[serde(deserialize_with = "names")]
+    pub public_names: Vec<NameBuf>,
     /// The Unix socket on which `nssd` takes orders.
     pub control_socket: PathBuf,
     /// The names that owners enter at their registrar and that a zone's own NS set must contain.
@@ -93,6 +96,8 @@ pub struct Parent {
     pub servers_min: NonZeroUsize,
     /// Queries a second to any one name server.
     pub queries_per_second: NonZeroU32,
+    /// Queries that wait for the answer of any one name server at one time.
+    pub outstanding_max: NonZeroUsize,
     /// Seconds for which a delegation is believed without being asked for again.
     pub cache_s: NonZeroU32,
 }
@@ -290,6 +295,10 @@ impl Config {
             let count = self.trusted_proxies.len();
             return Err(format!("trusted_proxies has {count} entries, {TRUSTED_PROXIES_MAX} are the most"));
         }
+        if self.public_names.len() > PUBLIC_NAMES_MAX {
+            let count = self.public_names.len();
+            return Err(format!("public_names has {count} names, {PUBLIC_NAMES_MAX} are the most"));
+        }
         if self.listen.as_ref().is_some_and(Vec::is_empty) {
             return Err("listen is empty: write an address and a port, as in listen = [\"127.0.0.1:12601\"]".into());
         }
@@ -298,6 +307,9 @@ impl Config {
         }
         if self.parent.dns_port == 0 {
             return Err("parent.dns_port is 0: name servers listen on port 53".into());
+        }
+        if self.parent.outstanding_max.get() > COUNT_MAX {
+            return Err(format!("parent.outstanding_max is over {COUNT_MAX}"));
         }
         self.rdap.check()?;
         let limits = &self.limits;
@@ -333,6 +345,7 @@ impl Default for Config {
         Config {
             listen: None,
             trusted_proxies: Vec::new(),
+            public_names: Vec::new(),
             control_socket: PathBuf::from("/run/nssd/control.sock"),
             name_servers: Vec::new(),
             ownership: Ownership::Pinned,
@@ -363,6 +376,8 @@ impl Default for Parent {
             servers_min: const { NonZeroUsize::new(2).unwrap() },
             // The largest top-level domains have 26 addresses, the smallest four: some 50 new domains a second there.
             queries_per_second: const { NonZeroU32::new(100).unwrap() },
+            // With which a server 150 ms away still answers those.
+            outstanding_max: const { NonZeroUsize::new(16).unwrap() },
             // A key that was removed at the registrar counts for so long; who uploads record by record has the parent asked once.
             cache_s: const { NonZeroU32::new(60).unwrap() },
         }
@@ -489,6 +504,9 @@ pub const NAME_SERVERS_MAX: usize = 13;
 /// Reverse proxies at most: each element of `X-Forwarded-For` is compared with all of them.
 pub const TRUSTED_PROXIES_MAX: usize = 64;
 
+/// Names of web pages at most: each change by a browser is compared with all of them.
+pub const PUBLIC_NAMES_MAX: usize = 64;
+
 /// Octets of a name in wire form (RFC 1035 §2.3.4).
 const NAME_SIZE_MAX: usize = 255;
 
@@ -522,6 +540,7 @@ fn trust_anchors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parents::checker_config;
 
     const NAMES: &str = "name_servers = [\"ns1.dns.example.net\", \"NS2.dns.example.net.\"]\n";
 
@@ -602,12 +621,26 @@ mod tests {
         assert!(Config::from_toml(&format!("name_servers = [\"{}\"]", long(18))).is_ok());
         refused(&format!("name_servers = [\"{}\"]", long(19)), &["too long", "label"]);
         refused(&format!("{NAMES}listen = []"), &["listen"]);
+        let names = vec!["dns.example.net"; PUBLIC_NAMES_MAX + 1];
+        refused(&format!("{NAMES}public_names = {names:?}"), &["public_names has 65 names"]);
+        refused(&format!("{NAMES}public_names = [\"https://dns.example.net/\", \"a..b\"]"), &["line 2", "a..b"]);
         let proxies = vec!["192.0.2.80"; TRUSTED_PROXIES_MAX + 1];
         refused(&format!("{NAMES}trusted_proxies = {proxies:?}"), &["trusted_proxies has 65 entries"]);
         refused(&format!("{NAMES}[log]\nlevel = \"a=b=c\""), &["log.level"]);
         refused(&format!("{NAMES}[limits]\nbody_size_max = 1_000_000_000"), &["body_size_max"]);
         refused(&format!("{NAMES}[limits]\nbody_memory_max = 1"), &["body_memory_max"]);
         refused(&format!("{NAMES}[limits]\nconnections_max = 1_000_000"), &["connections_max"]);
+        refused(&format!("{NAMES}[parent]\noutstanding_max = 1_000_000"), &["parent.outstanding_max"]);
+        refused(&format!("{NAMES}[parent]\noutstanding_max = 0"), &["line 3"]);
+    }
+
+    #[test]
+    fn how_parents_are_asked_is_what_was_configured() {
+        let of = |text: &str| checker_config(&Config::from_toml(&format!("{NAMES}{text}")).unwrap());
+        assert_eq!((of("").outstanding_max, of("").servers_min), (16, 2));
+        assert_eq!(of("").outstanding_max, nss_registrar_check::Config::default().outstanding_max);
+        let asked = of("[parent]\noutstanding_max = 3\nservers_min = 4\nqueries_per_second = 50\n");
+        assert_eq!((asked.outstanding_max, asked.servers_min, asked.query_interval.as_millis()), (3, 4, 20));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
+use nss_wire::NameBuf;
 use nssd::control::Client as ZoneServer;
 use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc};
@@ -48,6 +49,7 @@ pub(crate) struct Front {
     gate: Gate,
     zone_server: ZoneServer,
     proxies: Proxies,
+    public_names: Vec<NameBuf>,
     rates: RateLimits,
     bodies: BodyReader,
     memory: Memory,
@@ -80,6 +82,7 @@ impl Front {
         Ok(Front {
             zone_server: zone_server.clone(),
             proxies: Proxies::new(&config.trusted_proxies),
+            public_names: config.public_names.clone(),
             rates: RateLimits::new(config.requests_per_second, config.requests_per_second_total),
             bodies,
             memory,
@@ -159,7 +162,7 @@ impl Front {
                 query::parse_nothing(query).map_err(refused)?;
                 self.new_key(form).map_err(end_if_unread)
             }
-            _ if is_change && is_cross_site(&head.headers) => Err(end_if_unread(cross_site())),
+            _ if is_change && is_cross_site(&head.headers, &self.public_names) => Err(end_if_unread(cross_site())),
             Call::Upload => {
                 let query = query::parse_query(query).map_err(refused)?;
                 self.upload(&query.domain, query.options, &head.headers, body, &caller, form).await
@@ -434,17 +437,39 @@ fn check_host(head: &Parts) -> Result<(), Problem> {
 
 /// Whether a web page of somebody else has a browser send this request.
 ///
-/// A server in a private network would otherwise be open to every page that somebody in that network looks at.
-fn is_cross_site(headers: &HeaderMap) -> bool {
+/// A server in a private network would otherwise be open to every page that somebody in that network looks at. That a page has
+/// the name by which we are called is not enough: whoever made it can bind that name to our address a moment later.
+fn is_cross_site(headers: &HeaderMap, public_names: &[NameBuf]) -> bool {
     let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(&HOST).unwrap_or_default();
     let is_foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, of)| !of.eq_ignore_ascii_case(host));
     let is_sent_by_another = |site: &str| !matches!(site, "same-origin" | "none");
-    text(&ORIGIN).is_some_and(is_foreign) || text(&SEC_FETCH_SITE).is_some_and(is_sent_by_another)
+    match (text(&ORIGIN), text(&SEC_FETCH_SITE)) {
+        // Browsers say one or the other with every change.
+        (None, None) => false,
+        (origin, site) => {
+            origin.is_some_and(is_foreign) || site.is_some_and(is_sent_by_another) || !is_our_host(host, public_names)
+        }
+    }
+}
+
+/// Whether a host, with or without a port, is ours and cannot be made to be: an address, the machine itself, or a name that the
+/// operator wrote down.
+fn is_our_host(host: &str, public_names: &[NameBuf]) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|octet| octet.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
+    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    if address.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    name.parse::<NameBuf>().is_ok_and(|name| public_names.contains(&name))
 }
 
 fn cross_site() -> Problem {
-    let detail = "web pages of other sites may not change zones; send the request from this site or with curl";
+    let detail = "web pages of other sites may not change zones, nor may those of a name that is not in public_names; send the request \
+                  with curl";
     Problem::new(StatusCode::FORBIDDEN, "cross-site", detail)
 }
 
@@ -527,13 +552,21 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_are_told_from_our_own_and_from_programs() {
+        let names: [NameBuf; 1] = ["dns.example.net".parse().unwrap()];
+        let is_refused = |fields: &[(HeaderName, &'static str)]| is_cross_site(&headers(fields), &names);
         let host = (HOST, "dns.example.net:12601");
         for fields in [
             &[host.clone()][..],
             &[host.clone(), (ORIGIN, "http://DNS.example.net:12601"), (SEC_FETCH_SITE, "same-origin")],
             &[host.clone(), (SEC_FETCH_SITE, "none")],
+            &[(HOST, "DNS.example.net."), (ORIGIN, "https://dns.example.net.")],
+            &[(HOST, "192.0.2.1:12601"), (ORIGIN, "http://192.0.2.1:12601")],
+            &[(HOST, "[2001:db8::1]:12601"), (ORIGIN, "http://[2001:db8::1]:12601")],
+            &[(HOST, "[::1]"), (ORIGIN, "http://[::1]")],
+            &[(HOST, "localhost:12601"), (ORIGIN, "http://localhost:12601")],
+            &[(HOST, "whatever.example")],
         ] {
-            assert!(!is_cross_site(&headers(fields)), "{fields:?}");
+            assert!(!is_refused(fields), "{fields:?}");
         }
         for fields in [
             &[host.clone(), (ORIGIN, "https://www.example.org")][..],
@@ -541,8 +574,16 @@ mod tests {
             &[host.clone(), (ORIGIN, "null")],
             &[host.clone(), (SEC_FETCH_SITE, "cross-site")],
             &[host.clone(), (SEC_FETCH_SITE, "same-site")],
+            // A name that was bound to our address after the page came from elsewhere.
+            &[(HOST, "rebound.example:12601"), (ORIGIN, "http://rebound.example:12601")],
+            &[(HOST, "rebound.example:12601"), (SEC_FETCH_SITE, "same-origin")],
+            &[(HOST, "www.dns.example.net"), (ORIGIN, "http://www.dns.example.net")],
+            &[(HOST, "127.0.0.1.rebound.example"), (ORIGIN, "http://127.0.0.1.rebound.example")],
+            &[(HOST, "localhost.rebound.example"), (ORIGIN, "http://localhost.rebound.example")],
+            &[(HOST, "2130706433"), (ORIGIN, "http://2130706433")],
+            &[(HOST, ""), (ORIGIN, "http://")],
         ] {
-            assert!(is_cross_site(&headers(fields)), "{fields:?}");
+            assert!(is_refused(fields), "{fields:?}");
         }
     }
 
