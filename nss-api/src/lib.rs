@@ -1,6 +1,6 @@
 //! Public HTTP front of the Namespace Server: zone files in, checked at the parent zone.
 //!
-//! It keeps no state: what it decides by is the configuration, the request, the parent's answer and the name server
+//! It keeps nothing but quotas and what it heard a moment ago: what it decides by is the configuration, the request, the parent's answer and the name server
 //! behind the control socket. Run as many of it as you like.
 //!
 //! With only the feature `cli` this crate is the definition of the command line; the feature `daemon`, on by default, is the rest.
