@@ -31,7 +31,7 @@ use crate::rate::RateLimits;
 use crate::rdap::Rdap;
 use crate::rounds::Rounds;
 use crate::routes::{Call, HELP, NoCall};
-use crate::standing::utc;
+use crate::time::utc;
 use crate::upload::{Gate, Upload, no_randomness, preconditions};
 use crate::zone_server;
 

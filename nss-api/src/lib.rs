@@ -75,6 +75,8 @@ mod standing;
 #[cfg(feature = "daemon")]
 mod stream;
 #[cfg(feature = "daemon")]
+mod time;
+#[cfg(feature = "daemon")]
 mod upload;
 #[cfg(feature = "daemon")]
 mod zone_server;

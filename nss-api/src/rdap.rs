@@ -35,7 +35,7 @@ use crate::config::milliseconds;
 use crate::domain::Domain;
 use crate::ownership::Grant;
 use crate::problem::Problem;
-use crate::standing::utc;
+use crate::time::utc;
 
 /// Asks registries.
 pub(crate) struct Rdap {
