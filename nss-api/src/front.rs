@@ -22,7 +22,6 @@ use crate::config::{Config, Ownership, milliseconds};
 use crate::connection::Permit;
 use crate::domain::Domain;
 use crate::key::{Key, reveal};
-use crate::network::Network;
 use crate::new_key::NewKey;
 use crate::problem::{JSON, NO_STORE, Problem, TEXT, to_json};
 use crate::proxies::{Proxies, Unreadable};
@@ -124,7 +123,7 @@ impl Front {
         let end_if_unread = |problem: Problem| if has_body { problem.end_connection() } else { problem };
         let client = self.proxies.client_of(caller.address, &head.headers);
         caller.address = client.unwrap_or(caller.address);
-        self.rates.admit(Network::host(caller.address)).map_err(|wait| end_if_unread(too_many_requests(wait)))?;
+        self.rates.admit(caller.address).map_err(|wait| end_if_unread(too_many_requests(wait)))?;
         client.map_err(|unreadable| end_if_unread(bad_forwarding(unreadable)))?;
         check_host(&head).map_err(end_if_unread)?;
         body::check_coding(&head.headers).map_err(Problem::end_connection)?;

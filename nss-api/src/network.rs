@@ -1,6 +1,10 @@
 //! Which callers count as one: all whose addresses share their first bits.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+/// A site may do as much as so many of its clients: enough for an office, and a quarter or less of what there is for all.
+pub const CLIENTS_PER_SITE: NonZeroU32 = NonZeroU32::new(4).unwrap();
 
 /// Callers counted together. Networks of different kinds are not compared with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,7 +15,6 @@ use tokio::time::timeout;
 use crate::config::{Config, Ownership, milliseconds};
 use crate::connection::{self, ConnectionTimeouts, Connections, turn_away};
 use crate::front::{Caller, Front};
-use crate::network::Network;
 use crate::rounds::{RoundReport, Rounds};
 
 /// Connections that the kernel keeps waiting for us; what Linux allows at most unless told otherwise is 4096.
@@ -181,7 +180,7 @@ impl Acceptor {
     }
 
     fn serve(&self, stream: TcpStream, peer: SocketAddr) {
-        let client = (!self.front.proxies().has(peer.ip())).then(|| Network::host(peer.ip()));
+        let client = (!self.front.proxies().has(peer.ip())).then(|| peer.ip());
         let permit = match self.connections.admit(client) {
             Ok(permit) => Arc::new(permit),
             Err(refused) => {

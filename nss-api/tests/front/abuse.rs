@@ -110,7 +110,7 @@ fn connections_are_limited_for_each_client_and_for_all() {
         connection.call("GET", "/", &[], b"").expect(200, &[]);
     }
     let refused = api.connect().reply("GET");
-    refused.expect(429, &["from your address"]);
+    refused.expect(429, &["from your address or network"]);
     assert!(refused.header("retry-after").is_some());
     drop(held);
     while api.connect().try_call("GET", "/").is_none_or(|reply| reply.status != 200) {}
