@@ -148,13 +148,14 @@ impl Front {
             Call::Delegation => {
                 let domain = query::parse_domain(query).map_err(refused)?;
                 let key = self.gate.presented_key(&head.headers).map_err(end_if_unread)?;
-                let standing = self.gate.standing(&domain, key.as_ref()).await.map_err(end_if_unread)?;
+                let standing =
+                    self.gate.standing(&domain, key.as_ref(), caller.address).await.map_err(end_if_unread)?;
                 Ok(in_form(form, || standing.text(), &standing))
             }
             Call::Status(segment) => {
                 let domain = query::parse_segment(segment).map_err(refused)?;
                 query::parse_nothing(query).map_err(refused)?;
-                let hosted = self.gate.hosted(&domain).await.map_err(end_if_unread)?;
+                let hosted = self.gate.hosted(&domain, caller.address).await.map_err(end_if_unread)?;
                 Ok(in_form(form, || hosted.text(), &hosted))
             }
             Call::NewKey => {

@@ -55,6 +55,8 @@ pub(crate) struct Gate {
     rdap: Option<Rdap>,
     /// Walks for who only asks: whatever they ask about, most of the walks are left for uploads.
     asks: Semaphore,
+    /// Of these, what each network may have.
+    asks_of_each: Shares,
     /// Walks for the uploads of each network: those of domains whose servers keep us waiting leave the rest for others.
     walks: Shares,
     /// Where the times of the quotas are counted from.
@@ -72,6 +74,7 @@ pub(crate) struct Upload {
 impl Gate {
     pub(crate) fn new(config: Config, zone_server: ZoneServer, rdap: Option<Rdap>) -> Gate {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let asks = config.limits.parent_checks_max.get().div_ceil(ASKS_SHARE);
         let parses = config.limits.parses_max.map_or(cores, |n| n.get());
         Gate {
             parents: config.delegation_check.then(|| Arc::new(Parents::new(&config, zone_server.clone()))),
@@ -79,7 +82,8 @@ impl Gate {
             parses: Arc::new(Semaphore::new(parses)),
             quotas: Quotas::new(&config.quotas),
             rdap,
-            asks: Semaphore::new(config.limits.parent_checks_max.get().div_ceil(ASKS_SHARE)),
+            asks: Semaphore::new(asks),
+            asks_of_each: Shares::new(asks.div_ceil(WALKS_SHARE)),
             walks: Shares::new(config.limits.parent_checks_max.get().div_ceil(WALKS_SHARE)),
             started: Instant::now(),
             config,
@@ -243,11 +247,16 @@ impl Gate {
     }
 
     /// What the parent says about a domain, and who may change its zone.
-    pub(crate) async fn standing(&self, domain: &Domain, key: Option<&Key>) -> Result<Standing, Problem> {
-        let Ok(_turn) = self.asks.try_acquire() else {
-            let patience = milliseconds(self.config.timeouts.queue_ms);
-            return Err(refusal::busy("too many domains are being asked about", patience));
-        };
+    pub(crate) async fn standing(
+        &self,
+        domain: &Domain,
+        key: Option<&Key>,
+        client: IpAddr,
+    ) -> Result<Standing, Problem> {
+        let patience = milliseconds(self.config.timeouts.queue_ms);
+        let busy = || refusal::busy("too many domains are being asked about", patience);
+        let _place = self.asks_of_each.take(client, patience).await.ok_or_else(busy)?;
+        let _turn = self.asks.try_acquire().map_err(|_| busy())?;
         let sight = match &self.parents {
             Some(parents) => {
                 let sight = parents.look(domain.name(), Wanted::NameServersAndDs).await;
@@ -261,7 +270,7 @@ impl Gate {
     }
 
     /// A zone that was uploaded here, and how it stands.
-    pub(crate) async fn hosted(&self, domain: &Domain) -> Result<HostedZone, Problem> {
+    pub(crate) async fn hosted(&self, domain: &Domain, client: IpAddr) -> Result<HostedZone, Problem> {
         let claim = self.zone_server.claim(domain.name()).await.map_err(|error| zone_server::problem(&error))?;
         let is_parked = claim.check.as_ref().is_some_and(|check| check.parked_since.is_some());
         let is_contested = claim.pending.as_ref().is_some_and(|pending| pending.is_contested);
@@ -278,7 +287,7 @@ impl Gate {
                 },
             },
         };
-        let mut standing = self.standing(domain, None).await?;
+        let mut standing = self.standing(domain, None, client).await?;
         if let Some(rdap) = &self.rdap {
             standing.registration = rdap.sentences(domain, claim.pinned_at).await;
         }
@@ -441,7 +450,7 @@ enum Word {
 /// One in so many of the walks may be for who only asks, so that domains whose servers keep us waiting cannot take all.
 const ASKS_SHARE: usize = 4;
 
-/// One in so many may be for the uploads of one network, for the same reason.
+/// One in so many may be for the uploads of one network, for the same reason; and of those for who only asks, for one network's questions.
 const WALKS_SHARE: usize = 4;
 
 /// Reads `If-Match` and `If-None-Match` as far as they make sense for a change (RFC 9110 §13.1).

@@ -23,13 +23,21 @@ async fn a_text_that_waits_too_long_for_its_turn_is_sent_back() {
 
 #[tokio::test]
 async fn who_only_asks_takes_a_part_of_the_walks_and_no_more() {
-    let gate = gate("[limits]\nparent_checks_max = 5\n");
+    // Nobody answers at the root of this tree.
+    let nobody = "[parent]\nroot_hints = [\"127.0.0.1\"]\ndns_port = 1\n";
+    let gate = gate(&format!("{nobody}[limits]\nparent_checks_max = 5\n[timeouts]\nqueue_ms = 1\n"));
     let domain = Domain::parse("example.com").unwrap();
+    let client: IpAddr = "192.0.2.1".parse().unwrap();
     let turns = gate.asks.try_acquire_many(2).expect("a quarter of five, rounded up");
-    let refused = gate.standing(&domain, None).await.unwrap_err();
+    let refused = gate.standing(&domain, None, client).await.unwrap_err();
     assert_eq!((refused.status(), refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "busy"));
     drop(turns);
     assert_eq!(gate.asks.available_permits(), 2);
+    // One of the two for each network; the name server behind is not there, which is told when the parent was asked.
+    let place = gate.asks_of_each.take("192.0.2.255".parse().unwrap(), Duration::from_secs(60)).await.unwrap();
+    assert_eq!(gate.standing(&domain, None, client).await.unwrap_err().code(), "busy");
+    drop(place);
+    assert_eq!(gate.standing(&domain, None, client).await.unwrap_err().code(), "name-server-unavailable");
 }
 
 #[tokio::test]
