@@ -9,6 +9,7 @@ use std::time::Duration;
 use nss_registrar_check::TrustAnchor;
 use nss_wire::NameBuf;
 use nssd::clock::Clock;
+use nssd::prefix::Prefix;
 use serde::{Deserialize, Deserializer};
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +23,12 @@ use crate::rdap;
 pub struct Config {
     /// Where HTTP is spoken; `None` is loopback in both families, where a missing family is no error.
     pub listen: Option<Vec<SocketAddr>>,
+    /// Reverse proxies in front of this server, whose `X-Forwarded-For` says who asks.
+    #[serde(deserialize_with = "prefixes")]
+    pub trusted_proxies: Vec<Prefix>,
+    /// The names under which web pages of the operator's own may change zones here.
+    #[serde(deserialize_with = "names")]
+    pub public_names: Vec<NameBuf>,
     /// The Unix socket on which `nssd` takes orders.
     pub control_socket: PathBuf,
     /// The names that owners enter at their registrar and that a zone's own NS set must contain.
@@ -89,6 +96,8 @@ pub struct Parent {
     pub servers_min: NonZeroUsize,
     /// Queries a second to any one name server.
     pub queries_per_second: NonZeroU32,
+    /// Queries that wait for the answer of any one name server at one time.
+    pub outstanding_max: NonZeroUsize,
     /// Seconds for which a delegation is believed without being asked for again.
     pub cache_s: NonZeroU32,
 }
@@ -104,6 +113,8 @@ pub struct Quotas {
     pub uploads_per_domain_per_day: NonZeroU32,
     /// From one /24 of IPv4 or /56 of IPv6 in a minute, refused ones and dry runs included.
     pub uploads_per_network_per_minute: NonZeroU32,
+    /// From one /48 of IPv6 in a minute, likewise.
+    pub uploads_per_site_per_minute: NonZeroU32,
     /// From everybody in a second, likewise.
     pub uploads_per_second: NonZeroU32,
 }
@@ -138,6 +149,8 @@ pub struct Pending {
     pub zones_max: u32,
     /// How many of them may come from one /24 of IPv4 or /56 of IPv6.
     pub zones_per_network_max: u32,
+    /// How many from one /48 of IPv6.
+    pub zones_per_site_max: u32,
     /// Octets of the zone file of one.
     pub size_max: usize,
 }
@@ -278,6 +291,14 @@ impl Config {
                         beside it, and a private network or a test"
                 .into());
         }
+        if self.trusted_proxies.len() > TRUSTED_PROXIES_MAX {
+            let count = self.trusted_proxies.len();
+            return Err(format!("trusted_proxies has {count} entries, {TRUSTED_PROXIES_MAX} are the most"));
+        }
+        if self.public_names.len() > PUBLIC_NAMES_MAX {
+            let count = self.public_names.len();
+            return Err(format!("public_names has {count} names, {PUBLIC_NAMES_MAX} are the most"));
+        }
         if self.listen.as_ref().is_some_and(Vec::is_empty) {
             return Err("listen is empty: write an address and a port, as in listen = [\"127.0.0.1:12601\"]".into());
         }
@@ -286,6 +307,9 @@ impl Config {
         }
         if self.parent.dns_port == 0 {
             return Err("parent.dns_port is 0: name servers listen on port 53".into());
+        }
+        if self.parent.outstanding_max.get() > COUNT_MAX {
+            return Err(format!("parent.outstanding_max is over {COUNT_MAX}"));
         }
         self.rdap.check()?;
         let limits = &self.limits;
@@ -320,6 +344,8 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             listen: None,
+            trusted_proxies: Vec::new(),
+            public_names: Vec::new(),
             control_socket: PathBuf::from("/run/nssd/control.sock"),
             name_servers: Vec::new(),
             ownership: Ownership::Pinned,
@@ -350,6 +376,8 @@ impl Default for Parent {
             servers_min: const { NonZeroUsize::new(2).unwrap() },
             // The largest top-level domains have 26 addresses, the smallest four: some 50 new domains a second there.
             queries_per_second: const { NonZeroU32::new(100).unwrap() },
+            // With which a server 150 ms away still answers those.
+            outstanding_max: const { NonZeroUsize::new(16).unwrap() },
             // A key that was removed at the registrar counts for so long; who uploads record by record has the parent asked once.
             cache_s: const { NonZeroU32::new(60).unwrap() },
         }
@@ -365,6 +393,8 @@ impl Default for Quotas {
             uploads_per_domain_per_day: const { NonZeroU32::new(300).unwrap() },
             // An agency that moves its customers here, one domain a second.
             uploads_per_network_per_minute: const { NonZeroU32::new(60).unwrap() },
+            // Four of its 256 networks: whoever has all of them gets four a second, and neighbours seldom meet.
+            uploads_per_site_per_minute: const { NonZeroU32::new(240).unwrap() },
             // A fraction of what two cores parse and store, so that answering is never short of them.
             uploads_per_second: const { NonZeroU32::new(100).unwrap() },
         }
@@ -393,8 +423,10 @@ impl Default for Pending {
             recheck_minutes: const { NonZeroU32::new(10).unwrap() },
             // With those of size_max some 100 MB of memory, and two checks a second.
             zones_max: 1000,
-            // An agency that moves its customers here; whoever has fifty networks fills what there is.
+            // An agency that moves its customers here; whoever has fifty networks of IPv4 fills what there is.
             zones_per_network_max: 20,
+            // Three of its 256 networks; whoever has seventeen sites fills what there is.
+            zones_per_site_max: 60,
             // Over a thousand records; whoever has more uploads them when the domain is delegated.
             size_max: 64 << 10,
         }
@@ -469,6 +501,12 @@ pub const PORT_DEFAULT: u16 = 12601;
 /// Name servers at most: as many as fit in a referral of 512 octets, which is why the root has thirteen.
 pub const NAME_SERVERS_MAX: usize = 13;
 
+/// Reverse proxies at most: each element of `X-Forwarded-For` is compared with all of them.
+pub const TRUSTED_PROXIES_MAX: usize = 64;
+
+/// Names of web pages at most: each change by a browser is compared with all of them.
+pub const PUBLIC_NAMES_MAX: usize = 64;
+
 /// Octets of a name in wire form (RFC 1035 §2.3.4).
 const NAME_SIZE_MAX: usize = 255;
 
@@ -487,6 +525,12 @@ fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NameBuf>, D::
     texts.iter().map(name).collect()
 }
 
+fn prefixes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Prefix>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let prefix = |text: &String| text.parse().map_err(|error| serde::de::Error::custom(format!("\"{text}\": {error}")));
+    texts.iter().map(prefix).collect()
+}
+
 fn trust_anchors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<TrustAnchor>>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     let anchor = |text: &String| text.parse().map_err(|error| serde::de::Error::custom(format!("\"{text}\": {error}")));
@@ -496,6 +540,7 @@ fn trust_anchors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parents::checker_config;
 
     const NAMES: &str = "name_servers = [\"ns1.dns.example.net\", \"NS2.dns.example.net.\"]\n";
 
@@ -563,6 +608,8 @@ mod tests {
         refused(&format!("{NAMES}requests_per_second = 0"), &["line 2"]);
         refused("name_servers = [\"a..b\"]", &["line 1", "a..b"]);
         refused(&format!("{NAMES}listen = [\"localhost\"]"), &["line 2"]);
+        refused(&format!("{NAMES}trusted_proxies = [\"localhost\"]"), &["line 2", "localhost", "192.0.2.0/24"]);
+        refused(&format!("{NAMES}trusted_proxies = [\"192.0.2.1/24\"]"), &["line 2", "write 192.0.2.0/24"]);
     }
 
     #[test]
@@ -574,10 +621,26 @@ mod tests {
         assert!(Config::from_toml(&format!("name_servers = [\"{}\"]", long(18))).is_ok());
         refused(&format!("name_servers = [\"{}\"]", long(19)), &["too long", "label"]);
         refused(&format!("{NAMES}listen = []"), &["listen"]);
+        let names = vec!["dns.example.net"; PUBLIC_NAMES_MAX + 1];
+        refused(&format!("{NAMES}public_names = {names:?}"), &["public_names has 65 names"]);
+        refused(&format!("{NAMES}public_names = [\"https://dns.example.net/\", \"a..b\"]"), &["line 2", "a..b"]);
+        let proxies = vec!["192.0.2.80"; TRUSTED_PROXIES_MAX + 1];
+        refused(&format!("{NAMES}trusted_proxies = {proxies:?}"), &["trusted_proxies has 65 entries"]);
         refused(&format!("{NAMES}[log]\nlevel = \"a=b=c\""), &["log.level"]);
         refused(&format!("{NAMES}[limits]\nbody_size_max = 1_000_000_000"), &["body_size_max"]);
         refused(&format!("{NAMES}[limits]\nbody_memory_max = 1"), &["body_memory_max"]);
         refused(&format!("{NAMES}[limits]\nconnections_max = 1_000_000"), &["connections_max"]);
+        refused(&format!("{NAMES}[parent]\noutstanding_max = 1_000_000"), &["parent.outstanding_max"]);
+        refused(&format!("{NAMES}[parent]\noutstanding_max = 0"), &["line 3"]);
+    }
+
+    #[test]
+    fn how_parents_are_asked_is_what_was_configured() {
+        let of = |text: &str| checker_config(&Config::from_toml(&format!("{NAMES}{text}")).unwrap());
+        assert_eq!((of("").outstanding_max, of("").servers_min), (16, 2));
+        assert_eq!(of("").outstanding_max, nss_registrar_check::Config::default().outstanding_max);
+        let asked = of("[parent]\noutstanding_max = 3\nservers_min = 4\nqueries_per_second = 50\n");
+        assert_eq!((asked.outstanding_max, asked.servers_min, asked.query_interval.as_millis()), (3, 4, 20));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::rate::Client;
+use crate::network::{CLIENTS_PER_SITE, Network};
 use crate::stream::{Activity, ClientStream};
 
 /// Octets of a request's header section at most. Browsers send some hundreds, cookies none; also what a connection
@@ -138,7 +138,9 @@ impl std::error::Error for Evicted {}
 pub(crate) fn turn_away(stream: &TcpStream, refused: Refused) {
     let (status, text) = match refused {
         Refused::Full => ("503 Service Unavailable", "too many connections; try again in some seconds\n"),
-        Refused::FullForClient => ("429 Too Many Requests", "too many connections from your address; close some\n"),
+        Refused::FullForClient => {
+            ("429 Too Many Requests", "too many connections from your address or network; close some\n")
+        }
     };
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nRetry-After: 5\r\n\
@@ -160,14 +162,16 @@ pub(crate) struct Connections {
 struct Open {
     last_id: u64,
     places: HashMap<u64, Arc<Place>>,
-    /// Holds only clients that have a connection, and so at most `max`.
-    per_client: HashMap<Client, usize>,
+    /// Holds only clients that have a connection, and so at most `max`; likewise the sites.
+    per_client: HashMap<Network, usize>,
+    per_site: HashMap<Network, usize>,
 }
 
 /// The place of one connection among all.
 pub(crate) struct Place {
     id: u64,
-    client: Client,
+    client: Option<Network>,
+    site: Option<Network>,
     activity: Arc<Activity>,
     /// Told when another connection needs the place.
     wanted: Notify,
@@ -178,7 +182,7 @@ pub(crate) struct Place {
 pub(crate) enum Refused {
     /// All clients together have as many as there may be, and each has a request that is being answered.
     Full,
-    /// This client has as many as one may have.
+    /// This client, or its site, has as many as one may have.
     FullForClient,
 }
 
@@ -187,11 +191,15 @@ impl Connections {
         Arc::new(Connections { max, per_client_max, open: Mutex::default() })
     }
 
-    /// Counts one connection more, until the permit is dropped; at the expense of the quietest one if need be.
-    pub(crate) fn admit(self: &Arc<Connections>, address: IpAddr) -> Result<Permit, Refused> {
-        let client = Client::from(address);
+    /// Counts one connection more, until the permit is dropped; at the expense of the quietest one if need be. One without a
+    /// client is a trusted proxy's, which many share.
+    pub(crate) fn admit(self: &Arc<Connections>, client: Option<IpAddr>) -> Result<Permit, Refused> {
+        let (client, site) = (client.map(Network::host), client.and_then(Network::site));
+        let per_site_max = self.per_client_max.saturating_mul(CLIENTS_PER_SITE.get() as usize);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.per_client.get(&client).is_some_and(|own| *own >= self.per_client_max) {
+        let own = client.and_then(|client| open.per_client.get(&client)).copied().unwrap_or_default();
+        let of_site = site.and_then(|site| open.per_site.get(&site)).copied().unwrap_or_default();
+        if own >= self.per_client_max || of_site >= per_site_max {
             return Err(Refused::FullForClient);
         }
         while open.places.len() >= self.max {
@@ -206,9 +214,14 @@ impl Connections {
         }
         open.last_id += 1;
         let activity = Arc::new(Activity::new());
-        let place = Arc::new(Place { id: open.last_id, client, activity, wanted: Notify::new() });
+        let place = Arc::new(Place { id: open.last_id, client, site, activity, wanted: Notify::new() });
         open.places.insert(place.id, Arc::clone(&place));
-        *open.per_client.entry(client).or_default() += 1;
+        let open = &mut *open;
+        for (counts, network) in [(&mut open.per_client, client), (&mut open.per_site, site)] {
+            if let Some(network) = network {
+                *counts.entry(network).or_default() += 1;
+            }
+        }
         Ok(Permit { connections: Arc::clone(self), place })
     }
 }
@@ -219,10 +232,13 @@ impl Open {
         if self.places.remove(&place.id).is_none() {
             return;
         }
-        if let Some(own) = self.per_client.get_mut(&place.client) {
-            *own -= 1;
-            if *own == 0 {
-                self.per_client.remove(&place.client);
+        for (counts, network) in [(&mut self.per_client, place.client), (&mut self.per_site, place.site)] {
+            let Some(network) = network else { continue };
+            if let Some(count) = counts.get_mut(&network) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(&network);
+                }
             }
         }
     }
@@ -250,14 +266,14 @@ impl Drop for Permit {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn client(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
     }
 
     #[test]
     fn a_client_has_its_share_of_connections_and_all_have_the_rest() {
         let connections = Connections::new(3, 2);
-        let (a, b, c) = (address("192.0.2.1"), address("192.0.2.2"), address("192.0.2.3"));
+        let (a, b, c) = (client("192.0.2.1"), client("192.0.2.2"), client("192.0.2.3"));
         let first = connections.admit(a).unwrap();
         let second = connections.admit(a).unwrap();
         assert_eq!(connections.admit(a).err(), Some(Refused::FullForClient));
@@ -268,12 +284,35 @@ mod tests {
         assert!(connections.admit(c).is_ok());
     }
 
+    #[test]
+    fn a_site_has_four_clients_worth_of_connections() {
+        let connections = Connections::new(100, 2);
+        let host = |n: u32| client(&format!("2001:db8:5:{n:x}::1"));
+        let permits: Vec<Permit> = (0..8).map(|n| connections.admit(host(n)).unwrap()).collect();
+        assert_eq!(connections.admit(host(8)).err(), Some(Refused::FullForClient));
+        let neighbour = connections.admit(client("2001:db8:6::1")).unwrap();
+        drop(permits);
+        assert!(connections.admit(host(8)).is_ok());
+        drop(neighbour);
+        assert!(connections.open.lock().unwrap().per_site.is_empty());
+    }
+
+    #[test]
+    fn a_trusted_proxy_has_as_many_connections_as_there_are() {
+        let connections = Connections::new(3, 1);
+        let permits = [(); 3].map(|()| connections.admit(None).unwrap());
+        let requests = permits.each_ref().map(|permit| permit.place.activity.request().unwrap());
+        assert_eq!(connections.admit(None).err(), Some(Refused::Full));
+        drop((requests, permits));
+        assert!(connections.open.lock().unwrap().places.is_empty());
+    }
+
     #[tokio::test]
     async fn the_quietest_connection_makes_room_and_none_that_is_being_answered() {
         let connections = Connections::new(3, 3);
-        let permits = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|text| connections.admit(address(text)).unwrap());
+        let permits = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|text| connections.admit(client(text)).unwrap());
         let _request = permits[0].place.activity.request().unwrap();
-        let newcomer = connections.admit(address("192.0.2.4")).unwrap();
+        let newcomer = connections.admit(client("192.0.2.4")).unwrap();
         permits[1].place.wanted.notified().await;
         assert!(permits[1].place.activity.request().is_none(), "it is too late for a request");
         let open = connections.open.lock().unwrap();
@@ -290,7 +329,7 @@ mod tests {
     #[test]
     fn a_client_without_connections_leaves_nothing_behind() {
         let connections = Connections::new(3, 2);
-        drop(connections.admit(address("2001:db8::1")));
+        drop(connections.admit(client("2001:db8::1")));
         let open = connections.open.lock().unwrap();
         assert!(open.places.is_empty() && open.per_client.is_empty());
     }

@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
+use nss_wire::NameBuf;
 use nssd::control::Client as ZoneServer;
 use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc};
@@ -20,15 +21,16 @@ use crate::body::{self, BodyReader, Memory};
 use crate::config::{Config, Ownership, milliseconds};
 use crate::connection::Permit;
 use crate::domain::Domain;
-use crate::key::Key;
+use crate::key::{Key, reveal};
 use crate::new_key::NewKey;
-use crate::problem::{JSON, Problem, TEXT, to_json};
+use crate::problem::{JSON, NO_STORE, Problem, TEXT, to_json};
+use crate::proxies::{Proxies, Unreadable};
 use crate::query::{self, Options, QueryError};
-use crate::rate::{Client, RateLimits};
+use crate::rate::RateLimits;
 use crate::rdap::Rdap;
 use crate::rounds::Rounds;
 use crate::routes::{Call, HELP, NoCall};
-use crate::standing::utc;
+use crate::time::utc;
 use crate::upload::{Gate, Upload, no_randomness, preconditions};
 use crate::zone_server;
 
@@ -38,9 +40,6 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Names the mode in every response of a server that is not for the public.
 const MODE: HeaderName = HeaderName::from_static("namespace-server-mode");
 
-/// In every response with a key: neither a browser nor a proxy is to keep it (RFC 9111 §5.2.2.5).
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
 /// Texts that are fetched from the name server at one time, before their memory is counted; a fetch takes milliseconds.
 const DOWNLOADS_MAX: usize = 16;
 
@@ -48,6 +47,8 @@ const DOWNLOADS_MAX: usize = 16;
 pub(crate) struct Front {
     gate: Gate,
     zone_server: ZoneServer,
+    proxies: Proxies,
+    public_names: Vec<NameBuf>,
     rates: RateLimits,
     bodies: BodyReader,
     memory: Memory,
@@ -59,6 +60,7 @@ pub(crate) struct Front {
 /// Who sent a request; as long as it lives, the connection counts as open and the server as serving.
 #[derive(Clone)]
 pub(crate) struct Caller {
+    /// Whose request it is: not a trusted proxy's that brought it, once the request was looked at.
     pub(crate) address: IpAddr,
     pub(crate) _permit: Arc<Permit>,
     pub(crate) _serving: mpsc::Sender<()>,
@@ -78,6 +80,8 @@ impl Front {
         let names: String = config.name_servers.iter().map(|name| format!("  {name}\n")).collect();
         Ok(Front {
             zone_server: zone_server.clone(),
+            proxies: Proxies::new(&config.trusted_proxies),
+            public_names: config.public_names.clone(),
             rates: RateLimits::new(config.requests_per_second, config.requests_per_second_total),
             bodies,
             memory,
@@ -86,6 +90,11 @@ impl Front {
             mode: mode(&config).map(HeaderValue::from_static),
             gate: Gate::new(config, zone_server, rdap),
         })
+    }
+
+    /// The operator's own reverse proxies.
+    pub(crate) fn proxies(&self) -> &Proxies {
+        &self.proxies
     }
 
     /// The rounds that this server makes, if it makes any.
@@ -97,7 +106,7 @@ impl Front {
     pub(crate) async fn answer(self: Arc<Front>, request: Request<Incoming>, caller: Caller) -> Response<Full<Bytes>> {
         let form = Form::negotiate(request.headers());
         let front = Arc::clone(&self);
-        let result = on_its_own(async move { front.dispatch(request, &caller, form).await }).await;
+        let result = on_its_own(async move { front.dispatch(request, caller, form).await }).await;
         let response = result.unwrap_or_else(|problem| problem.into_response(form).map(Bytes::from));
         self.finish(response)
     }
@@ -105,14 +114,17 @@ impl Front {
     async fn dispatch(
         &self,
         request: Request<Incoming>,
-        caller: &Caller,
+        mut caller: Caller,
         form: Form,
     ) -> Result<Response<Bytes>, Problem> {
         let (head, body) = request.into_parts();
         let has_body = body::has_body(&body);
         // What is refused before its body was read leaves that body on the connection.
         let end_if_unread = |problem: Problem| if has_body { problem.end_connection() } else { problem };
-        self.rates.admit(Client::from(caller.address)).map_err(|wait| end_if_unread(too_many_requests(wait)))?;
+        let client = self.proxies.client_of(caller.address, &head.headers);
+        caller.address = client.unwrap_or(caller.address);
+        self.rates.admit(caller.address).map_err(|wait| end_if_unread(too_many_requests(wait)))?;
+        client.map_err(|unreadable| end_if_unread(bad_forwarding(unreadable)))?;
         check_host(&head).map_err(end_if_unread)?;
         body::check_coding(&head.headers).map_err(Problem::end_connection)?;
         let call = Call::find(&head.method, head.uri.path()).map_err(not_a_call);
@@ -136,28 +148,29 @@ impl Front {
             Call::Delegation => {
                 let domain = query::parse_domain(query).map_err(refused)?;
                 let key = self.gate.presented_key(&head.headers).map_err(end_if_unread)?;
-                let standing = self.gate.standing(&domain, key.as_ref()).await.map_err(end_if_unread)?;
+                let standing =
+                    self.gate.standing(&domain, key.as_ref(), caller.address).await.map_err(end_if_unread)?;
                 Ok(in_form(form, || standing.text(), &standing))
             }
             Call::Status(segment) => {
                 let domain = query::parse_segment(segment).map_err(refused)?;
                 query::parse_nothing(query).map_err(refused)?;
-                let hosted = self.gate.hosted(&domain).await.map_err(end_if_unread)?;
+                let hosted = self.gate.hosted(&domain, caller.address).await.map_err(end_if_unread)?;
                 Ok(in_form(form, || hosted.text(), &hosted))
             }
             Call::NewKey => {
                 query::parse_nothing(query).map_err(refused)?;
                 self.new_key(form).map_err(end_if_unread)
             }
-            _ if is_change && is_cross_site(&head.headers) => Err(end_if_unread(cross_site())),
+            _ if is_change && is_cross_site(&head.headers, &self.public_names) => Err(end_if_unread(cross_site())),
             Call::Upload => {
                 let query = query::parse_query(query).map_err(refused)?;
-                self.upload(&query.domain, query.options, &head.headers, body, caller, form).await
+                self.upload(&query.domain, query.options, &head.headers, body, &caller, form).await
             }
             Call::UploadTo(segment) => {
                 let domain = query::parse_segment(segment).map_err(refused)?;
                 let options = query::parse_options(query).map_err(refused)?;
-                self.upload(&domain, options, &head.headers, body, caller, form).await
+                self.upload(&domain, options, &head.headers, body, &caller, form).await
             }
             Call::Download(segment) => {
                 let domain = query::parse_segment(segment).map_err(refused)?;
@@ -169,8 +182,8 @@ impl Front {
                 let options = query::parse_options(query).map_err(refused)?;
                 let precondition = preconditions(&head.headers).map_err(end_if_unread)?;
                 let key = self.gate.presented_key(&head.headers).map_err(end_if_unread)?;
-                let deleted = self.gate.delete(&domain, options, &precondition, key.as_ref()).await;
-                self.log("delete", &domain, caller, deleted.as_ref().err());
+                let deleted = self.gate.delete(&domain, options, &precondition, key.as_ref(), caller.address).await;
+                self.log("delete", &domain, &caller, deleted.as_ref().err());
                 Ok(self.change_response(form, &deleted.map_err(end_if_unread)?))
             }
         }
@@ -340,10 +353,6 @@ pub(crate) enum Proof {
     Pending,
 }
 
-fn reveal<S: serde::Serializer>(key: &Option<Key>, serializer: S) -> Result<S::Ok, S::Error> {
-    key.as_ref().map(Key::reveal).serialize(serializer)
-}
-
 impl Changed {
     fn text(&self) -> String {
         let Changed { domain, serial, records, .. } = self;
@@ -428,18 +437,46 @@ fn check_host(head: &Parts) -> Result<(), Problem> {
 
 /// Whether a web page of somebody else has a browser send this request.
 ///
-/// A server in a private network would otherwise be open to every page that somebody in that network looks at.
-fn is_cross_site(headers: &HeaderMap) -> bool {
+/// A server in a private network would otherwise be open to every page that somebody in that network looks at. That a page has
+/// the name by which we are called is not enough: whoever made it can bind that name to our address a moment later.
+fn is_cross_site(headers: &HeaderMap, public_names: &[NameBuf]) -> bool {
     let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(&HOST).unwrap_or_default();
     let is_foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, of)| !of.eq_ignore_ascii_case(host));
     let is_sent_by_another = |site: &str| !matches!(site, "same-origin" | "none");
-    text(&ORIGIN).is_some_and(is_foreign) || text(&SEC_FETCH_SITE).is_some_and(is_sent_by_another)
+    match (text(&ORIGIN), text(&SEC_FETCH_SITE)) {
+        // Browsers say one or the other with every change.
+        (None, None) => false,
+        (origin, site) => {
+            origin.is_some_and(is_foreign) || site.is_some_and(is_sent_by_another) || !is_our_host(host, public_names)
+        }
+    }
+}
+
+/// Whether a host, with or without a port, is ours and cannot be made to be: an address, the machine itself, or a name that the
+/// operator wrote down.
+fn is_our_host(host: &str, public_names: &[NameBuf]) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|octet| octet.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
+    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    if address.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    name.parse::<NameBuf>().is_ok_and(|name| public_names.contains(&name))
 }
 
 fn cross_site() -> Problem {
-    let detail = "web pages of other sites may not change zones; send the request from this site or with curl";
+    let detail = "web pages of other sites may not change zones, nor may those of a name that is not in public_names; send the request \
+                  with curl";
     Problem::new(StatusCode::FORBIDDEN, "cross-site", detail)
+}
+
+fn bad_forwarding(Unreadable: Unreadable) -> Problem {
+    let detail = "X-Forwarded-For of the proxy in front of this server ends with no address, so that nobody knows whose request it is; \
+                  nothing was changed, tell the operator";
+    Problem::new(StatusCode::BAD_REQUEST, "bad-forwarding", detail)
 }
 
 fn too_many_requests(wait: Duration) -> Problem {
@@ -515,13 +552,21 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_are_told_from_our_own_and_from_programs() {
+        let names: [NameBuf; 1] = ["dns.example.net".parse().unwrap()];
+        let is_refused = |fields: &[(HeaderName, &'static str)]| is_cross_site(&headers(fields), &names);
         let host = (HOST, "dns.example.net:12601");
         for fields in [
             &[host.clone()][..],
             &[host.clone(), (ORIGIN, "http://DNS.example.net:12601"), (SEC_FETCH_SITE, "same-origin")],
             &[host.clone(), (SEC_FETCH_SITE, "none")],
+            &[(HOST, "DNS.example.net."), (ORIGIN, "https://dns.example.net.")],
+            &[(HOST, "192.0.2.1:12601"), (ORIGIN, "http://192.0.2.1:12601")],
+            &[(HOST, "[2001:db8::1]:12601"), (ORIGIN, "http://[2001:db8::1]:12601")],
+            &[(HOST, "[::1]"), (ORIGIN, "http://[::1]")],
+            &[(HOST, "localhost:12601"), (ORIGIN, "http://localhost:12601")],
+            &[(HOST, "whatever.example")],
         ] {
-            assert!(!is_cross_site(&headers(fields)), "{fields:?}");
+            assert!(!is_refused(fields), "{fields:?}");
         }
         for fields in [
             &[host.clone(), (ORIGIN, "https://www.example.org")][..],
@@ -529,8 +574,16 @@ mod tests {
             &[host.clone(), (ORIGIN, "null")],
             &[host.clone(), (SEC_FETCH_SITE, "cross-site")],
             &[host.clone(), (SEC_FETCH_SITE, "same-site")],
+            // A name that was bound to our address after the page came from elsewhere.
+            &[(HOST, "rebound.example:12601"), (ORIGIN, "http://rebound.example:12601")],
+            &[(HOST, "rebound.example:12601"), (SEC_FETCH_SITE, "same-origin")],
+            &[(HOST, "www.dns.example.net"), (ORIGIN, "http://www.dns.example.net")],
+            &[(HOST, "127.0.0.1.rebound.example"), (ORIGIN, "http://127.0.0.1.rebound.example")],
+            &[(HOST, "localhost.rebound.example"), (ORIGIN, "http://localhost.rebound.example")],
+            &[(HOST, "2130706433"), (ORIGIN, "http://2130706433")],
+            &[(HOST, ""), (ORIGIN, "http://")],
         ] {
-            assert!(is_cross_site(&headers(fields)), "{fields:?}");
+            assert!(is_refused(fields), "{fields:?}");
         }
     }
 

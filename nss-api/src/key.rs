@@ -18,6 +18,7 @@ use nss_wire::Name;
 use nssd::control::Pin;
 use rand::TryRng;
 use rand::rngs::SysRng;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// What proves that a change of a zone comes from its owner: whoever has it may change the zone.
@@ -115,6 +116,12 @@ impl Drop for Key {
     fn drop(&mut self) {
         wipe(&mut self.text);
     }
+}
+
+/// Writes a key into the answer to whom it was made for.
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+pub(crate) fn reveal<S: serde::Serializer>(key: &Option<Key>, serializer: S) -> Result<S::Ok, S::Error> {
+    key.as_ref().map(Key::reveal).serialize(serializer)
 }
 
 /// Why a text is no key; never repeats more of it than one character.

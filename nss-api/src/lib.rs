@@ -1,6 +1,6 @@
 //! Public HTTP front of the Namespace Server: zone files in, checked at the parent zone.
 //!
-//! It keeps no state: what it decides by is the configuration, the request, the parent's answer and the name server
+//! It keeps nothing but quotas and what it heard a moment ago: what it decides by is the configuration, the request, the parent's answer and the name server
 //! behind the control socket. Run as many of it as you like.
 //!
 //! With only the feature `cli` this crate is the definition of the command line; the feature `daemon`, on by default, is the rest.
@@ -39,6 +39,8 @@ pub mod key;
 #[cfg(feature = "daemon")]
 mod lifecycle;
 #[cfg(feature = "daemon")]
+pub mod network;
+#[cfg(feature = "daemon")]
 mod new_key;
 #[cfg(feature = "daemon")]
 mod ownership;
@@ -48,6 +50,8 @@ mod parents;
 mod pending;
 #[cfg(feature = "daemon")]
 pub mod problem;
+#[cfg(feature = "daemon")]
+mod proxies;
 #[cfg(feature = "daemon")]
 pub mod query;
 #[cfg(feature = "daemon")]
@@ -65,9 +69,13 @@ pub mod server;
 #[cfg(feature = "daemon")]
 pub mod setup;
 #[cfg(feature = "daemon")]
+mod share;
+#[cfg(feature = "daemon")]
 mod standing;
 #[cfg(feature = "daemon")]
 mod stream;
+#[cfg(feature = "daemon")]
+mod time;
 #[cfg(feature = "daemon")]
 mod upload;
 #[cfg(feature = "daemon")]

@@ -25,6 +25,7 @@ use nssd::control::{DsSet, Pin, PinChange};
 
 use crate::config::Ownership;
 use crate::domain::Domain;
+use crate::front::Proof;
 use crate::key::{Key, Label};
 use crate::new_key::keyed_name;
 use crate::problem::Problem;
@@ -175,7 +176,51 @@ pub(crate) fn decide(
     }
 }
 
+/// Whose quota a change counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quota {
+    /// The domain's, before it is made.
+    Domain,
+    /// The domain's, once it is known that there was something to change.
+    DomainAfterwards,
+    /// The network's alone, which was counted before anything else.
+    Network,
+}
+
 impl Grant {
+    /// Whose quota a change by this counts for.
+    pub(crate) fn quota(self) -> Quota {
+        match self {
+            Grant::Open | Grant::Keyed(_) | Grant::Pinned(_) | Grant::First => Quota::Domain,
+            // Anybody has copies of a signed zone: only what is newer counts, and that is known afterwards.
+            Grant::Ds => Quota::DomainAfterwards,
+            // Who claims a name has not shown to be its owner.
+            Grant::Pending(_) => Quota::Network,
+        }
+    }
+
+    /// Whether the key that comes with the upload is pinned, or one that is made for it.
+    pub(crate) fn pins_first_key(self) -> bool {
+        self == Grant::First
+    }
+
+    /// Whether the zone is served before its delegation.
+    pub(crate) fn is_claim(self) -> bool {
+        matches!(self, Grant::Pending(_))
+    }
+
+    /// How it is called in an answer.
+    pub(crate) fn proof(self) -> Proof {
+        match self {
+            Grant::Open => Proof::Open,
+            Grant::Keyed(_) => Proof::Keyed,
+            Grant::Pinned(_) => Proof::Pinned,
+            Grant::First => Proof::First,
+            Grant::Ds => Proof::Ds,
+            Grant::Pending(_) => Proof::Pending,
+        }
+    }
+
     /// What goes into the commit with the zone; `first` is the key that is pinned when none is.
     pub(crate) fn pin_change(self, first: Option<Pin>) -> PinChange {
         match self {

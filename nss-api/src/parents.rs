@@ -222,6 +222,7 @@ pub(crate) fn checker_config(config: &Config) -> nss_registrar_check::Config {
         checks.addresses = AddressPolicy::AnyUnicast;
     }
     checks.query_interval = Duration::from_secs(1) / config.parent.queries_per_second.get();
+    checks.outstanding_max = config.parent.outstanding_max.get();
     checks.servers_min = config.parent.servers_min.get();
     checks.limits.time_max = milliseconds(config.timeouts.parent_check_ms);
     checks.cache.delegated_ttl = Duration::from_secs(config.parent.cache_s.get().into());

@@ -23,10 +23,10 @@ use crate::config::{Config, Pending};
 use crate::domain::Domain;
 use crate::key::{Key, Label};
 use crate::lifecycle::Step;
+use crate::network::Network;
 use crate::new_key::keyed_names;
 use crate::ownership::label_before;
 use crate::parents::Sight;
-use crate::quota::network_word;
 use crate::zone_text::ZoneWord;
 
 /// What the parent's word means for a claim.
@@ -120,17 +120,18 @@ pub(crate) const CLOSED: &str = "it cannot be served before that: the parent nam
 /// The claim that an upload with `key` from `client` makes.
 pub(crate) fn claim(domain: &Domain, key: &Key, client: IpAddr, config: &Config) -> PendingClaim {
     let now = config.clock.now();
-    let Pending { hours, recheck_minutes, zones_max, zones_per_network_max, .. } = config.pending;
+    let Pending { hours, recheck_minutes, zones_max, zones_per_network_max, zones_per_site_max, .. } = config.pending;
     let pending = control::Pending {
         pin: key.pin(domain.name()),
         label: key.label().to_string(),
-        network: network_word(client),
+        network: Network::household(client).word(),
+        site: Network::site(client).map(Network::word),
         since: now,
         until: now + u64::from(hours.get()) * HOUR,
         check_at: now + u64::from(recheck_minutes.get()) * MINUTE,
         is_contested: false,
     };
-    PendingClaim { pending, zones_max, zones_per_network_max }
+    PendingClaim { pending, zones_max, zones_per_network_max, zones_per_site_max: Some(zones_per_site_max) }
 }
 
 /// The next step of a claim, now that its parent said what it did.

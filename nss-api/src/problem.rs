@@ -3,12 +3,13 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use nssd::control::Finding;
 use serde::Serialize;
 
 use crate::accept::Form;
+use crate::key::{Key, reveal};
 
 /// The diagnostics that one answer lists. A person mends a zone a screen at a time; the rest is counted.
 pub const DIAGNOSTICS_MAX: usize = 100;
@@ -41,6 +42,9 @@ struct Parts {
     /// Lines below the detail: who was asked and what they said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     evidence: Vec<String>,
+    /// The key that was made for the caller, who sees it this once.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "reveal")]
+    key: Option<Key>,
     #[serde(skip)]
     retry_after: Option<Duration>,
     #[serde(skip)]
@@ -67,6 +71,7 @@ impl Problem {
             diagnostics: Vec::new(),
             diagnostics_left_out: 0,
             evidence: Vec::new(),
+            key: None,
             retry_after: None,
             allow: None,
             wants_key: false,
@@ -88,6 +93,13 @@ impl Problem {
     #[must_use]
     pub fn with_evidence(mut self, evidence: Vec<String>) -> Problem {
         self.0.evidence = evidence;
+        self
+    }
+
+    /// Adds the key that was made for the caller and may count by now; no cache is to keep the answer then.
+    #[must_use]
+    pub fn with_key(mut self, key: Option<Key>) -> Problem {
+        self.0.key = key;
         self
     }
 
@@ -157,6 +169,9 @@ impl Problem {
         if let Some(methods) = self.0.allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
         }
+        if self.0.key.is_some() {
+            headers.insert(CACHE_CONTROL, NO_STORE);
+        }
         if self.0.wants_key {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"zones\""));
         }
@@ -172,6 +187,9 @@ impl Problem {
             return text;
         }
         text.push('\n');
+        if let Some(key) = &self.0.key {
+            let _ = writeln!(text, "  {}", key.reveal());
+        }
         for line in &self.0.evidence {
             let _ = writeln!(text, "  {line}");
         }
@@ -195,6 +213,9 @@ pub(crate) fn write_finding(text: &mut String, finding: &Finding) {
     }
     text.push('\n');
 }
+
+/// In every response with a key: neither a browser nor a proxy is to keep it (RFC 9111 §5.2.2.5).
+pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The media type of text answers.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";

@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::config::Quotas as Config;
+use crate::network::Network;
 
 /// The quotas of one server; times are counted from any moment, the same for all calls.
 pub struct Quotas {
     domain_minute: Table,
     domain_day: Table,
     network: Table,
+    site: Table,
     total: Table,
     /// Keyed at random, so that nobody can choose a domain or network that shares a cell with a victim's.
     hasher: RandomState,
@@ -26,7 +28,7 @@ pub struct Quotas {
 pub enum Exceeded {
     /// Of the domain, in a minute or a day.
     Domain,
-    /// Of the caller's network.
+    /// Of the caller's network, narrow or wide.
     Network,
     /// Of everybody.
     Total,
@@ -41,6 +43,7 @@ impl Quotas {
             domain_minute: Table::new(DOMAIN_CELLS, config.uploads_per_domain_per_minute, minute),
             domain_day: Table::new(DOMAIN_CELLS, config.uploads_per_domain_per_day, day),
             network: Table::new(NETWORK_CELLS, config.uploads_per_network_per_minute, minute),
+            site: Table::new(NETWORK_CELLS, config.uploads_per_site_per_minute, minute),
             total: Table::new(1, config.uploads_per_second, Duration::from_secs(1)),
             hasher: RandomState::new(),
         }
@@ -52,8 +55,12 @@ impl Quotas {
     ///
     /// Which quota is used up, and for how long.
     pub fn admit_client(&self, client: IpAddr, now: Duration) -> Result<(), (Exceeded, Duration)> {
-        // The network's own comes first: what it refuses must not count against everybody.
-        self.network.take(self.hash(Network::from(client)), now).map_err(|wait| (Exceeded::Network, wait))?;
+        // From narrow to wide: what is refused in a network must not count against its neighbours, nor against everybody.
+        let refused = |wait| (Exceeded::Network, wait);
+        self.network.take(self.hash(Network::household(client)), now).map_err(refused)?;
+        if let Some(site) = Network::site(client) {
+            self.site.take(self.hash(site), now).map_err(refused)?;
+        }
         self.total.take(0, now).map_err(|wait| (Exceeded::Total, wait))
     }
 
@@ -81,25 +88,6 @@ impl Quotas {
 
     fn hash(&self, value: impl Hash) -> u64 {
         self.hasher.hash_one(value)
-    }
-}
-
-/// One word for each network whose clients are counted together.
-pub(crate) fn network_word(client: IpAddr) -> String {
-    format!("{:016x}", Network::from(client).0)
-}
-
-/// Callers counted together: a /24 of IPv4, a /56 of IPv6, which one household or one rented server has to itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Network(u64);
-
-impl From<IpAddr> for Network {
-    fn from(address: IpAddr) -> Network {
-        match address.to_canonical() {
-            // No /56 that is routed begins with 32 zero bits (RFC 4291 §2.5.2), so the families stay apart.
-            IpAddr::V4(v4) => Network(u64::from(v4.to_bits() >> 8)),
-            IpAddr::V6(v6) => Network((v6.to_bits() >> 72) as u64),
-        }
     }
 }
 
@@ -152,7 +140,7 @@ impl Table {
 /// that some of them share.
 const DOMAIN_CELLS: usize = 65_536;
 
-/// An eighth of a megabyte; beyond that many busy networks some share a quota.
+/// An eighth of a megabyte each; beyond that many busy networks, or sites, some share a quota.
 const NETWORK_CELLS: usize = 16_384;
 
 #[cfg(test)]
@@ -230,13 +218,17 @@ mod tests {
     }
 
     #[test]
-    fn networks_are_as_large_as_one_caller_has_them() {
-        let network = |text: &str| Network::from(address(text));
-        assert_eq!(network("192.0.2.1"), network("192.0.2.255"));
-        assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.7"));
-        assert_ne!(network("192.0.2.1"), network("192.0.3.1"));
-        assert_eq!(network("2001:db8:0:ff::1"), network("2001:db8::2"));
-        assert_ne!(network("2001:db8:0:100::1"), network("2001:db8::1"));
+    fn a_site_of_ipv6_has_four_networks_worth_however_many_it_has() {
+        let quotas = quotas();
+        // A tick is enough for the quota of all to be there again.
+        let at = |n: u32| START + Duration::from_millis(10) * n;
+        let from = |n: u32| address(&format!("2001:db8:5:{:x}00::1", n % 256));
+        let taken = (0..1024).filter(|&n| quotas.admit_client(from(n), at(n)).is_ok()).count();
+        // 240 at once, and 41 that came back within the ten seconds.
+        assert_eq!(taken, 240 + 40);
+        assert_eq!(quotas.admit_client(from(0), at(1024)).map_err(|refused| refused.0), Err(Exceeded::Network));
+        assert_eq!(quotas.admit_client(address("2001:db8:6::1"), at(1024)), Ok(()));
+        assert_eq!(quotas.admit_client(address("192.0.2.1"), at(1024)), Ok(()));
     }
 
     #[test]

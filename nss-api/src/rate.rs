@@ -8,40 +8,50 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+use crate::network::{CLIENTS_PER_SITE, Network};
+
 /// The clients told apart. Beyond that many busy ones, some share a limit by chance; 16,384 cells take 1.5 MB, whatever
 /// clients do, where a map keyed by address would grow with every address an attacker has.
 const CELLS: usize = 16_384;
 
-/// Meters requests: each client's own, and all together. A second's worth may come at once.
+/// The sites told apart, likewise.
+const SITE_CELLS: usize = 4_096;
+
+/// Meters requests: each client's own, those of each /48 of IPv6, and all together. A second's worth may come at once.
 pub struct RateLimits {
     clock: DefaultClock,
     total: DefaultDirectRateLimiter,
-    cells: Box<[DefaultDirectRateLimiter]>,
+    clients: Box<[DefaultDirectRateLimiter]>,
+    sites: Box<[DefaultDirectRateLimiter]>,
     /// Keyed at random, so that nobody can choose an address that shares a cell with a victim's.
     hasher: RandomState,
 }
 
 impl RateLimits {
-    /// Limits in requests a second.
+    /// Limits in requests a second; a site has as much as [`CLIENTS_PER_SITE`] clients.
     pub fn new(per_client: NonZeroU32, total: NonZeroU32) -> RateLimits {
+        let of_site = per_client.saturating_mul(CLIENTS_PER_SITE);
+        let cells = |n: usize, rate| (0..n).map(|_| RateLimiter::direct(Quota::per_second(rate))).collect();
         RateLimits {
             clock: DefaultClock::default(),
             total: RateLimiter::direct(Quota::per_second(total)),
-            cells: (0..CELLS).map(|_| RateLimiter::direct(Quota::per_second(per_client))).collect(),
+            clients: cells(CELLS, per_client),
+            sites: cells(SITE_CELLS, of_site),
             hasher: RandomState::new(),
         }
     }
 
-    /// Counts one request of `client`.
+    /// Counts one request from `address`.
     ///
     /// # Errors
     ///
-    /// How long to wait, when the client or all clients together have had their share.
-    pub fn admit(&self, client: Client) -> Result<(), Duration> {
-        let cell = (self.hasher.hash_one(client) as usize) % CELLS;
-        let Some(own) = self.cells.get(cell) else { return Ok(()) };
-        // The client's own limit comes first: what it refuses must not count against everybody.
-        for limit in [own, &self.total] {
+    /// How long to wait, when the client, its site or all clients together have had their share.
+    pub fn admit(&self, address: IpAddr) -> Result<(), Duration> {
+        let cell = |network, of: usize| (self.hasher.hash_one(network) as usize) % of;
+        let own = self.clients.get(cell(Network::host(address), CELLS));
+        let site = Network::site(address).and_then(|site| self.sites.get(cell(site, SITE_CELLS)));
+        // From narrow to wide: what is refused in a network must not count against its neighbours, nor against everybody.
+        for limit in own.into_iter().chain(site).chain([&self.total]) {
             if let Err(refused) = limit.check() {
                 return Err(refused.wait_time_from(self.clock.now()));
             }
@@ -50,26 +60,12 @@ impl RateLimits {
     }
 }
 
-/// Who is counted as one client: an IPv4 address, or the /64 of an IPv6 address, which one host can have all to itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Client(u64);
-
-impl From<IpAddr> for Client {
-    fn from(address: IpAddr) -> Client {
-        match address.to_canonical() {
-            // No /64 that is routed begins with 32 zero bits (RFC 4291 §2.5.2), so the families stay apart.
-            IpAddr::V4(v4) => Client(u64::from(v4.to_bits())),
-            IpAddr::V6(v6) => Client((v6.to_bits() >> 64) as u64),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn client(text: &str) -> Client {
-        Client::from(text.parse::<IpAddr>().unwrap())
+    fn client(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 
     fn limits(per_client: u32, total: u32) -> RateLimits {
@@ -94,10 +90,15 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_one_client_with_all_its_ipv6_addresses() {
-        assert_eq!(client("2001:db8::1"), client("2001:db8::2"));
-        assert_ne!(client("2001:db8:0:1::1"), client("2001:db8::1"));
-        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
-        assert_ne!(client("192.0.2.1"), client("192.0.2.2"));
+    fn a_site_has_four_clients_worth_however_many_hosts_it_has() {
+        let limits = limits(10, 100_000);
+        let start = std::time::Instant::now();
+        let host = |n: u32| client(&format!("2001:db8:5:{n:x}::1"));
+        let admitted = (0..2000).filter(|&n| limits.admit(host(n)).is_ok()).count();
+        // What comes back while the loop runs.
+        assert!((40..=41 + start.elapsed().as_millis() as usize / 25).contains(&admitted), "{admitted}");
+        assert_eq!(limits.admit(client("2001:db8:6::1")), Ok(()));
+        let of_ipv4 = (0..200).filter(|n| limits.admit(client(&format!("192.0.2.{n}"))).is_ok()).count();
+        assert!(of_ipv4 > 150, "there are no sites in IPv4: {of_ipv4}");
     }
 }

@@ -1,8 +1,9 @@
 //! A second opinion about a domain: what its registry says of the registration, over RDAP (RFC 9082, RFC 9083).
 //!
 //! It can only say no. A domain that is about to be deleted takes no first upload, and the key that was pinned to a domain
-//! before it was registered anew is not its owner's. What a registry does not say, or cannot be asked about, changes nothing:
-//! what the parent's name servers say is what counts.
+//! before it was registered anew is not its owner's. What a registry does not say, or fails to say, changes nothing:
+//! what the parent's name servers say is what counts. That *we* have no turn to ask it is no word of the registry's, or whoever uses up
+//! the turns would open what it closes: then the owner comes back later.
 //!
 //! A void pin opens nothing by itself either, or a registry that gets its dates wrong would hand all zones below it to
 //! whoever is fastest: the new owner enters the label of a key at the registrar, which goes before any pin.
@@ -11,6 +12,9 @@ mod bootstrap;
 mod fetch;
 mod object;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod turns;
 mod url;
 
 use std::collections::HashMap;
@@ -21,30 +25,29 @@ use http::StatusCode;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use self::bootstrap::Servers;
+use self::bootstrap::{Bootstrap, Servers};
 use self::fetch::{Fetched, Fetcher};
 pub(crate) use self::object::Registration;
 pub use self::settings::Settings;
+use self::turns::Turns;
 use self::url::HttpsUrl;
 use crate::config::milliseconds;
 use crate::domain::Domain;
 use crate::ownership::Grant;
 use crate::problem::Problem;
-use crate::standing::utc;
+use crate::time::utc;
 
 /// Asks registries.
 pub(crate) struct Rdap {
     fetcher: Fetcher,
     servers: Servers,
-    bootstrap: Option<String>,
-    /// What the bootstrap file said, and until when that counts.
-    bootstrapped: tokio::sync::Mutex<Option<(Arc<Servers>, Instant)>>,
-    known: Mutex<HashMap<String, (Opinion, Instant)>>,
-    /// When each server may be asked next.
-    turns: Mutex<HashMap<String, Instant>>,
-    asks: Semaphore,
+    bootstrap: Option<Bootstrap>,
+    known: Mutex<HashMap<String, Known>>,
+    turns: Turns,
+    /// Questions on their way for owners.
+    asks_of_owners: Semaphore,
+    asks_of_anybody: Semaphore,
     time_max: Duration,
-    interval: Duration,
     ttl: Duration,
 }
 
@@ -54,6 +57,42 @@ pub(crate) enum Opinion {
     Registered(Arc<Registration>),
     /// Nothing, for this reason.
     None(Arc<str>),
+    /// Nobody was asked, for want of a turn, and there may be one after this time.
+    Unasked(Duration),
+}
+
+/// An opinion that is remembered.
+#[derive(Clone, Debug)]
+struct Known {
+    opinion: Opinion,
+    /// When the registry said it.
+    heard: Instant,
+    /// Until when nobody asks again.
+    ends: Instant,
+}
+
+/// For whom a registry is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    /// Who may change a zone, as far as the parent and the pin say.
+    Owner,
+    /// Anybody, who looks at a page or claims a domain: never so much that owners find no turn.
+    Anybody,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum Failure {
+    /// Nobody was asked; perhaps after this time.
+    NoTurn(Duration),
+    /// Who was asked did not answer, for this reason.
+    Failed(String),
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Failure {
+        Failure::Failed(reason)
+    }
 }
 
 impl Rdap {
@@ -72,149 +111,124 @@ impl Rdap {
         Ok(Some(Rdap {
             fetcher: Fetcher::new(settings.ca_file.as_deref(), configured)?,
             servers,
-            bootstrap: settings.bootstrap.clone(),
-            bootstrapped: tokio::sync::Mutex::new(None),
+            bootstrap: settings.bootstrap.clone().map(Bootstrap::at),
             known: Mutex::default(),
-            turns: Mutex::default(),
-            asks: Semaphore::new(ASKS_MAX),
+            turns: Turns::new(Duration::from_secs(1) / settings.queries_per_second.get()),
+            asks_of_owners: Semaphore::new(ASKS_OF_OWNERS_MAX),
+            asks_of_anybody: Semaphore::new(ASKS_OF_ANYBODY_MAX),
             time_max: milliseconds(settings.time_ms),
-            interval: Duration::from_secs(1) / settings.queries_per_second.get(),
             ttl: Duration::from_secs(settings.cache_s.get().into()),
         }))
     }
 
     /// What the registry says of a domain, asked or remembered.
-    pub(crate) async fn look(&self, domain: &Domain) -> Opinion {
+    async fn look(&self, domain: &Domain, asker: Asker) -> Opinion {
         let name = domain.as_str();
         // What is below a registered domain is its owner's business, and the registry knows nothing of it.
         if psl::domain(name.as_bytes()).is_none_or(|registered| registered.as_bytes() != name.as_bytes()) {
             return Opinion::None("it is no registered domain itself".into());
         }
         let now = Instant::now();
-        if let Some((opinion, _)) = lock(&self.known).get(name).filter(|(_, ends)| *ends > now) {
-            return opinion.clone();
+        let known = lock(&self.known).get(name).cloned();
+        if let Some(known) = known.as_ref().filter(|known| known.ends > now) {
+            return known.opinion.clone();
         }
-        let asked = timeout(self.time_max, self.ask(name)).await;
-        let (opinion, ttl) = match asked.unwrap_or_else(|_| Err("the registry took too long".into())) {
-            Ok(Some(registration)) => (Opinion::Registered(Arc::new(registration)), self.ttl),
-            Ok(None) => (Opinion::None("the registry knows nothing of it".into()), self.ttl.min(NOT_FOUND_TTL)),
-            Err(reason) => {
+        let asked = self.ask(name, asker).await;
+        // What it said before is better than nothing: who was registered anew then has been so since.
+        let before =
+            known.filter(|known| matches!(known.opinion, Opinion::Registered(_)) && now < known.heard + STALE_MAX);
+        let known = match (asked, before) {
+            (Ok(Some(registration)), _) => {
+                Known { opinion: Opinion::Registered(Arc::new(registration)), heard: now, ends: now + self.ttl }
+            }
+            (Ok(None), _) => {
+                let opinion = Opinion::None("the registry knows nothing of it".into());
+                Known { opinion, heard: now, ends: now + self.ttl.min(NOT_FOUND_TTL) }
+            }
+            // The next one who asks may have a turn.
+            (Err(Failure::NoTurn(_)), Some(before)) => return before.opinion,
+            (Err(Failure::NoTurn(wait)), None) => return Opinion::Unasked(wait),
+            (Err(Failure::Failed(reason)), before) => {
                 tracing::debug!(domain = name, reason, "no second opinion");
-                (Opinion::None(reason.into()), FAILURE_TTL)
+                let (opinion, heard) = match before {
+                    Some(before) => (before.opinion, before.heard),
+                    None => (Opinion::None(reason.into()), now),
+                };
+                Known { opinion, heard, ends: now + FAILURE_TTL }
             }
         };
-        let mut known = lock(&self.known);
-        make_room(&mut known, KNOWN_MAX, |(_, ends)| *ends);
-        known.insert(name.to_owned(), (opinion.clone(), now + ttl));
+        let opinion = known.opinion.clone();
+        let mut all = lock(&self.known);
+        make_room(&mut all, KNOWN_MAX, |known| known.ends);
+        all.insert(name.to_owned(), known);
         opinion
     }
 
-    async fn ask(&self, domain: &str) -> Result<Option<Registration>, String> {
-        let _turn = self.asks.try_acquire().map_err(|_| "too many registries are being asked")?;
-        let base = match self.servers.find(domain) {
-            Some(url) => url.clone(),
-            None => {
-                let servers = self.bootstrapped().await?;
-                servers.find(domain).cloned().ok_or("no RDAP server is known for it")?
-            }
+    async fn ask(&self, domain: &str, asker: Asker) -> Result<Option<Registration>, Failure> {
+        let (asks, patience) = match asker {
+            // Not long, for an upload waits as well.
+            Asker::Owner => (&self.asks_of_owners, self.time_max / 2),
+            // Only for a turn that is there nearly at once: who stands in no row has nobody stand behind.
+            Asker::Anybody => (&self.asks_of_anybody, self.time_max / 8),
         };
-        self.wait_for_turn(&base).await?;
-        match self.fetcher.get(&base.of_domain(domain), OBJECT_SIZE_MAX).await? {
-            Fetched::NotFound => Ok(None),
-            Fetched::Json(json) => Registration::read(&json, domain, now()).map(Some),
-        }
-    }
-
-    /// The servers of the bootstrap file, read again once a day.
-    async fn bootstrapped(&self) -> Result<Arc<Servers>, String> {
-        let Some(place) = &self.bootstrap else { return Err("no RDAP server is known for it".into()) };
-        let mut known = self.bootstrapped.lock().await;
-        if let Some((servers, ends)) = &*known
-            && *ends > Instant::now()
-        {
-            return Ok(Arc::clone(servers));
-        }
-        let read = async {
-            let json = match HttpsUrl::parse(place) {
-                Ok(url) => match self.fetcher.get(&url, BOOTSTRAP_SIZE_MAX).await? {
-                    Fetched::Json(json) => json.to_vec(),
-                    Fetched::NotFound => return Err(format!("{place} is not there")),
-                },
-                Err(_) => {
-                    let metadata = tokio::fs::metadata(place).await.map_err(|error| format!("{place}: {error}"))?;
-                    if metadata.len() > BOOTSTRAP_SIZE_MAX as u64 {
-                        return Err(format!("{place} has more than {BOOTSTRAP_SIZE_MAX} octets"));
-                    }
-                    tokio::fs::read(place).await.map_err(|error| format!("{place}: {error}"))?
-                }
-            };
-            Servers::read(&json).map_err(|error| format!("{place}: {error}"))
+        let _ask = asks.try_acquire().map_err(|_| Failure::NoTurn(self.time_max))?;
+        let base = match (self.servers.find(domain), &self.bootstrap) {
+            (Some(url), _) => url.clone(),
+            (None, Some(bootstrap)) => {
+                let servers = bootstrap.servers(&self.fetcher, self.time_max / 2).await?;
+                servers.find(domain).cloned().ok_or_else(unknown_server)?
+            }
+            (None, None) => return Err(unknown_server().into()),
         };
-        match (read.await, &*known) {
-            (Ok(servers), _) => {
-                let servers = Arc::new(servers);
-                *known = Some((Arc::clone(&servers), Instant::now() + BOOTSTRAP_TTL));
-                Ok(servers)
-            }
-            // Yesterday's is as good as today's nearly always.
-            (Err(error), Some((servers, _))) => {
-                tracing::warn!(error, "the RDAP bootstrap file cannot be read again");
-                let servers = Arc::clone(servers);
-                *known = Some((Arc::clone(&servers), Instant::now() + FAILURE_TTL));
-                Ok(servers)
-            }
-            (Err(error), None) => {
-                tracing::warn!(error, "the RDAP bootstrap file cannot be read");
-                Err(error)
-            }
-        }
-    }
-
-    /// Waits until `server` may be asked; not long, for an upload waits as well.
-    async fn wait_for_turn(&self, server: &HttpsUrl) -> Result<(), String> {
-        let now = Instant::now();
-        let wait = {
-            let mut turns = lock(&self.turns);
-            make_room(&mut turns, TURNS_MAX, |next| *next);
-            let next = turns.entry(server.authority()).or_insert(now);
-            let turn = (*next).max(now);
-            if turn - now > self.time_max / 2 {
-                return Err("the registry is asked too often".into());
-            }
-            *next = turn + self.interval;
-            turn - now
-        };
+        let wait = self.turns.take(&base, patience).map_err(Failure::NoTurn)?;
         tokio::time::sleep(wait).await;
-        Ok(())
+        let got = timeout(self.time_max, self.fetcher.get(&base.of_domain(domain), OBJECT_SIZE_MAX)).await;
+        match got.map_err(|_| "the registry took too long".to_owned())?? {
+            Fetched::NotFound => Ok(None),
+            Fetched::Json(json) => Ok(Some(Registration::read(&json, domain, now())?)),
+        }
     }
 
     /// Says no where the registry's word stands against a grant.
     pub(crate) async fn check(&self, domain: &Domain, grant: Grant, pinned_at: Option<u64>) -> Result<(), Problem> {
-        match grant {
+        let asker = match grant {
             // Who is named at the registrar needs no second opinion, and where nobody is asked it does not count.
+            Grant::Open | Grant::Keyed(_) | Grant::Ds => return Ok(()),
+            Grant::First | Grant::Pinned(_) => Asker::Owner,
+            Grant::Pending(_) => Asker::Anybody,
+        };
+        let registration = match self.look(domain, asker).await {
+            Opinion::Registered(registration) => registration,
+            Opinion::None(_) => return Ok(()),
+            Opinion::Unasked(wait) => return Err(unasked(domain, wait)),
+        };
+        match grant {
             Grant::Open | Grant::Keyed(_) | Grant::Ds => Ok(()),
-            Grant::First | Grant::Pending(_) => match self.look(domain).await {
-                Opinion::Registered(registration) => match registration.holds.first() {
-                    None => Ok(()),
-                    Some(hold) => Err(on_hold(domain, hold)),
-                },
-                Opinion::None(_) => Ok(()),
+            Grant::First | Grant::Pending(_) => match registration.holds.first() {
+                None => Ok(()),
+                Some(hold) => Err(on_hold(domain, hold)),
             },
-            Grant::Pinned(_) => match (self.look(domain).await, pinned_at) {
-                (Opinion::Registered(registration), Some(pinned_at)) => match registration.anew_after(pinned_at) {
+            Grant::Pinned(_) => {
+                let Some(pinned_at) = pinned_at else { return Ok(()) };
+                match registration.anew_after(pinned_at) {
                     None => Ok(()),
                     Some(registered_at) => Err(void(domain, registered_at, pinned_at)),
-                },
-                (Opinion::Registered(_) | Opinion::None(_), _) => Ok(()),
-            },
+                }
+            }
         }
     }
 
     /// What there is to say about a hosted domain, one sentence each.
     pub(crate) async fn sentences(&self, domain: &Domain, pinned_at: Option<u64>) -> Vec<String> {
-        let registration = match self.look(domain).await {
+        let registration = match self.look(domain, Asker::Anybody).await {
             Opinion::Registered(registration) => registration,
             Opinion::None(reason) => return vec![format!("nothing is known of the registration: {reason}")],
+            Opinion::Unasked(_) => {
+                return vec![
+                    "nothing is known of the registration: the registry is being asked too often, try again later"
+                        .into(),
+                ];
+            }
         };
         let mut sentences: Vec<String> =
             registration.holds.iter().map(|hold| format!("the registration is in status {hold}")).collect();
@@ -237,6 +251,18 @@ impl Registration {
     fn anew_after(&self, pinned_at: u64) -> Option<u64> {
         self.registered_at.filter(|registered_at| *registered_at > pinned_at.saturating_add(MARGIN))
     }
+}
+
+fn unasked(domain: &Domain, wait: Duration) -> Problem {
+    let detail = format!(
+        "the registry of {domain} has to be asked about this, and is being asked too often at this moment; nothing was changed, try again \
+         in some seconds"
+    );
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(wait)
+}
+
+fn unknown_server() -> String {
+    "no RDAP server is known for it".into()
 }
 
 fn on_hold(domain: &Domain, hold: &str) -> Problem {
@@ -284,54 +310,24 @@ fn now() -> u64 {
 /// Octets of a registration: with all contacts some have 20,000.
 const OBJECT_SIZE_MAX: usize = 256 << 10;
 
-/// Octets of the bootstrap file, which has some 60,000.
-const BOOTSTRAP_SIZE_MAX: usize = 1 << 20;
-
-/// How long the bootstrap file is believed.
-const BOOTSTRAP_TTL: Duration = Duration::from_secs(86_400);
-
 /// How long it is believed that a registry knows nothing of a domain: one that was just registered.
 const NOT_FOUND_TTL: Duration = Duration::from_secs(300);
 
 /// How long nobody asks again after a failure.
 const FAILURE_TTL: Duration = Duration::from_secs(60);
 
+/// How long what a registry said is used while it fails, or while nobody has a turn to ask it: registries are down for hours.
+const STALE_MAX: Duration = Duration::from_secs(86_400);
+
 /// Registrations that are remembered, a few hundred octets each.
 const KNOWN_MAX: usize = 8_192;
 
-/// Servers whose turns are remembered: there are some hundreds.
-const TURNS_MAX: usize = 2_048;
+/// Questions on their way at one time for owners.
+const ASKS_OF_OWNERS_MAX: usize = 32;
 
-/// Questions on their way at one time.
-const ASKS_MAX: usize = 32;
+/// And beside these for anybody.
+const ASKS_OF_ANYBODY_MAX: usize = 8;
 
 /// Seconds by which a registration has to be later than a pin: time zones and clocks, and nobody registers a domain anew within
 /// a day, which is kept back for a month at least (ICANN's redemption grace period).
 const MARGIN: u64 = 86_400;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pin_is_void_when_the_registration_is_a_day_later_and_more() {
-        let registered = |registered_at| Registration { registered_at, ..Registration::default() };
-        assert_eq!(registered(Some(1_000_000)).anew_after(1_000_000 - MARGIN), None);
-        assert_eq!(registered(Some(1_000_001)).anew_after(1_000_000 - MARGIN), Some(1_000_001));
-        assert_eq!(registered(Some(5)).anew_after(1_000_000), None);
-        assert_eq!(registered(None).anew_after(0), None);
-        let transferred = Registration { transferred_at: Some(u64::MAX), ..Registration::default() };
-        assert_eq!(transferred.anew_after(0), None, "the same owner at another registrar");
-    }
-
-    #[test]
-    fn what_is_remembered_has_a_maximum() {
-        let mut map = HashMap::new();
-        let start = Instant::now() + Duration::from_secs(60);
-        for n in 0..100_u32 {
-            make_room(&mut map, 10, |ends| *ends);
-            map.insert(n.to_string(), start + Duration::from_secs(n.into()));
-        }
-        assert!(map.len() == 10 && map.contains_key("99") && !map.contains_key("0"));
-    }
-}

@@ -2,15 +2,18 @@
 //!
 //! | call | what it does | answers |
 //! | --- | --- | --- |
-//! | `POST /v1/zone?domain=D` | checks and publishes the zone file in the body | 200 400 401 403 408 409 412 413 415 429 501 503 507 |
+//! | `POST /v1/zone?domain=D` | checks and publishes the zone file in the body | 200 400 401 403 408 409 412 413 415 429 502 503 507 |
 //! | `PUT /v1/zones/D` | the same, the domain in the path | the same |
-//! | `GET /v1/zones/D` | the text as uploaded | 200 304 400 404 429 503 |
-//! | `DELETE /v1/zones/D` | withdraws the zone | 200 400 401 403 404 409 412 429 503 |
-//! | `GET /v1/zones/D/status` | how a hosted zone stands with its parent, and who may change it | 200 400 404 429 503 |
-//! | `GET /v1/delegation?domain=D` | what the parent says about any domain, and what to enter at the registrar | 200 400 429 503 |
-//! | `POST /v1/keys` | makes a zone key and says what to enter at the registrar for it | 200 429 |
-//! | `GET /healthz` | whether the name server behind answers | 200 503 |
+//! | `GET /v1/zones/D` | the text as uploaded | 200 304 400 404 502 503 |
+//! | `DELETE /v1/zones/D` | withdraws the zone | 200 400 401 403 404 409 412 429 502 503 507 |
+//! | `GET /v1/zones/D/status` | how a hosted zone stands with its parent, and who may change it | 200 400 404 502 503 |
+//! | `GET /v1/delegation?domain=D` | what the parent says about any domain, and what to enter at the registrar | 200 400 401 502 503 |
+//! | `POST /v1/keys` | makes a zone key and says what to enter at the registrar for it | 200 503 |
+//! | `GET /healthz` | whether the name server behind answers | 200 502 503 |
 //! | `GET /` | these lines | 200 |
+//!
+//! Beside these any call answers 400 (a parameter that it does not know, no `Host`, a proxy that does not say for whom it asks), 414 (a query
+//! that is too long), 429 (too many requests), 500 (a bug) and 501 (a transfer coding that nobody knows); other paths are 404, other methods 405.
 //!
 //! Why it is like this:
 //!

@@ -180,7 +180,8 @@ impl Acceptor {
     }
 
     fn serve(&self, stream: TcpStream, peer: SocketAddr) {
-        let permit = match self.connections.admit(peer.ip()) {
+        let client = (!self.front.proxies().has(peer.ip())).then(|| peer.ip());
+        let permit = match self.connections.admit(client) {
             Ok(permit) => Arc::new(permit),
             Err(refused) => {
                 tracing::debug!(%peer, ?refused, "connection turned away");

@@ -6,6 +6,7 @@ use http::StatusCode;
 use nssd::control::{ClientError, ProblemCode};
 
 use crate::domain::Domain;
+use crate::key::Key;
 use crate::problem::Problem;
 
 /// When to try again while `nssd` is not there: a restart takes a second or two.
@@ -17,6 +18,8 @@ const RETRY_STORAGE: Duration = Duration::from_secs(300);
 /// When to try again when there are too many claims: they end after some days, and some of them every hour.
 const RETRY_PENDING: Duration = Duration::from_secs(3600);
 
+const UNCONFIRMED: &str = "the name server did not confirm in time: the zone may or may not be changed; send it again";
+
 /// The problem of our client that `error` is.
 pub(crate) fn problem(error: &ClientError) -> Problem {
     match error {
@@ -26,7 +29,7 @@ pub(crate) fn problem(error: &ClientError) -> Problem {
         }
         ClientError::Interrupted(_) => {
             tracing::error!(%error, "nssd did not finish a call");
-            unavailable("the name server did not confirm in time: the zone may or may not be changed; send it again")
+            unavailable(UNCONFIRMED)
         }
         ClientError::Refused(refused) => of_refusal(refused),
         // The enum is open: what is neither of the above is an answer that makes no sense.
@@ -34,6 +37,59 @@ pub(crate) fn problem(error: &ClientError) -> Problem {
             tracing::error!(%error, "nssd's answer is not understood");
             bad_gateway()
         }
+    }
+}
+
+/// The problem of a client who asked for a change of `domain` that ended with `error`; `fresh` is the key that was made for it.
+///
+/// Where nobody knows whether the change was made, that key may be pinned by now: its owner gets it all the same.
+pub(crate) fn change_problem(error: &ClientError, domain: &Domain, fresh: Option<Key>) -> Problem {
+    if !is_uncertain(error) {
+        return problem(error);
+    }
+    tracing::error!(%error, %domain, "nobody knows whether a change was made");
+    let look = format!("GET /v1/zones/{domain}/status shows it");
+    let detail = match &fresh {
+        None => format!(
+            "the name server did not confirm: {domain} may or may not have been changed\n{look}; or send it again, with the same key"
+        ),
+        Some(_) => format!(
+            "the name server did not confirm: {domain} may or may not have been changed, and the key below, which was made for the domain, \
+             is pinned to it if it was\nkeep the key, which is shown this once, and send the zone again with it, as Authorization: Bearer \
+             nss1_…; {look}"
+        ),
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "uncertain", detail).retry_after(RETRY_RESTART).with_key(fresh)
+}
+
+/// Whether a call may have had effect though nobody said so.
+fn is_uncertain(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { .. } => false,
+        ClientError::Refused(refused) => match refused.code {
+            ProblemCode::BadRequest
+            | ProblemCode::InvalidZone
+            | ProblemCode::Forbidden
+            | ProblemCode::NotFound
+            | ProblemCode::MethodNotAllowed
+            | ProblemCode::Timeout
+            | ProblemCode::Conflict
+            | ProblemCode::PinChanged
+            | ProblemCode::Occupied
+            | ProblemCode::Contested
+            | ProblemCode::NotProved
+            | ProblemCode::SerialNotNewer
+            | ProblemCode::TooManyPending
+            | ProblemCode::PreconditionFailed
+            | ProblemCode::TooLarge
+            | ProblemCode::Busy
+            | ProblemCode::StorageFull
+            | ProblemCode::StorageFailed => false,
+            // The enum is open: what a daemon calls otherwise may mean that it does not know itself.
+            ProblemCode::Uncertain | ProblemCode::Unknown | _ => true,
+        },
+        // Likewise.
+        ClientError::Interrupted(_) | ClientError::Protocol(_) | _ => true,
     }
 }
 
@@ -49,8 +105,9 @@ fn of_refusal(refused: &nssd::control::Problem) -> Problem {
             Problem::new(StatusCode::CONFLICT, "conflict", detail)
         }
         ProblemCode::PinChanged => {
-            let detail = "somebody else pinned a key to this zone, or replaced it, at the same moment; nothing was changed, \
-                          send it again with the key of the zone";
+            let detail = "somebody else pinned a key to this zone, or replaced it, at the same moment; nothing was changed\n\
+                          send it again with the key that is pinned now; if you have none and the domain is yours, make a key with POST \
+                          /v1/keys and enter our name servers with its label at the registrar, which goes before any pin";
             Problem::new(StatusCode::CONFLICT, "overtaken", detail)
         }
         ProblemCode::Occupied => Problem::new(
@@ -95,8 +152,9 @@ fn of_refusal(refused: &nssd::control::Problem) -> Problem {
         ProblemCode::Busy | ProblemCode::Timeout => {
             unavailable("the name server is busy; nothing was changed, try again in some seconds")
         }
+        ProblemCode::Uncertain => unavailable(UNCONFIRMED),
         ProblemCode::StorageFull => {
-            tracing::error!(detail, "nssd's disk is full");
+            tracing::error!(detail, "nssd has no room for a zone");
             Problem::new(StatusCode::INSUFFICIENT_STORAGE, "storage-full", "there is no room to store the zone now")
                 .retry_after(RETRY_STORAGE)
         }

@@ -42,7 +42,7 @@ mod datagram;
 mod files;
 #[cfg(all(feature = "mmsg", target_os = "linux"))]
 pub mod mmsg;
-#[cfg(feature = "daemon")]
+#[cfg(feature = "control")]
 pub mod prefix;
 #[cfg(feature = "daemon")]
 mod rate_limit;

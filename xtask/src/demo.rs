@@ -50,16 +50,29 @@ pub(crate) fn run(once: bool) -> Outcome {
     let pinned = response.body.lines().map(str::trim).find(|line| line.starts_with("nss1_")).map(str::to_owned);
     let pinned = pinned.ok_or_else(|| Failure::new("the response shows no key"))?;
 
-    println!("5. once more, as somebody who does not have the key that was made for it:");
-    let response = upload(&tree, "example.com", None, ZONE)?;
-    expect(&response, 401, "key")?;
+    println!(
+        "5. a change, by somebody who does not have the key that was made for it, who has another one, and who has it:"
+    );
+    let next = changed(ZONE)?;
+    let response = upload(&tree, "example.com", None, &next)?;
+    expect(&response, 401, "changed with its key only")?;
+    let response = upload(&tree, "example.com", Some(&key), &next)?;
+    expect(&response, 403, "not the key of example.com")?;
+    let response = upload(&tree, "example.com", Some(&pinned), &next)?;
+    expect(&response, 200, "example.com: replaced, now serial 2026112202")?;
 
-    println!("6. a domain whose owner has entered the label of a key at the registrar, without the key and with it:");
+    println!(
+        "6. a domain whose owner has entered the label of a key at the registrar, without the key, with another one, and with it:"
+    );
     let zone = ZONE.replace("example.com", "keyed.com");
     let response = upload(&tree, "keyed.com", None, &zone)?;
-    expect(&response, 401, "key")?;
+    expect(&response, 401, "changed with its key only")?;
+    let response = upload(&tree, "keyed.com", Some(&pinned), &zone)?;
+    expect(&response, 403, "not the key of keyed.com")?;
     let response = upload(&tree, "keyed.com", Some(&key), &zone)?;
-    expect(&response, 200, "")?;
+    expect(&response, 200, "keyed.com: published with serial 2026112201")?;
+    let response = upload(&tree, "keyed.com", Some(&key), &changed(&zone)?)?;
+    expect(&response, 200, "keyed.com: replaced, now serial 2026112202")?;
 
     println!("7. asked for over UDP and TCP:");
     let mut client = Client::new(tree.dns)?;
@@ -69,6 +82,8 @@ pub(crate) fn run(once: bool) -> Outcome {
         ("example.com", RType::MX, "mail.example.com."),
         ("www.keyed.com", RType::A, "192.0.2.80"),
         ("anything.apps.example.com", RType::A, "192.0.2.81"),
+        ("new.example.com", RType::A, "192.0.2.83"),
+        ("new.keyed.com", RType::A, "192.0.2.83"),
     ] {
         for transport in [Transport::Udp, Transport::Tcp] {
             ask(&mut client, name, rtype, transport, wanted)?;
@@ -76,7 +91,7 @@ pub(crate) fn run(once: bool) -> Outcome {
     }
 
     let file = tree.folder.path().join("example.com.zone");
-    std::fs::write(&file, ZONE).context(file.display())?;
+    std::fs::write(&file, &next).context(file.display())?;
     let (http, dns, port) = (tree.http, tree.dns.ip(), tree.dns.port());
     println!("\ngo on by hand:");
     println!("  KEY={pinned}");
@@ -108,9 +123,18 @@ pub(crate) fn make_key(daemons: &Daemons) -> Outcome<(String, String)> {
     }
 }
 
+/// The zone a day later: a newer serial, and a name more.
+fn changed(zone: &str) -> Outcome<String> {
+    let next = zone.replacen("2026112201", "2026112202", 1) + "new A 192.0.2.83\n";
+    match zone.contains("2026112201") {
+        true => Ok(next),
+        false => Err(Failure::new("the zone file of the demo has another serial")),
+    }
+}
+
 fn upload(tree: &Tree, domain: &str, key: Option<&str>, zone: &str) -> Outcome<Response> {
     let target = format!("/v1/zone?domain={domain}");
-    println!("   POST {target}{}", if key.is_some() { " with the key" } else { "" });
+    println!("   POST {target}{}", if key.is_some() { " with a key" } else { "" });
     let response = post(tree.http, &target, key, zone.as_bytes())?;
     let lines: Vec<&str> = response.body.lines().collect();
     println!("   {} {}", response.status, lines.join("\n       "));

@@ -117,18 +117,22 @@ impl Fetcher {
         }
     }
 
-    /// Connects to an address that was looked at, so that a name cannot mean another one a moment later.
     async fn connect(&self, url: &HttpsUrl) -> Result<TcpStream, String> {
+        self.connect_by(url, async |host, port| Ok(tokio::net::lookup_host((host, port)).await?.collect())).await
+    }
+
+    /// Connects to an address that was looked at, so that a name cannot mean another one a moment later.
+    async fn connect_by<L>(&self, url: &HttpsUrl, look_up: L) -> Result<TcpStream, String>
+    where
+        L: AsyncFnOnce(&str, u16) -> std::io::Result<Vec<SocketAddr>>,
+    {
         let is_configured = self.configured.iter().any(|configured| configured.is_at(url));
         if !is_configured && !url.has_usual_port() {
             return Err("only port 443 is asked".into());
         }
         let found: Vec<SocketAddr> = match url.host.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, url.port)],
-            Err(_) => {
-                let found = tokio::net::lookup_host((url.host.as_str(), url.port)).await;
-                found.map_err(|error| error.to_string())?.collect()
-            }
+            Err(_) => look_up(&url.host, url.port).await.map_err(|error| error.to_string())?,
         };
         let is_permitted = |to: &&SocketAddr| is_configured || AddressPolicy::Public.permits(to.ip());
         let mut last = "it has no public address".to_owned();
@@ -169,3 +173,61 @@ const ADDRESSES_MAX: usize = 3;
 /// Octets and fields of a header section; RDAP servers send some hundreds.
 const HEADER_SIZE_MAX: usize = 16 << 10;
 const HEADER_COUNT_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fetcher(configured: &[&str]) -> Fetcher {
+        Fetcher::new(None, configured.iter().map(|text| HttpsUrl::parse(text).unwrap()).collect()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn nobody_is_sent_to_an_address_inside() {
+        let fetcher = fetcher(&["https://rdap.example/"]);
+        for url in [
+            "https://localhost/",
+            "https://127.0.0.1/",
+            "https://2130706433/",
+            "https://169.254.169.254/latest/",
+            "https://10.0.0.1/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[::ffff:7f00:1]/",
+            "https://[fe80::1]/",
+            "https://[fd00::1]/",
+            "https://[64:ff9b::7f00:1]/",
+        ] {
+            let refused = fetcher.connect(&HttpsUrl::parse(url).unwrap()).await.unwrap_err();
+            assert_eq!(refused, "it has no public address", "{url}");
+        }
+        let refused = fetcher.connect(&HttpsUrl::parse("https://192.0.2.1:22/").unwrap()).await.unwrap_err();
+        assert_eq!(refused, "only port 443 is asked");
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_once_and_what_was_looked_at_is_connected_to() {
+        let listeners = [(); 2].map(|()| {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            listener
+        });
+        let [first, second] = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+        let asked = std::cell::Cell::new(0);
+        // Says something else each time, as who rebinds a name does.
+        let look_up = async |host: &str, port: u16| {
+            assert_eq!((host, port), ("rdap.example", 443));
+            asked.set(asked.get() + 1);
+            Ok(vec![if asked.get() == 1 { first } else { second }])
+        };
+        let url = HttpsUrl::parse("https://rdap.example/com/").unwrap();
+        let stream = fetcher(&["https://rdap.example/"]).connect_by(&url, look_up).await.unwrap();
+        assert_eq!((stream.peer_addr().unwrap(), asked.get()), (first, 1));
+        // The same from a server that the operator did not write down.
+        asked.set(0);
+        assert_eq!(fetcher(&[]).connect_by(&url, look_up).await.unwrap_err(), "it has no public address");
+        assert_eq!(asked.get(), 1);
+        // The socket was taken by the first one's caller, and nobody came a second time.
+        assert!(listeners[0].accept().is_ok() && listeners.iter().all(|listener| listener.accept().is_err()));
+    }
+}

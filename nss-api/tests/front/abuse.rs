@@ -2,8 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use crate::ownership::{bearer, key};
+use crate::pending::carrying;
 use crate::support::{Api, Connection, PATIENCE};
+use crate::tree::Tree;
 
+const UPLOAD: &str = "/v1/zone?domain=example.com";
 const UPLOAD_HEAD: &str = "POST /v1/zone?domain=example.com HTTP/1.1\r\nHost: localhost\r\n";
 
 /// Sends an octet every 20 ms until the server answers or closes.
@@ -106,7 +110,7 @@ fn connections_are_limited_for_each_client_and_for_all() {
         connection.call("GET", "/", &[], b"").expect(200, &[]);
     }
     let refused = api.connect().reply("GET");
-    refused.expect(429, &["from your address"]);
+    refused.expect(429, &["from your address or network"]);
     assert!(refused.header("retry-after").is_some());
     drop(held);
     while api.connect().try_call("GET", "/").is_none_or(|reply| reply.status != 200) {}
@@ -178,4 +182,88 @@ fn a_stopped_server_finishes_what_it_began() {
     busy.send(b"\n");
     busy.reply("POST").expect(400, &["no NS records"]);
     stopped.join().unwrap();
+}
+
+/// The tests are the proxy, and so may say where their clients are.
+const PROXY: &str = "trusted_proxies = [\"127.0.0.1\"]\n";
+
+/// One client in each of the networks of one /48.
+fn of_one_site(n: usize) -> String {
+    format!("X-Forwarded-For: 2001:db8:5:{:x}::1", n << 8)
+}
+
+#[test]
+fn a_site_with_256_networks_uploads_as_often_as_a_site_may() {
+    let api = Api::alone(&format!("{PROXY}[quotas]\nuploads_per_site_per_minute = 5\n"));
+    let start = Instant::now();
+    let replies: Vec<u16> = (0..256).map(|n| api.call("POST", UPLOAD, &[&of_one_site(n)], b"").status).collect();
+    let admitted = replies.iter().filter(|&&status| status == 400).count();
+    // One is there again after twelve seconds.
+    assert!((5..=6 + start.elapsed().as_secs() as usize / 12).contains(&admitted), "{admitted}");
+    assert!(replies.iter().all(|status| matches!(status, 400 | 429)), "{replies:?}");
+    api.call("POST", UPLOAD, &["X-Forwarded-For: 2001:db8:6::1"], b"").expect(400, &["no NS records"]);
+    api.call("POST", UPLOAD, &["X-Forwarded-For: 192.0.2.1"], b"").expect(400, &["no NS records"]);
+}
+
+#[test]
+fn a_site_with_256_networks_claims_as_many_domains_as_a_site_may() {
+    let tree = Tree::start("");
+    let api = tree.api(&format!("{PROXY}[pending]\nzones_per_site_max = 3\n"));
+    let key = key();
+    let claim = |n: usize, from: &str| {
+        api.call("PUT", &format!("/v1/zones/z{n}.com"), &[&bearer(&key), from], carrying(1, &key).as_bytes())
+    };
+    for n in 0..12 {
+        match n {
+            0..3 => claim(n, &of_one_site(n)).expect(200, &["it is pending"]),
+            _ => claim(n, &of_one_site(n)).expect(429, &["from the networks around this one there are 3"]),
+        };
+    }
+    claim(12, "X-Forwarded-For: 2001:db8:6::1").expect(200, &["it is pending"]);
+    claim(13, "X-Forwarded-For: 192.0.2.1").expect(200, &["it is pending"]);
+}
+
+#[test]
+fn clients_of_a_trusted_proxy_have_quotas_of_their_own_and_cannot_choose_whose() {
+    let api = Api::alone(&format!("{PROXY}[quotas]\nuploads_per_network_per_minute = 1\n"));
+    let upload = |fields: &[&str]| api.call("POST", UPLOAD, fields, b"").status;
+    assert_eq!(upload(&["X-Forwarded-For: 198.51.100.1"]), 400);
+    assert_eq!(upload(&["X-Forwarded-For: 198.51.100.2"]), 429);
+    assert_eq!(upload(&["X-Forwarded-For: 203.0.113.1"]), 400);
+    // What the client wrote itself stands before what the proxy saw, in one field or in several.
+    assert_eq!(upload(&["X-Forwarded-For: 192.0.2.1, 198.51.100.1"]), 429);
+    assert_eq!(upload(&["X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 198.51.100.1"]), 429);
+    assert_eq!(upload(&["Forwarded: for=192.0.2.1", "X-Forwarded-For: 198.51.100.1"]), 429);
+    assert_eq!(upload(&["X-Forwarded-For: 192.0.2.1"]), 400, "nobody has used that up");
+    // And what the proxy asks for itself.
+    assert_eq!(upload(&[]), 400);
+    assert_eq!(upload(&[]), 429);
+    let odd = api.call("POST", UPLOAD, &["X-Forwarded-For: 192.0.2.99, unknown"], b"");
+    odd.expect(400, &["X-Forwarded-For", "tell the operator"]);
+}
+
+#[test]
+fn requests_for_clients_are_counted_for_each_of_them_and_connections_of_a_proxy_are_not() {
+    let api = Api::alone(&format!("requests_per_second = 3\n{PROXY}[limits]\nconnections_per_client_max = 1\n"));
+    let ask = |n: u32| api.call("GET", "/", &[&format!("X-Forwarded-For: 198.51.100.{n}")], b"").status;
+    assert!((0..100).all(|n| ask(n) == 200));
+    assert!((0..1000).any(|_| ask(200) == 429));
+    let held = [(); 3].map(|()| {
+        let mut connection = api.connect();
+        connection.call("GET", "/", &["X-Forwarded-For: 203.0.113.7"], b"").expect(200, &[]);
+        connection
+    });
+    drop(held);
+}
+
+#[test]
+fn nobody_but_a_trusted_proxy_says_for_whom_it_asks() {
+    for trusted in ["", "trusted_proxies = [\"192.0.2.80\", \"2001:db8::/32\"]\n"] {
+        let api = Api::alone(&format!("{trusted}[quotas]\nuploads_per_network_per_minute = 1\n"));
+        let upload = |field: &str| api.call("POST", UPLOAD, &[field], b"").status;
+        assert_eq!(upload("X-Forwarded-For: 198.51.100.1"), 400);
+        assert_eq!(upload("X-Forwarded-For: 203.0.113.1"), 429);
+        assert_eq!(upload("X-Forwarded-For: rubbish"), 429);
+        assert_eq!(upload("X-Forwarded-For: 192.0.2.80"), 429);
+    }
 }

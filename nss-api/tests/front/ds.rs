@@ -15,6 +15,10 @@ pub(crate) const A9: &str = include_str!("../../../nssd/tests/signatures/owner/a
 pub(crate) const B4: &str = include_str!("../../../nssd/tests/signatures/owner/b4.zone");
 /// By both keys, with the serial 3.
 pub(crate) const AB3: &str = include_str!("../../../nssd/tests/signatures/owner/ab3.zone");
+/// Signed by E: valid until 2056, in January of 2026 alone, and in 2055.
+const E2: &str = include_str!("../../../nssd/tests/signatures/owner/e2.zone");
+const E3: &str = include_str!("../../../nssd/tests/signatures/owner/e3.zone");
+const E4: &str = include_str!("../../../nssd/tests/signatures/owner/e4.zone");
 /// By A, with a delegation that nobody signs.
 const CUT3: &str = include_str!("../../../nssd/tests/signatures/owner/cut3.zone");
 
@@ -23,6 +27,7 @@ pub(crate) const DS_A: &str =
     "example DS 11112 13 2 86C3E680B487614ADCD71B6CEAC812ACF22035909E3EDD60B29BF6EC65E083C5\n";
 pub(crate) const DS_B: &str =
     "example DS 29937 13 2 7CD7DF920B2C770149DB624FB3FA1347DACEF0C4BDDC38E0D38F576C6C4E1D80\n";
+const DS_E: &str = "example DS 49645 13 2 FA9AFEB5FF67B9CE466F4004D61CEA6EE12770A440EC3D8E615441D53C8B020C\n";
 const DS_A_SHA_1: &str = "example DS 11112 13 1 CDFC073071C3CCABD1042B4E91C37F1B38CE8DA8\n";
 
 pub(crate) fn send(api: &Api, text: &str, key: Option<&nss_api::key::Key>) -> Reply {
@@ -121,11 +126,10 @@ fn a_zone_that_was_withdrawn_or_parked_is_not_brought_back_by_a_copy() {
 
 #[test]
 fn what_is_unsigned_expired_or_changed_is_proved_by_no_ds_record() {
-    let tree = Tree::start(&(plain("example") + DS_A));
+    let tree = Tree::start(&(plain("example") + DS_A + DS_E));
     let api = tree.api("");
     let owner = given(&put(&api, 1, None));
-    let expired = A3.replace("20560101000000", "20260102000000");
-    send(&api, &expired, None).expect(400, &["expired"]);
+    send(&api, E3, None).expect(400, &["the signature of the SOA records expired"]);
     send(&api, &A3.replace("192.0.2.3", "192.0.2.66"), None).expect(400, &["wrong"]);
     let added = format!("{A3}\nmail.example.com. 300 IN A 192.0.2.66\n");
     send(&api, &added, None).expect(400, &["no signature"]);
@@ -138,6 +142,26 @@ fn what_is_unsigned_expired_or_changed_is_proved_by_no_ds_record() {
     put(&api, 2, None).expect(401, &["first upload pinned"]);
     assert_eq!(served(&tree), ["192.0.2.1"]);
     send(&api, CUT3, Some(&owner)).expect(200, &["replaced"]);
+}
+
+#[test]
+fn a_zone_is_proved_while_its_signatures_are_valid_and_not_before_or_after() {
+    let tree = Tree::start(&(plain("example") + DS_E));
+    for ownership in ["", "ownership = \"keyed\"\n"] {
+        let api = tree.api(ownership);
+        for (text, word) in [(E3, "expired"), (E4, "is valid from 20550101000000 on")] {
+            for key in [None, Some(&key())] {
+                let refused = send(&api, text, key);
+                refused.expect(400, &["the signature of the SOA records", word, "nothing was changed"]);
+                // By the time alone: the signatures are those of the records and of the key.
+                assert!(!refused.text().contains("wrong"), "{}", refused.text());
+            }
+        }
+    }
+    assert_eq!(tree.ours.ask("example.com", RType::SOA).rcode, REFUSED);
+    send(&tree.api(""), E2, None).expect(200, &["the DS records at the parent prove the zone"]);
+    send(&tree.api(""), E3, None).expect(400, &["expired"]);
+    assert_eq!(served(&tree), ["192.0.2.2"]);
 }
 
 #[test]

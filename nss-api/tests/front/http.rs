@@ -140,11 +140,14 @@ fn preconditions_that_make_no_sense_are_refused() {
         &["If-Match: x"][..],
         &["If-Match: W/\"1\""],
         &["If-Match: \"1\", \"2\""],
+        &["If-Match: \"1,2\""],
+        &["If-Match: \"\""],
         &["If-Match: \"1\"", "If-Match: \"2\""],
         &["If-None-Match: \"1\""],
         &["If-Match: *", "If-None-Match: *"],
     ] {
-        api.call("PUT", "/v1/zones/example.com", headers, b"x").expect(400, &["If-Match"]);
+        api.call("PUT", "/v1/zones/example.com", headers, b"x").expect(400, &["If-Match with one entity tag"]);
+        api.call("DELETE", "/v1/zones/example.com", headers, b"").expect(400, &["If-Match with one entity tag"]);
     }
 }
 
@@ -177,6 +180,26 @@ fn web_pages_of_other_sites_change_nothing() {
         api.call(method, target, &["Origin: https://www.example.org"], b"x").expect(403, &["other sites"]);
     }
     api.call("GET", "/", &["Origin: https://www.example.org"], b"").expect(200, &[]);
+}
+
+#[test]
+fn a_page_whose_name_was_bound_to_our_address_changes_nothing() {
+    let open = "ownership = \"open\"\ndelegation_check = false\n";
+    let api = Api::alone(&format!("{open}public_names = [\"dns.example.net\"]\n"));
+    let change = |host: &str, fields: &str| {
+        let mut connection = api.connect();
+        let head = format!("PUT /v1/zones/example.com HTTP/1.1\r\nHost: {host}\r\n{fields}Content-Length: 1\r\n\r\nx");
+        connection.send(head.as_bytes());
+        connection.reply("PUT")
+    };
+    for fields in ["Origin: http://rebound.example:12601\r\n", "Sec-Fetch-Site: same-origin\r\n"] {
+        change("rebound.example:12601", fields).expect(403, &["public_names", "curl"]);
+    }
+    // A page of the operator's own, one that came from the address itself, and curl, which lies as it likes.
+    change("dns.example.net", "Origin: https://dns.example.net\r\n").expect(400, &["in the zone file"]);
+    let address = api.address.to_string();
+    change(&address, &format!("Origin: http://{address}\r\n")).expect(400, &["in the zone file"]);
+    change("rebound.example:12601", "").expect(400, &["in the zone file"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod life;
 mod ownership;
 mod pending;
 mod registry;
+mod relay;
 mod setup;
 mod signed;
 mod signer;

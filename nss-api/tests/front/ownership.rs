@@ -6,6 +6,7 @@ use nss_api::key::Key;
 use nss_wire::RType;
 
 use crate::life::{DAY, now, until};
+use crate::relay::{Answer, Relay};
 use crate::support::{Api, Reply};
 use crate::tree::{Deafness, OURS, Tree};
 
@@ -145,6 +146,101 @@ fn the_race_before_the_first_upload_has_one_winner() {
     for (n, key) in keys.iter().enumerate() {
         assert_eq!(put(&api, 9, Some(key)).status, if n == winner { 200 } else { 403 });
     }
+}
+
+/// A front that reaches our name server through a relay only.
+fn behind(tree: &Tree, relay: &Relay) -> Api {
+    let [direct, relayed] = [tree.control_socket(), relay.socket()].map(|socket| format!("{socket:?}"));
+    Api::start(&tree.config("").replace(&direct, &relayed))
+}
+
+#[test]
+fn who_loses_the_race_is_told_so_and_what_an_owner_does_then() {
+    let tree = Tree::start(&plain("example"));
+    let (held, at_commit) = std::sync::mpsc::channel();
+    let (go, gone) = std::sync::mpsc::channel();
+    let gone = std::sync::Arc::new(std::sync::Mutex::new(gone));
+    let relay = Relay::start(tree.control_socket(), move || {
+        held.send(()).unwrap();
+        gone.lock().unwrap().recv().unwrap();
+        Answer::Passed
+    });
+    let (slow, fast) = (behind(&tree, &relay), tree.api(""));
+    let (owner, squatter) = (key(), key());
+    std::thread::scope(|scope| {
+        let upload = scope.spawn(|| put(&slow, 1, Some(&owner)));
+        // The pin was looked at, and there was none.
+        at_commit.recv().unwrap();
+        put(&fast, 6, Some(&squatter)).expect(200, &["the key you sent is pinned"]);
+        go.send(()).unwrap();
+        let overtaken = upload.join().unwrap();
+        overtaken.expect(
+            409,
+            &["somebody else pinned a key", "nothing was changed", "POST /v1/keys", "its label at the registrar"],
+        );
+    });
+    assert_eq!(served(&tree), ["192.0.2.6"]);
+    tree.delegate(&keyed("example", &[&owner]));
+    put(&tree.api(""), 1, Some(&owner)).expect(200, &["replaced"]);
+
+    // The same of a change with a key that was replaced meanwhile.
+    tree.delegate(&plain("example"));
+    std::thread::scope(|scope| {
+        let slow = behind(&tree, &relay);
+        let headers = ["Accept: application/json".to_owned(), bearer(&owner)];
+        let upload = scope.spawn(move || {
+            let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+            slow.call("PUT", ZONE, &headers, zone(2).as_bytes())
+        });
+        at_commit.recv().unwrap();
+        let other = key();
+        tree.delegate(&keyed("example", &[&other]));
+        put(&tree.api(""), 3, Some(&other)).expect(200, &["replaced"]);
+        go.send(()).unwrap();
+        let overtaken = upload.join().unwrap();
+        assert_eq!((overtaken.status, &overtaken.json()["code"]), (409, &"overtaken".into()));
+    });
+    assert_eq!(served(&tree), ["192.0.2.3"]);
+}
+
+#[test]
+fn a_key_that_may_be_pinned_is_shown_although_nobody_confirmed() {
+    const UNCERTAIN: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 80\r\n\r\n\
+                             {\"status\":503,\"title\":\"\",\"code\":\"uncertain\",\"detail\":\"the disk was not flushed\"}";
+    for lost in [Answer::Lost, Answer::Replaced(UNCERTAIN)] {
+        let tree = Tree::start(&plain("example"));
+        let relay = Relay::start(tree.control_socket(), move || lost);
+        let api = behind(&tree, &relay);
+        let unconfirmed = put(&api, 1, None);
+        unconfirmed.expect(
+            503,
+            &["may or may not have been changed", "keep the key", "send the zone again with it", "/status"],
+        );
+        assert_eq!(unconfirmed.header("cache-control"), Some("no-store"));
+        assert!(unconfirmed.header("retry-after").is_some());
+        let line = unconfirmed.text().lines().map(str::trim).find(|line| line.starts_with("nss1_")).unwrap();
+        let owner: Key = line.parse().unwrap();
+        // It was done, and the key is what opens it.
+        assert_eq!(served(&tree), ["192.0.2.1"]);
+        put(&tree.api(""), 2, None).expect(401, &[]);
+        put(&tree.api(""), 2, Some(&owner)).expect(200, &["replaced"]);
+
+        // Who has a key already is shown none, nor is who only tries.
+        let with_key = api.call("PUT", ZONE, &["Accept: application/json", &bearer(&owner)], zone(3).as_bytes());
+        let problem = with_key.json();
+        assert_eq!(
+            (with_key.status, &problem["code"], &problem["key"]),
+            (503, &"uncertain".into(), &serde_json::Value::Null)
+        );
+        assert!(!with_key.text().contains("nss1_"));
+    }
+    // In JSON it is a member.
+    let tree = Tree::start(&plain("example"));
+    let relay = Relay::start(tree.control_socket(), || Answer::Lost);
+    let problem = behind(&tree, &relay).call("PUT", ZONE, &["Accept: application/json"], zone(1).as_bytes()).json();
+    assert_eq!((&problem["status"], &problem["code"]), (&503.into(), &"uncertain".into()));
+    let owner: Key = problem["key"].as_str().unwrap().parse().unwrap();
+    put(&tree.api(""), 1, Some(&owner)).expect(200, &["unchanged"]);
 }
 
 #[test]

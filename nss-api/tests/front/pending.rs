@@ -16,7 +16,7 @@ const STATUS: &str = "/v1/zones/example.com/status";
 const HOUR: u64 = 3600;
 
 /// The zone with `serial`, whose own NS set names our servers with the label of `key`.
-fn carrying(serial: u32, key: &Key) -> String {
+pub(crate) fn carrying(serial: u32, key: &Key) -> String {
     OURS.iter().fold(zone(serial), |text, server| {
         text.replace(&format!("@ NS {server}"), &format!("@ NS {}.{server}", key.label()))
     })

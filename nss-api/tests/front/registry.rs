@@ -276,6 +276,44 @@ fn a_key_pinned_before_a_domain_was_registered_anew_does_not_count() {
 }
 
 #[test]
+fn who_looks_at_many_pages_makes_no_void_key_valid() {
+    let events = [("registration", "2025-01-02T03:04:05Z")];
+    let registry = Registry::start(Mood::Says(RDAP, object("example.com", &["active"], &events)));
+    let others: Vec<String> = (0..6).map(|n| format!("other{n}")).collect();
+    let delegations = others.iter().fold(plain("example"), |all, other| all + &plain(other));
+    let mut tree = Tree::start(&delegations);
+    let without = tree.api("");
+    let owner = given(&put(&without, 1, None));
+    for other in &others {
+        given(&crate::ownership::put_to(&without, &format!("/v1/zones/{other}.com"), 1, None));
+    }
+    // 2024-06-01, before the registration.
+    let stopped = tree.stop_ours();
+    stopped.pinned_at("example.com", 1_717_200_000);
+    tree = stopped.restart();
+    let few = registry.config().replace("queries_per_second = 1000", "queries_per_second = 1");
+    let api = tree.api(&few.replace("time_ms = 60_000", "time_ms = 6_000"));
+    std::thread::scope(|scope| {
+        let (sender, pages) = std::sync::mpsc::channel();
+        for other in &others {
+            let (api, sender) = (&api, sender.clone());
+            scope.spawn(move || {
+                let page = api.call("GET", &format!("/v1/zones/{other}.com/status"), &[], b"");
+                // Nobody waits for the last of them.
+                let _ = sender.send(page.expect(200, &[]).text().contains("asked too often"));
+            });
+        }
+        drop(sender);
+        assert!(pages.iter().any(|has_no_turn| has_no_turn), "there were more pages than turns");
+        let refused = put(&api, 2, Some(&owner));
+        assert!(matches!(refused.status, 403 | 503), "{}", refused.text());
+    });
+    // There is always a turn for an owner.
+    put(&api, 2, Some(&owner)).expect(403, &["registered 2025-01-02", "does not count"]);
+    assert_eq!(served(&tree), ["192.0.2.1"]);
+}
+
+#[test]
 fn a_registry_that_fails_or_lies_changes_nothing() {
     let inside = TcpListener::bind("127.0.0.1:0").unwrap();
     inside.set_nonblocking(true).unwrap();

@@ -47,11 +47,7 @@ impl Api {
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Connection { stream, unread: Vec::new() }
+        Connection::to(self.address)
     }
 
     /// Stops the server; what is left to do is done when it returns.
@@ -77,6 +73,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    pub(crate) fn to(address: SocketAddr) -> Connection {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Connection { stream, unread: Vec::new() }
+    }
+
     /// Sends a request with a body of known length, and reads the reply.
     pub(crate) fn call(&mut self, method: &str, target: &str, headers: &[&str], body: &[u8]) -> Reply {
         let mut head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());

@@ -182,7 +182,8 @@ impl Tree {
         self.com.resume(&self.runtime);
     }
 
-    fn config(&self, more: &str) -> String {
+    /// The configuration of such a front.
+    pub(crate) fn config(&self, more: &str) -> String {
         // Tests change more in a second than people in a day; those of the quotas set them.
         let quotas = match more.contains("[quotas]") {
             true => "",

@@ -18,6 +18,9 @@ pub struct Pending {
     pub label: String,
     /// Where the claim came from: one word for each network.
     pub network: String,
+    /// The wider network around that one, where it is of a family that has such: one word for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
     /// When it was made, in seconds since 1970.
     pub since: u64,
     /// When it ends, unless the parent names the label before.
@@ -38,6 +41,9 @@ pub struct PendingClaim {
     pub zones_max: u32,
     /// Claims from one network at one time.
     pub zones_per_network_max: u32,
+    /// Claims from one site at one time; as many as there are when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zones_per_site_max: Option<u32>,
 }
 
 /// Carries a [`PendingClaim`].

@@ -110,11 +110,15 @@ impl Index {
             None => {
                 let network = &claim.pending.network;
                 let of_network = self.pending.values().filter(|pending| pending.network == *network).count();
+                let site = &claim.pending.site;
+                let is_of_site = |pending: &&Pending| site.is_some() && pending.site == *site;
+                let of_site = self.pending.values().filter(is_of_site).count();
                 for (count, max, whose) in [
-                    (self.pending.len(), claim.zones_max, "there are"),
-                    (of_network, claim.zones_per_network_max, "from this network there are"),
+                    (self.pending.len(), Some(claim.zones_max), "there are"),
+                    (of_network, Some(claim.zones_per_network_max), "from this network there are"),
+                    (of_site, claim.zones_per_site_max, "from the networks around this one there are"),
                 ] {
-                    if count >= max as usize {
+                    if max.is_some_and(|max| count >= max as usize) {
                         let detail = format!("{whose} {count} zones already that are not delegated here");
                         return Err(Problem::new(ProblemCode::TooManyPending, detail));
                     }

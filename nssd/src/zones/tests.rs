@@ -112,12 +112,13 @@ fn claim(key: u8) -> PendingClaim {
         pin: Pin::from([key; 32]),
         label: String::new(),
         network: String::new(),
+        site: None,
         since: 1,
         until: 2,
         check_at: 1,
         is_contested: false,
     };
-    PendingClaim { pending, zones_max: 9, zones_per_network_max: 9 }
+    PendingClaim { pending, zones_max: 9, zones_per_network_max: 9, zones_per_site_max: None }
 }
 
 /// More than any of these zones takes.

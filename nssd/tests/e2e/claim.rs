@@ -356,12 +356,13 @@ async fn what_was_signed_while_it_was_a_claim_is_old_once_it_is_a_zone() {
         pin: pin(1),
         label: "k-1".into(),
         network: "n".into(),
+        site: None,
         since: 1,
         until: 9_999_999_999,
         check_at: 1,
         is_contested: false,
     };
-    let claim = PendingClaim { pending, zones_max: 9, zones_per_network_max: 9 };
+    let claim = PendingClaim { pending, zones_max: 9, zones_per_network_max: 9, zones_per_site_max: None };
     let options = PutOptions { pending: Some(claim.clone()), ..PutOptions::default() };
     let etag = server.client.put_zone(apex.as_name(), A2.into(), &options).await.unwrap().etag.unwrap();
     report(&server, &etag, None, check(5, None), CheckAction::Activate).await.unwrap();

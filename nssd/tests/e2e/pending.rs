@@ -22,12 +22,13 @@ fn claim(key: u8) -> PendingClaim {
         pin: pin(key),
         label: format!("k-{key}"),
         network: format!("n{key}"),
+        site: None,
         since: SINCE,
         until: UNTIL,
         check_at: SINCE + 600,
         is_contested: false,
     };
-    PendingClaim { pending, zones_max: 10, zones_per_network_max: 3 }
+    PendingClaim { pending, zones_max: 10, zones_per_network_max: 3, zones_per_site_max: Some(5) }
 }
 
 async fn claim_zone(
@@ -223,6 +224,30 @@ async fn claims_are_counted_for_each_network_and_in_all() {
         accepted += usize::from(upload.await.unwrap());
     }
     assert_eq!(accepted, 7, "ten in all, though many come at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_are_counted_for_each_site_whatever_network_of_it_they_are_from() {
+    let server = TestServer::start("").await;
+    let of_site = |n: u8, site: &str| {
+        let mut claim = claim(n);
+        claim.pending.site = Some(site.to_owned());
+        claim
+    };
+    for n in 0..5 {
+        claim_zone(&server, &format!("z{n}.example"), &zone(1, "192.0.2.1"), of_site(n, "a")).await.unwrap();
+    }
+    let refused = problem(claim_zone(&server, "z5.example", &zone(1, "192.0.2.1"), of_site(5, "a")).await);
+    assert_eq!((refused.code, refused.status), (ProblemCode::TooManyPending, 429));
+    claim_zone(&server, "z5.example", &zone(1, "192.0.2.1"), of_site(5, "b")).await.unwrap();
+    claim_zone(&server, "z6.example", &zone(1, "192.0.2.1"), claim(6)).await.unwrap();
+    // It is remembered with the claim.
+    let TestServer { server, directory, .. } = server;
+    server.stop().await;
+    let server = TestServer::start_in(directory, "").await;
+    assert_eq!(standing(&server, "z0.example").await.unwrap().site.as_deref(), Some("a"));
+    let refused = problem(claim_zone(&server, "z7.example", &zone(1, "192.0.2.1"), of_site(7, "a")).await);
+    assert_eq!(refused.code, ProblemCode::TooManyPending);
 }
 
 #[tokio::test(flavor = "multi_thread")]
