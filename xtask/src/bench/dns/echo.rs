@@ -1,6 +1,6 @@
-//! The floor: a server that answers nothing and sends each query back, with the calls that nssd makes.
+//! The floor: a server that answers nothing and sends each query back, by the batch and each by itself.
 //!
-//! What this costs is the kernel's; no server on sockets can be cheaper.
+//! What this costs is the kernel's; a server on sockets is cheaper only if it has the kernel work less.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
