@@ -139,9 +139,10 @@ fn measure(workload: Workload, options: &Options, nssd: &Path, cores: Cores) -> 
 
     let mut results: Vec<(Rounds, Tally)> = contestants.iter().map(|_| Default::default()).collect();
     for round in 0..options.rounds {
-        // Each one follows each other one some time.
+        // Each one begins a round some time, and follows both of its neighbours by turns.
         for turn in 0..contestants.len() {
-            let i = (round + turn) % contestants.len();
+            let step = if round % 2 == 0 { turn } else { contestants.len() - turn };
+            let i = (round + step) % contestants.len();
             let (tally, cost) = one_round(&contestants[i], &drawn.pool, round, options, cores)?;
             tally.check(&contestants[i].title)?;
             let rate = tally.answers as f64 / tally.time.as_secs_f64();
@@ -201,7 +202,8 @@ fn one_round(
             // All servers get the same queries in the same round.
             let mut load =
                 Load::new(contestant.address, options.sockets, pool, contestant.kind.replier(), round * ROUND_STRIDE)?;
-            // The others have used the core's caches since this one's last round.
+            // The others have used the core's caches, and the machine's, since this one's last round: a server in operation has its own zones
+            // there.
             load.run(options.round_time() / WARM_UP_SHARE)?;
             let before = contestant.family().cpu_time_us()?;
             let tally = load.run(options.round_time())?;
@@ -294,8 +296,8 @@ fn measure_with_dnsperf(contestants: &[Contestant], options: &Options, folder: &
     Ok(())
 }
 
-/// A round begins with a tenth of its length that is not measured.
-const WARM_UP_SHARE: u32 = 10;
+/// A round begins with half of its length that is not measured: enough for every server to have seen every zone again.
+const WARM_UP_SHARE: u32 = 2;
 
 /// Queries between the first ones of two rounds; prime, so that rounds differ whatever the size of the pool.
 const ROUND_STRIDE: usize = 70_001;
