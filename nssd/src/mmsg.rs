@@ -234,12 +234,13 @@ impl Batch {
     }
 
     /// As [`Batch::exchange`], with the first `len` octets that stand in the room of an `earlier` one already there, with this
-    /// request's message ID.
+    /// request's message ID; `None` as well when there is no such room, or it has less.
     pub fn exchange_again(&mut self, i: usize, earlier: usize, len: usize) -> Option<Exchange<'_>> {
         let (from, to) = (earlier * self.reply_size_max, i * self.reply_size_max);
-        if i.max(earlier) < self.received && len <= self.reply_size_max {
-            self.replies.copy_within(from..from + len, to);
+        if i.max(earlier) >= self.received || len > self.reply_size_max {
+            return None;
         }
+        self.replies.copy_within(from..from + len, to);
         let exchange = self.exchange(i)?;
         let (id, place) = (exchange.request.first_chunk::<2>()?, exchange.reply.first_chunk_mut()?);
         *place = *id;
@@ -414,6 +415,7 @@ impl Slot {
         let is_told = matches!((self.peer, other.peer), (Some(SocketAddr::V4(_)), Some(SocketAddr::V4(_))));
         (is_told || self.peer == other.peer)
             && self.control_len == other.control_len
+            && self.control_len + SEGMENT_CONTROL_SIZE <= self.control.0.len()
             && (self.control_len == 0 || self.control() == other.control())
     }
 
@@ -759,6 +761,25 @@ mod tests {
             let mut replies: Vec<usize> = (0..3).map(|_| client.recv(&mut [0; 16]).unwrap()).collect();
             replies.sort_unstable();
             assert_eq!(replies, [3, 3, 5]);
+        }
+    }
+
+    #[test]
+    fn a_reply_is_given_again_under_another_id_and_only_if_there_is_one() {
+        let server = server("127.0.0.1:0");
+        let client = client("127.0.0.1:0");
+        let mut batch = Batch::new(512);
+        for request in [&b"1st"[..], b"2nd"] {
+            client.send_to(request, server.local_addr().unwrap()).unwrap();
+        }
+        echo_all(&mut batch, &server, 2);
+        assert!(batch.exchange_again(1, 2, 3).is_none() && batch.exchange_again(2, 0, 3).is_none());
+        assert!(batch.exchange_again(1, 0, 513).is_none());
+        batch.exchange_again(1, 0, 3).unwrap().answer(3);
+        assert_eq!(batch.send(&server), Sent { replies: 2, errors: 0 });
+        for expected in [b"1st", b"2nt"] {
+            let mut buffer = [0; 16];
+            assert_eq!(client.recv(&mut buffer).map(|len| buffer[..len].to_vec()).unwrap(), expected);
         }
     }
 

@@ -8,5 +8,5 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 pub fn jittered(pause: u64, zone: &str, at: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     (zone, at).hash(&mut hasher);
-    pause - pause / 10 + hasher.finish() % (pause / 5 + 1)
+    (pause - pause / 10).saturating_add(hasher.finish() % (pause / 5 + 1))
 }

@@ -32,6 +32,11 @@ impl Store {
     }
 }
 
+fn claim(pin: Pin) -> Pending {
+    let (label, network) = ("k-a".into(), "n".into());
+    Pending { pin, label, network, site: None, since: 1, until: 2, check_at: 1, is_contested: false }
+}
+
 #[test]
 fn what_was_committed_is_there_after_the_store_was_opened_again() {
     let directory = tempfile::tempdir().unwrap();
@@ -114,16 +119,7 @@ fn a_claim_is_written_with_its_zone_and_ends_with_any_change_that_is_none() {
     let directory = tempfile::tempdir().unwrap();
     let apex = name("Example.com");
     let pin = Pin::from([1; 32]);
-    let pending = Pending {
-        pin,
-        label: "k-a".into(),
-        network: "n".into(),
-        site: None,
-        since: 1,
-        until: 2,
-        check_at: 1,
-        is_contested: false,
-    };
+    let pending = claim(pin);
     let claimed = |generation| match put("example.com", "; text\n", generation) {
         Write::Put { apex, text, version, pin, signers, .. } => {
             Write::Put { apex, text, version, pin, pending: Some(pending.clone()), signers }
@@ -202,16 +198,7 @@ fn who_signed_a_claim_is_remembered_once_it_is_a_zone() {
     let store = Store::open(directory.path()).unwrap();
     let apex = name("Example.com");
     let pin = Pin::from([1; 32]);
-    let pending = Pending {
-        pin,
-        label: "k-a".into(),
-        network: "n".into(),
-        site: None,
-        since: 1,
-        until: 2,
-        check_at: 1,
-        is_contested: false,
-    };
+    let pending = claim(pin);
     let signed = |key: Option<u8>, serial, pin, pending| {
         let signers = Signers { keys: key.iter().map(|&key| Box::from([key; 68])).collect(), serial };
         let version = Version { generation: 1, uploaded_at: 1 };
