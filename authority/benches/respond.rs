@@ -64,7 +64,7 @@ fn publish(catalog: &Catalog, apex: &str, text: &str) {
         add(&words[0].parse().unwrap(), rtype, &rdata);
     }
     let (zone, _) = builder.build().unwrap_or_else(|findings| panic!("{}", findings[0]));
-    catalog.publish(Arc::new(zone));
+    catalog.publish(zone);
 }
 
 /// A query as most resolvers send it, with EDNS.

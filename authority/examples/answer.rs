@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     builder.add(record(server.as_name(), RType::A, &[192, 0, 2, 1]), 3);
     let (zone, findings) = builder.build().map_err(|findings| format!("{findings:?}"))?;
     println!("{zone:?}, {} warnings", findings.len());
-    catalog.publish(Arc::new(zone));
+    catalog.publish(zone);
 
     let question = [name, &[0, 1, 0, 1]].concat();
     let query = [&[0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], &question].concat();

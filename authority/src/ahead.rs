@@ -4,12 +4,13 @@
 //! zone, the zone, the slot of the name, the node, each of which says where the next one is. A core can wait for many at
 //! once, but only if it knows of them. So the requests of a batch take each of these steps together.
 
-use std::hint::black_box;
+use std::ptr::from_ref;
 
 use nss_wire::message::HEADER_SIZE;
 
-use crate::catalog::{Catalog, View, Zones};
+use crate::catalog::{Catalog, View};
 use crate::suffixes::Suffixes;
+use crate::zone::Zone;
 
 /// Requests that are looked at together; a core waits for a few dozen places at most.
 pub const AHEAD_MAX: usize = 64;
@@ -26,17 +27,18 @@ pub(crate) struct Ahead {
     /// The hashes of the last suffixes, the whole name first.
     hashes: [u64; SUFFIXES_MAX],
     labels: usize,
-    /// Where its zone stands, if there is one.
+    /// Where its zone stands, if it has one of which more is needed than was asked for with it.
     zone: Option<(usize, usize)>,
-    /// The nodes of the suffixes.
-    nodes: [u32; SUFFIXES_MAX],
 }
 
 impl View {
     /// Prepares for the requests of a batch, of which [`AHEAD_MAX`] count; their answers do not depend on it.
     ///
+    /// `prefetch` is called with the addresses of all that the answers need, and has the processor fetch their cache lines
+    /// without waiting for them, as `core::arch::x86_64::_mm_prefetch` does.
+    ///
     /// It pays for catalogs that are larger than a core's cache, and does nothing for others.
-    pub fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>) {
+    pub fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>, prefetch: impl Fn(*const u8)) {
         let View { catalog, zones, scratch } = self;
         if catalog.memory_size() < MEMORY_SMALL {
             return;
@@ -55,38 +57,52 @@ impl View {
         let ahead = &mut ahead[..count];
         // Each of these loops is short, so that a core is in many of its turns at once.
         for ahead in &*ahead {
-            zones.touch_parts(catalog, ahead);
+            ahead.apexes(catalog).for_each(|hash| prefetch(from_ref(zones.seen(hash)).cast()));
         }
         for ahead in &*ahead {
-            zones.touch_slots(catalog, ahead);
+            for hash in ahead.apexes(catalog) {
+                zones.first_slot(catalog, hash).into_iter().for_each(|slot| prefetch(from_ref(slot).cast()));
+            }
         }
+        let mut has_long = false;
         for ahead in &mut *ahead {
-            ahead.zone = zones.place_of(catalog, ahead);
-            black_box(ahead.zone.and_then(|place| zones.at(place)).map_or(0, |zone| zone.apex_labels()));
+            let place = ahead.apexes(catalog).find_map(|hash| zones.with_hash(hash));
+            let Some(octets) = place.and_then(|place| zones.at(place)).map(Zone::octets) else { continue };
+            octets.iter().step_by(CACHE_LINE_SIZE).take(SHORT_SIZE / CACHE_LINE_SIZE).for_each(|octet| prefetch(octet));
+            ahead.zone = place.filter(|_| octets.len() > SHORT_SIZE);
+            has_long |= ahead.zone.is_some();
         }
-        for ahead in &mut *ahead {
+        if !has_long {
+            return;
+        }
+        for ahead in &*ahead {
             let Some(zone) = ahead.zone.and_then(|place| zones.at(place)) else { continue };
-            let slots = zone.tables().slots;
-            black_box(ahead.hashes.iter().fold(0, |sum, hash| sum ^ slots.first(*hash).unwrap_or(0)));
+            let slots = zone.open().tables().slots;
+            ahead.hashes.iter().filter_map(|&hash| slots.first(hash)).for_each(|slot| prefetch(from_ref(slot).cast()));
         }
-        for ahead in &mut *ahead {
+        for ahead in &*ahead {
             let Some(zone) = ahead.zone.and_then(|place| zones.at(place)) else { continue };
-            let tables = zone.tables();
-            ahead.nodes = ahead.hashes.map(|hash| tables.slots.find(hash, |_| true).unwrap_or(tables.apex));
-            let octet = |at: u32| tables.arena.get(at as usize).copied().unwrap_or(0);
-            // A node and its records are longer than a cache line.
-            black_box(ahead.nodes.iter().fold(0, |sum, &node| sum ^ octet(node) ^ octet(node + CACHE_LINE_SIZE)));
+            let tables = zone.open().tables();
+            for &hash in &ahead.hashes {
+                let node = tables.slots.find(hash, |_| true).unwrap_or(tables.apex);
+                // A node and its records are longer than a cache line.
+                let octets = tables.arena.get(node as usize..).unwrap_or_default();
+                octets.iter().step_by(CACHE_LINE_SIZE).take(2).for_each(|octet| prefetch(octet));
+            }
         }
     }
 }
 
-const CACHE_LINE_SIZE: u32 = 64;
+/// Octets of a zone that come into the cache as a whole, which is sooner done than to find out what is needed of them.
+const SHORT_SIZE: usize = 10 * CACHE_LINE_SIZE;
+
+const CACHE_LINE_SIZE: usize = 64;
 
 impl Ahead {
     fn at(suffixes: &Suffixes) -> Ahead {
         let labels = suffixes.label_count();
         let hashes = std::array::from_fn(|up| suffixes.hash(labels.saturating_sub(up)));
-        Ahead { hashes, labels, ..Ahead::default() }
+        Ahead { hashes, labels, zone: None }
     }
 
     /// The hashes that an apex in use may have, the deepest first.
@@ -96,26 +112,5 @@ impl Ahead {
         hashes.filter_map(move |(up, hash)| {
             labels.checked_sub(up).filter(|labels| depths >> labels & 1 == 1).map(|_| hash)
         })
-    }
-}
-
-impl Zones {
-    /// Touches the parts of the catalog that may hold a request's zone.
-    fn touch_parts(&mut self, catalog: &Catalog, ahead: &Ahead) {
-        for hash in ahead.apexes(catalog) {
-            black_box(self.part_size(catalog, hash));
-        }
-    }
-
-    /// Touches the slots where the search for its zone starts.
-    fn touch_slots(&mut self, catalog: &Catalog, ahead: &Ahead) {
-        for hash in ahead.apexes(catalog) {
-            black_box(self.first_of(catalog, hash));
-        }
-    }
-
-    /// Where the zone of a request stands, as far as the hashes of apexes tell.
-    fn place_of(&self, catalog: &Catalog, ahead: &Ahead) -> Option<(usize, usize)> {
-        ahead.apexes(catalog).find_map(|hash| self.with_hash(hash))
     }
 }

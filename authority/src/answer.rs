@@ -11,14 +11,14 @@ use crate::lookup::Found;
 use crate::respond::ReplyKind;
 use crate::rrset::RRset;
 use crate::suffixes::{NameHasher, Suffixes};
-use crate::zone::Zone;
+use crate::zone::Opened;
 
 /// Aliases that are followed for one question; resolvers give up at about as many (RFC 1034 §5.2.2 asks for a limit).
 pub(crate) const CHAIN_MAX: usize = 16;
 
 /// The answer to one question, being written.
 pub(crate) struct Answer<'a, 'b> {
-    pub(crate) zone: &'a Zone,
+    pub(crate) zone: Opened<'a>,
     /// With the zone's seed.
     pub(crate) hasher: &'a NameHasher,
     pub(crate) writer: &'a mut Writer<'b>,
@@ -69,7 +69,7 @@ impl<'a> Answer<'a, '_> {
             Found::Exact(_) => self.suffixes.label_count(),
             Found::BelowCut(node) | Found::Redirected(node) => node.owner().label_count(),
             Found::Wildcard(node) => node.owner().label_count() - 1,
-            Found::Missing(_) => self.zone.apex().label_count(),
+            Found::Missing(_) => self.zone.apex_labels(),
         };
         labels as u8
     }
@@ -251,7 +251,7 @@ impl<'a> Answer<'a, '_> {
     /// Other zones may be another owner's, who must not be able to put words into this one's mouth.
     fn follow(&mut self, target: Name<'_>, qname: Name<'_>) -> Result<Step, Full> {
         let is_loop = target == qname || self.chain.iter().any(|name| name.as_name() == target);
-        if is_loop || self.chain.len() == CHAIN_MAX || !target.is_at_or_below(self.zone.apex()) {
+        if is_loop || self.chain.len() == CHAIN_MAX || !target.is_at_or_below(self.zone.apex_node().owner()) {
             self.write_proofs()?;
             return Ok(Step::Done(ReplyKind::Answer));
         }

@@ -1,7 +1,7 @@
-//! The octets of a zone: nodes and RRsets behind 32-bit offsets, then the tables that find them.
+//! The nodes and RRsets of a zone behind 32-bit offsets.
 //!
 //! ```text
-//! arena   magic (4) | nodes … | order: offset of each node, canonical (4 each) | slots of the hash table (8 each) | denial
+//! arena   room for the header | nodes …
 //! node    kind (1) | octets of the owner (1) | RRsets (2) | link (4) | owner name | RRsets …
 //! RRset   type (2) | records and flags (2) | TTL (4) | octets of the records (2) | records …
 //!         | with SIGNED:  signatures (2) | their TTL (4) | their octets (2) | signatures …
@@ -11,13 +11,14 @@
 //! ```
 //!
 //! RDLENGTH is in network byte order because messages want it so; all other numbers are little-endian. Nothing in it
-//! depends on where it stands in memory. Offset 0 means "none", the magic standing there. Nodes stand in the order in
+//! depends on where it stands in memory. Offset 0 means "none", the header standing there. Nodes stand in the order in
 //! which they came, so that what was written together in a zone file is together in memory too.
 
 use std::ops::Range;
 
 use nss_wire::{Name, RType};
 
+use crate::memory::{HEADER_SIZE, Header, Memory, Places};
 use crate::rrset::{RRset, RRsets};
 use crate::table::Slot;
 
@@ -181,7 +182,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new() -> Writer {
-        Writer { bytes: MAGIC.to_vec() }
+        Writer { bytes: vec![0; HEADER_SIZE] }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -295,36 +296,33 @@ impl Writer {
         self.bytes.truncate(end);
     }
 
-    /// Where the tables go behind what is written so far.
-    pub(crate) fn tables(&self, nodes: usize, slots: usize) -> TablesAt {
-        // Slots do not straddle cache lines if they stand at multiples of their size.
-        let order_at = self.bytes.len().next_multiple_of(4);
-        let table_at = (order_at + 4 * nodes).next_multiple_of(8);
-        TablesAt { order_at, table_at, end: table_at + 8 * slots }
-    }
-
-    /// The arena with its tables and what stands behind them.
-    pub(crate) fn finish(mut self, order: Vec<u32>, slots: &[Slot], denial: &[u8]) -> Box<[u8]> {
-        let TablesAt { order_at, table_at, end } = self.tables(order.len(), slots.len());
-        self.bytes.reserve_exact(end + denial.len() - self.bytes.len());
-        self.bytes.resize(order_at, 0);
-        order.iter().for_each(|offset| self.bytes.extend_from_slice(&offset.to_le_bytes()));
+    /// The zone: its header, the nodes, and the tables at their places.
+    pub(crate) fn finish(mut self, header: &Header, order: Vec<u32>, slots: &[Slot], denial: &[u8]) -> Memory {
+        self.bytes[..HEADER_SIZE].copy_from_slice(&header.to_octets());
+        let Places { arena_at, table_at, order_at, denial_at } = header.places;
+        let (slots, end) = (slots.as_flattened(), denial_at as usize + denial.len());
+        let offsets = order.iter().flat_map(|offset| offset.to_le_bytes());
+        if header.places.has_table_first() {
+            let mut all = Vec::with_capacity(end);
+            all.extend_from_slice(&self.bytes[..HEADER_SIZE]);
+            all.extend_from_slice(slots);
+            debug_assert_eq!(all.len(), arena_at as usize + HEADER_SIZE, "the nodes stand behind the table");
+            all.extend_from_slice(&self.bytes[HEADER_SIZE..]);
+            all.resize(order_at as usize, 0);
+            all.extend(offsets);
+            all.extend_from_slice(denial);
+            return Memory::new(all);
+        }
+        self.bytes.reserve_exact(end - self.bytes.len());
+        self.bytes.resize(order_at as usize, 0);
+        self.bytes.extend(offsets);
         // There may be millions, and the slots are there twice soon.
         drop(order);
-        self.bytes.resize(table_at, 0);
-        self.bytes.extend_from_slice(slots.as_flattened());
+        self.bytes.resize(table_at as usize, 0);
+        self.bytes.extend_from_slice(slots);
         self.bytes.extend_from_slice(denial);
-        self.bytes.into_boxed_slice()
+        Memory::new(self.bytes)
     }
-}
-
-/// Where the tables of an arena stand.
-#[derive(Clone, Copy)]
-pub(crate) struct TablesAt {
-    pub(crate) order_at: usize,
-    pub(crate) table_at: usize,
-    /// Where what denies names stands, if there is any.
-    pub(crate) end: usize,
 }
 
 /// An RRset that is being written.
@@ -360,10 +358,8 @@ pub(crate) fn read_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// First octets of every arena; the last is the version of the layout.
-const MAGIC: [u8; 4] = *b"NSZ\x03";
 /// Where the first node stands.
-pub(crate) const NODES_AT: usize = MAGIC.len();
+pub(crate) const NODES_AT: usize = HEADER_SIZE;
 
 const KIND_BITS: u8 = 0x07;
 /// No kind, but what stands there while a zone is built if the node is not used.

@@ -9,14 +9,15 @@ use crate::additional;
 use crate::arena::{NODES_AT, Node, NodeKind, Writer};
 use crate::builder::{ZONE_SIZE_MAX, ZoneBuilder};
 use crate::check::{self, NodeCheck};
-use crate::denial::{self, Denial};
+use crate::denial;
 use crate::finding::{Finding, FindingKind};
 use crate::lookup::{self, InTable, Tables};
+use crate::memory::{Header, Places};
 use crate::order::{self, Keyed};
 use crate::rrset::RRset;
 use crate::suffixes::Suffixes;
 use crate::table::Slots;
-use crate::zone::{Parts, Zone};
+use crate::zone::{Zone, soa_minimum, soa_serial};
 
 /// Nodes that are approached at once: about as many as a core can wait for.
 const AHEAD: usize = 32;
@@ -73,9 +74,9 @@ impl Build {
         } = builder;
         let is_asked_for = |offset| !has_nsec3 || !is_nsec3(Node::at(writer.bytes(), offset));
         let slots = table.finish(is_asked_for);
-        let tables = writer.tables(order.len(), slots.len());
-        let denial = denial::make(writer.bytes(), apex, &order, Slots(&slots), tables.end);
-        if tables.end + denial.octets.len() > ZONE_SIZE_MAX {
+        let denial = denial::make(writer.bytes(), apex, &order, Slots(&slots));
+        let (places, size) = Places::new(writer.len(), order.len(), slots.len(), denial.octets.len());
+        if size > ZONE_SIZE_MAX {
             findings.push(FindingKind::ZoneTooLarge { limit: ZONE_SIZE_MAX }, &apex_name, 0);
         }
         let has_errors = findings.has_errors();
@@ -83,23 +84,26 @@ impl Build {
         if has_errors {
             return Err(found);
         }
-        let (node_count, slot_count) = (order.len(), slots.len());
-        let arena = writer.finish(order, &slots, &denial.octets);
-        let parts = Parts {
-            arena,
-            denial: (!matches!(denial.denial, Denial::None)).then(|| Box::new(denial.denial)),
+        let apex_node = Node::at(writer.bytes(), apex);
+        let soa = apex_node.rrset(RType::SOA).expect("a zone without a SOA record has an error");
+        let rdata = soa.rdatas().next().unwrap_or_default();
+        let header = Header {
             seed: hasher.seed(),
             apex,
-            // All of these stand in an arena of ZONE_SIZE_MAX octets at most, or count what does.
-            order_at: tables.order_at as u32,
-            node_count: node_count as u32,
-            table_at: tables.table_at as u32,
-            slot_count: slot_count as u32,
+            // All of these count what stands in ZONE_SIZE_MAX octets at most.
+            slot_count: slots.len() as u32,
+            node_count: order.len() as u32,
             record_count: record_count as u32,
+            places,
             class,
             apex_labels: apex_labels as u8,
+            is_signed: apex_node.rrset(RType::DNSKEY).is_some(),
+            denial: denial.kind,
+            serial: soa_serial(rdata),
+            // RFC 2308 §5: a negative answer lives as long as the smaller of the two.
+            negative_ttl: soa.ttl().min(soa_minimum(rdata)),
         };
-        Ok((Zone::assemble(parts), found))
+        Ok((Zone::new(writer.finish(&header, order, &slots, &denial.octets)), found))
     }
 
     /// Gives each owner one node, and returns all of them in the order of the arena.

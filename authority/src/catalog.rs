@@ -1,6 +1,7 @@
 //! All zones that are served at one moment, and the view that a worker has of them.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -15,7 +16,7 @@ use crate::zone::Zone;
 
 /// Parts that the zones are spread over; publishing a zone copies the list of one part.
 ///
-/// Among a million zones that are 250 pointers, which takes microseconds; a view keeps 16 octets for each part.
+/// Among a million zones that are 250 pointers, which takes microseconds; a view keeps 24 octets for each part.
 pub const SHARD_COUNT: usize = 4096;
 
 /// The zones in service, shared by all threads.
@@ -35,21 +36,22 @@ pub struct Catalog {
 }
 
 /// The zones of one part, by the hashes of their apexes: open addressing, and never without a free slot.
-#[derive(Default)]
+#[derive(Clone)]
 struct Shard {
-    slots: Box<[Option<Slot>]>,
+    slots: Arc<[Option<Slot>]>,
 }
 
 #[derive(Clone)]
-struct Slot {
-    hash: u64,
-    zone: Arc<Zone>,
+pub(crate) struct Slot {
+    /// Not zero, which leaves room for [`None`].
+    hash: NonZeroU64,
+    zone: Zone,
 }
 
 impl Catalog {
     /// A catalog without zones.
     pub fn new(seed: HashSeed) -> Catalog {
-        let empty = Arc::new(Shard::default());
+        let empty = Arc::new(Shard::new(Vec::new()));
         Catalog {
             hasher: seed.hasher(),
             shards: (0..SHARD_COUNT).map(|_| ArcSwap::new(empty.clone())).collect(),
@@ -74,8 +76,8 @@ impl Catalog {
     ///
     /// There is one zone for an apex, whatever the class.
     #[expect(clippy::needless_pass_by_value, reason = "the catalog becomes an owner of the zone")]
-    pub fn publish(&self, zone: Arc<Zone>) -> Option<Arc<Zone>> {
-        let labels = zone.apex_labels();
+    pub fn publish(&self, zone: Zone) -> Option<Zone> {
+        let labels = zone.apex().label_count();
         let hash = self.hasher.name(zone.apex());
         // Announced before and taken back after: a reader may look in vain, but never overlooks a zone.
         self.enter(labels);
@@ -87,7 +89,7 @@ impl Catalog {
     }
 
     /// Serves the zone no more, and returns it.
-    pub fn withdraw(&self, apex: Name<'_>) -> Option<Arc<Zone>> {
+    pub fn withdraw(&self, apex: Name<'_>) -> Option<Zone> {
         let hash = self.hasher.name(apex);
         let withdrawn = self.change(hash, apex, None);
         if withdrawn.is_some() {
@@ -97,12 +99,12 @@ impl Catalog {
     }
 
     /// The zone with this apex.
-    pub fn get(&self, apex: Name<'_>) -> Option<Arc<Zone>> {
+    pub fn get(&self, apex: Name<'_>) -> Option<Zone> {
         let hash = self.hasher.name(apex);
         let shard = self.shards[shard_of(hash)].load();
         let apex = apex.to_lowercase();
-        let at = shard.find(hash, || apex.as_name().as_wire())?;
-        shard.zone(at).cloned()
+        let at = find(&shard.slots, hash, || apex.as_name().as_wire())?;
+        zone_in(&shard.slots, at).cloned()
     }
 
     /// How many zones are served.
@@ -121,9 +123,9 @@ impl Catalog {
     }
 
     /// All zones in no order; zones published or withdrawn meanwhile may be in it or not.
-    pub fn zones(&self) -> impl Iterator<Item = Arc<Zone>> {
+    pub fn zones(&self) -> impl Iterator<Item = Zone> {
         self.shards.iter().flat_map(|shard| {
-            let zones: Vec<Arc<Zone>> = shard.load().slots.iter().flatten().map(|slot| slot.zone.clone()).collect();
+            let zones: Vec<Zone> = shard.load().slots.iter().flatten().map(|slot| slot.zone.clone()).collect();
             zones
         })
     }
@@ -137,15 +139,15 @@ impl Catalog {
     }
 
     /// Swaps in a copy of the part that `hash` belongs to, with `zone` or nothing for `apex`; returns what was there.
-    fn change(&self, hash: u64, apex: Name<'_>, zone: Option<&Arc<Zone>>) -> Option<Arc<Zone>> {
+    fn change(&self, hash: u64, apex: Name<'_>, zone: Option<&Zone>) -> Option<Zone> {
         let i = shard_of(hash);
         let mut replaced = None;
         // Another writer may be faster; then the change is made again, to a copy of what that one left.
         self.shards[i].rcu(|shard| {
-            let is_other = |slot: &&Slot| slot.hash != hash || slot.zone.apex() != apex;
+            let is_other = |slot: &&Slot| slot.hash != key(hash) || slot.zone.apex() != apex;
             let (kept, old): (Vec<&Slot>, Vec<&Slot>) = shard.slots.iter().flatten().partition(is_other);
             replaced = old.first().map(|slot| slot.zone.clone());
-            let new = zone.map(|zone| Slot { hash, zone: zone.clone() });
+            let new = zone.map(|zone| Slot { hash: key(hash), zone: zone.clone() });
             Shard::new(kept.into_iter().cloned().chain(new).collect())
         });
         self.versions[i].fetch_add(1, Ordering::Release);
@@ -176,32 +178,39 @@ impl Shard {
         let count = if all.is_empty() { 0 } else { all.len() + all.len() / 2 + 1 };
         let mut slots: Vec<Option<Slot>> = vec![None; count];
         for slot in all {
-            let mut at = first(slot.hash, count);
+            let mut at = first(slot.hash.get(), count);
             while slots[at].is_some() {
                 at = next(at, count);
             }
             slots[at] = Some(slot);
         }
-        Shard { slots: slots.into_boxed_slice() }
+        Shard { slots: slots.into() }
     }
+}
 
-    /// The slot of the zone whose apex has this hash and lower-case wire form.
-    #[inline(always)]
-    fn find<'n>(&self, hash: u64, apex: impl Fn() -> &'n [u8]) -> Option<usize> {
-        let mut at = first(hash, self.slots.len());
-        loop {
-            let slot = self.slots.get(at)?.as_ref()?;
-            if slot.hash == hash && slot.zone.apex_node().is_owned_by(apex()) {
-                return Some(at);
-            }
-            at = next(at, self.slots.len());
+/// The slot of the zone whose apex has this hash and lower-case wire form.
+#[inline(always)]
+fn find<'n>(slots: &[Option<Slot>], hash: u64, apex: impl Fn() -> &'n [u8]) -> Option<usize> {
+    let hash = key(hash);
+    let mut at = first(hash.get(), slots.len());
+    loop {
+        let slot = slots.get(at)?.as_ref()?;
+        if slot.hash == hash && slot.zone.open().apex_node().is_owned_by(apex()) {
+            return Some(at);
         }
+        at = next(at, slots.len());
     }
+}
 
-    #[inline]
-    fn zone(&self, at: usize) -> Option<&Arc<Zone>> {
-        self.slots.get(at)?.as_ref().map(|slot| &slot.zone)
-    }
+#[inline]
+fn zone_in(slots: &[Option<Slot>], at: usize) -> Option<&Zone> {
+    slots.get(at)?.as_ref().map(|slot| &slot.zone)
+}
+
+/// A hash as slots have it: one bit less does not make it worse.
+#[inline]
+fn key(hash: u64) -> NonZeroU64 {
+    NonZeroU64::MIN | hash
 }
 
 /// Where the search for a hash starts. The lower half of the hash: the upper one chooses the part.
@@ -231,7 +240,7 @@ impl View {
     /// Once a second, or before a long idle time, is often enough.
     pub fn refresh(&mut self) {
         for i in 0..SHARD_COUNT {
-            self.zones.shard(&self.catalog, i);
+            self.zones.slots(&self.catalog, i);
         }
     }
 
@@ -262,9 +271,10 @@ pub(crate) struct Place {
 }
 
 /// A part of the catalog and its version.
-struct Seen {
+pub(crate) struct Seen {
     version: u32,
-    shard: Arc<Shard>,
+    /// Not behind a pointer to them, for which each question would wait.
+    slots: Arc<[Option<Slot>]>,
 }
 
 impl Zones {
@@ -296,7 +306,7 @@ impl Zones {
             let labels = first + bit as usize;
             let hash = suffixes.hash(labels);
             let part = shard_of(hash);
-            if let Some(slot) = self.shard(catalog, part).find(hash, || suffixes.wire(labels)) {
+            if let Some(slot) = find(self.slots(catalog, part), hash, || suffixes.wire(labels)) {
                 return Some(Place { labels, part, slot });
             }
         }
@@ -305,16 +315,16 @@ impl Zones {
 
     /// The zone that the last [`Zones::deepest`] has found; a place from an earlier search may be another's by now.
     #[inline(always)]
-    pub(crate) fn get(&self, place: &Place) -> Option<&Arc<Zone>> {
-        self.seen[place.part].shard.zone(place.slot)
+    pub(crate) fn get(&self, place: &Place) -> Option<&Zone> {
+        zone_in(&self.seen[place.part].slots, place.slot)
     }
 
-    /// Where the zone of that hash stands, as it was seen last; whether it is the right one is for others to see.
+    /// Where a zone with that hash stands, as it was seen last; whether it is the right one is for others to see.
     #[inline]
     pub(crate) fn with_hash(&self, hash: u64) -> Option<(usize, usize)> {
-        let part = shard_of(hash);
-        let slots = &self.seen[part].shard.slots;
-        let mut at = first(hash, slots.len());
+        let (part, hash) = (shard_of(hash), key(hash));
+        let slots = &self.seen[part].slots;
+        let mut at = first(hash.get(), slots.len());
         while slots.get(at)?.as_ref()?.hash != hash {
             at = next(at, slots.len());
         }
@@ -324,29 +334,29 @@ impl Zones {
     /// The zone at such a place.
     #[inline]
     pub(crate) fn at(&self, (part, slot): (usize, usize)) -> Option<&Zone> {
-        self.seen[part].shard.zone(slot).map(|zone| &**zone)
+        zone_in(&self.seen[part].slots, slot)
     }
 
-    /// How many slots the part of the catalog has that a hash belongs to, as it is now.
+    /// What is known of the part of the catalog that a hash belongs to.
     #[inline]
-    pub(crate) fn part_size(&mut self, catalog: &Catalog, hash: u64) -> usize {
-        self.shard(catalog, shard_of(hash)).slots.len()
+    pub(crate) fn seen(&self, hash: u64) -> &Seen {
+        &self.seen[shard_of(hash)]
     }
 
-    /// The hash in the slot where the search for a hash starts, of the catalog as it is now.
+    /// The slot where the search for a hash starts, of the catalog as it is now.
     #[inline]
-    pub(crate) fn first_of(&mut self, catalog: &Catalog, hash: u64) -> u64 {
-        let slots = &self.shard(catalog, shard_of(hash)).slots;
-        slots.get(first(hash, slots.len())).and_then(Option::as_ref).map_or(0, |slot| slot.hash)
+    pub(crate) fn first_slot(&mut self, catalog: &Catalog, hash: u64) -> Option<&Option<Slot>> {
+        let slots = self.slots(catalog, shard_of(hash));
+        slots.get(first(key(hash).get(), slots.len()))
     }
 
     /// A part of the catalog as it is now.
     #[inline]
-    fn shard(&mut self, catalog: &Catalog, i: usize) -> &Shard {
+    fn slots(&mut self, catalog: &Catalog, i: usize) -> &[Option<Slot>] {
         if catalog.versions[i].load(Ordering::Acquire) != self.seen[i].version {
             self.seen[i] = catalog.see(i);
         }
-        &self.seen[i].shard
+        &self.seen[i].slots
     }
 }
 
@@ -364,7 +374,7 @@ impl Catalog {
     fn see(&self, i: usize) -> Seen {
         // The version first: if the part changes in between, it is looked at once more.
         let version = self.versions[i].load(Ordering::Acquire);
-        Seen { version, shard: self.shards[i].load_full() }
+        Seen { version, slots: self.shards[i].load().slots.clone() }
     }
 }
 
@@ -387,12 +397,12 @@ mod tests {
 
     const DEPTH: usize = 40;
 
-    fn zone(catalog: &Catalog, apex: &NameBuf) -> Arc<Zone> {
+    fn zone(catalog: &Catalog, apex: &NameBuf) -> Zone {
         let mut builder = catalog.zone_builder(apex.as_name(), Class::IN);
         for (rtype, rdata) in [(RType::SOA, &[0; 22][..]), (RType::NS, b"\x02ns\x05other\0")] {
             builder.add(Record { owner: apex.as_name(), rtype, class: Class::IN, ttl: 3600, rdata }, 0);
         }
-        Arc::new(builder.build().expect("a zone with SOA and NS records at its apex").0)
+        builder.build().expect("a zone with SOA and NS records at its apex").0
     }
 
     #[test]

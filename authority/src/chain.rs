@@ -92,7 +92,7 @@ impl Zone {
     ///
     /// Signatures are not looked at.
     pub fn check_denial(&self, mut tell: impl FnMut(DenialFault)) {
-        let denier = self.denier();
+        let denier = self.open().denier();
         match denier.denial {
             _ if !self.is_signed() => {}
             Denial::None => {
@@ -139,7 +139,7 @@ impl Zone {
     }
 
     fn check_nsec3(&self, check: &Nsec3Check<'_>, tell: &mut dyn FnMut(DenialFault)) {
-        let (mut types, mut suffixes, hasher) = (Vec::new(), Suffixes::new(), self.seed().hasher());
+        let (mut types, mut suffixes, hasher) = (Vec::new(), Suffixes::new(), self.open().seed().hasher());
         let mut used = vec![false; check.len()];
         // The last name from the end that opt-out does not leave out. What is below a name follows it.
         let mut needed: Option<Name<'_>> = None;

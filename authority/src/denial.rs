@@ -25,35 +25,72 @@ pub const NSEC3_WORK_MAX: usize = 10_000_000;
 /// the zone are gone through for each.
 const PARAMETERS_MAX: usize = 4;
 
-/// How the names of a zone are denied, and where in its arena that stands.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Denial {
+/// How the names of a zone are denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DenialKind {
     /// The zone has no complete way of doing it.
-    #[default]
+    None = 0,
+    Nsec = 1,
+    Nsec3 = 2,
+}
+
+impl DenialKind {
+    pub(crate) fn from_octet(octet: u8) -> DenialKind {
+        match octet {
+            1 => DenialKind::Nsec,
+            2 => DenialKind::Nsec3,
+            _ => DenialKind::None,
+        }
+    }
+}
+
+/// What the names of a zone are denied with.
+///
+/// ```text
+/// NSEC    node of each NSEC record in canonical order (4 each)
+/// NSEC3   records (4) | iterations (2) | octets of the salt (1) | salt | records in the order of their hashes (24 each)
+///         | what is known of the name in each slot of the hash table (8 each)
+/// ```
+#[derive(Clone, Copy)]
+pub(crate) enum Denial<'z> {
     None,
-    /// The nodes with NSEC records in canonical order, four octets each.
-    Nsec { at: usize, count: usize },
-    /// The NSEC3 records in the order of their hashes; then for each slot of the hash table what is known of its name.
-    Nsec3 { at: usize, count: usize, known_at: usize, hash: Nsec3Hash },
+    Nsec { nodes: &'z [u8] },
+    Nsec3 { hash: Nsec3Hash<'z>, links: Links<'z>, known: &'z [u8] },
+}
+
+impl<'z> Denial<'z> {
+    /// Reads what [`make`] has made.
+    pub(crate) fn read(kind: DenialKind, octets: &'z [u8]) -> Denial<'z> {
+        match kind {
+            DenialKind::None => Denial::None,
+            DenialKind::Nsec => Denial::Nsec { nodes: octets },
+            DenialKind::Nsec3 => Denial::read_nsec3(octets).expect("the builder writes all parts"),
+        }
+    }
+
+    fn read_nsec3(octets: &'z [u8]) -> Option<Denial<'z>> {
+        let (count, rest) = octets.split_first_chunk()?;
+        let &[low, high, salt_size, ref rest @ ..] = rest else { return None };
+        let (salt, rest) = rest.split_at_checked(salt_size.into())?;
+        let (links, known) = rest.split_at_checked(LINK_SIZE * u32::from_le_bytes(*count) as usize)?;
+        let hash = Nsec3Hash { iterations: u16::from_le_bytes([low, high]), salt };
+        Some(Denial::Nsec3 { hash, links: Links { octets: links }, known })
+    }
 }
 
 /// The parameters of NSEC3 (RFC 5155 §3.1).
-#[derive(Clone, Debug)]
-pub(crate) struct Nsec3Hash {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Nsec3Hash<'z> {
     pub(crate) iterations: u16,
-    salt: Box<[u8]>,
+    salt: &'z [u8],
 }
 
-impl Nsec3Hash {
+impl<'z> Nsec3Hash<'z> {
     /// Reads NSEC3PARAM RDATA, or the beginning of NSEC3 RDATA; `None` for algorithms other than SHA-1.
-    pub(crate) fn read(rdata: &[u8]) -> Option<Nsec3Hash> {
+    pub(crate) fn read(rdata: &'z [u8]) -> Option<Nsec3Hash<'z>> {
         let &[1, _, high, low, salt_size, ref rest @ ..] = rdata else { return None };
-        let salt = rest.get(..usize::from(salt_size))?.into();
+        let salt = rest.get(..usize::from(salt_size))?;
         Some(Nsec3Hash { iterations: u16::from_be_bytes([high, low]), salt })
-    }
-
-    fn is_same(&self, other: &Nsec3Hash) -> bool {
-        (self.iterations, &self.salt) == (other.iterations, &other.salt)
     }
 
     /// What [`NSEC3_WORK_MAX`] limits.
@@ -63,7 +100,7 @@ impl Nsec3Hash {
 
     /// The hash of a name in lower case (RFC 5155 §5).
     fn hash(&self, wire: &[u8]) -> [u8; HASH_SIZE] {
-        let step = |octets: &[u8]| Sha1::new().chain_update(octets).chain_update(&self.salt).finalize();
+        let step = |octets: &[u8]| Sha1::new().chain_update(octets).chain_update(self.salt).finalize();
         let mut hash = step(wire);
         for _ in 0..self.iterations {
             hash = step(&hash);
@@ -80,16 +117,18 @@ struct Link {
 
 /// What is made of a zone's records.
 pub(crate) struct Made {
-    pub(crate) denial: Denial,
-    /// What `denial` refers to, to stand at the end of the arena.
+    pub(crate) kind: DenialKind,
+    /// What [`Denial::read`] reads.
     pub(crate) octets: Vec<u8>,
 }
 
-/// Looks through the nodes of a signed zone; offsets in the result count from `at`, where its octets will stand.
-pub(crate) fn make(arena: &[u8], apex: u32, order: &[u32], slots: Slots<'_>, at: usize) -> Made {
+const NONE_MADE: Made = Made { kind: DenialKind::None, octets: Vec::new() };
+
+/// Looks through the nodes of a signed zone.
+pub(crate) fn make(arena: &[u8], apex: u32, order: &[u32], slots: Slots<'_>) -> Made {
     let apex = Node::at(arena, apex);
     if apex.rrset(RType::DNSKEY).is_none() {
-        return Made { denial: Denial::None, octets: Vec::new() };
+        return NONE_MADE;
     }
     let parameters = apex.rrset(RType::NSEC3PARAM).into_iter().flat_map(|rrset| rrset.rdatas());
     for hash in parameters.filter_map(Nsec3Hash::read).take(PARAMETERS_MAX) {
@@ -97,27 +136,26 @@ pub(crate) fn make(arena: &[u8], apex: u32, order: &[u32], slots: Slots<'_>, at:
         if hash.iterations > NSEC3_ITERATIONS_MAX || hash.work(order.len()) > NSEC3_WORK_MAX {
             continue;
         }
-        let chain = chain(arena, order, &hash);
+        let chain = chain(arena, order, hash);
         if !chain.is_empty() {
-            return nsec3(arena, order, slots, at, hash, &chain);
+            return nsec3(arena, order, slots, hash, &chain);
         }
     }
     let is_linked = |node: &Node<'_>| node.kind() != NodeKind::Occluded && node.rrset(RType::NSEC).is_some();
     let nodes: Vec<u32> =
         order.iter().map(|&offset| Node::at(arena, offset)).filter(is_linked).map(Node::offset).collect();
     if nodes.is_empty() {
-        return Made { denial: Denial::None, octets: Vec::new() };
+        return NONE_MADE;
     }
-    let octets = nodes.iter().flat_map(|node| node.to_le_bytes()).collect();
-    Made { denial: Denial::Nsec { at, count: nodes.len() }, octets }
+    Made { kind: DenialKind::Nsec, octets: nodes.iter().flat_map(|node| node.to_le_bytes()).collect() }
 }
 
 /// The NSEC3 records with these parameters by their hashes.
-fn chain(arena: &[u8], order: &[u32], hash: &Nsec3Hash) -> Vec<Link> {
+fn chain(arena: &[u8], order: &[u32], hash: Nsec3Hash<'_>) -> Vec<Link> {
     let mut chain = Vec::new();
     for node in order.iter().map(|&offset| Node::at(arena, offset)) {
         let Some(rrset) = node.rrset(RType::NSEC3) else { continue };
-        let is_ours = |rdata| Nsec3Hash::read(rdata).is_some_and(|other| other.is_same(hash));
+        let is_ours = |rdata| Nsec3Hash::read(rdata).is_some_and(|other| other == hash);
         if let Some(hash) = hash_of_owner(node.owner()).filter(|_| rrset.rdatas().any(is_ours)) {
             chain.push(Link { hash, node: node.offset() });
         }
@@ -140,13 +178,18 @@ const NOTHING: u32 = MATCHES - 1;
 const KNOWN_SIZE: usize = 8;
 const LINK_SIZE: usize = HASH_SIZE + 4;
 
-fn nsec3(arena: &[u8], order: &[u32], slots: Slots<'_>, at: usize, hash: Nsec3Hash, chain: &[Link]) -> Made {
-    let mut octets = Vec::with_capacity(LINK_SIZE * chain.len() + KNOWN_SIZE * slots.0.len());
+fn nsec3(arena: &[u8], order: &[u32], slots: Slots<'_>, hash: Nsec3Hash<'_>, chain: &[Link]) -> Made {
+    let head_size = 7 + hash.salt.len();
+    let mut octets = Vec::with_capacity(head_size + LINK_SIZE * chain.len() + KNOWN_SIZE * slots.0.len());
+    octets.extend_from_slice(&(chain.len() as u32).to_le_bytes());
+    octets.extend_from_slice(&hash.iterations.to_le_bytes());
+    octets.push(hash.salt.len() as u8);
+    octets.extend_from_slice(hash.salt);
     for link in chain {
         octets.extend_from_slice(&link.hash);
         octets.extend_from_slice(&link.node.to_le_bytes());
     }
-    let links = Links { octets: octets.as_slice() };
+    let links = Links { octets: &octets[head_size..] };
     let mut known = vec![Known { own: NOTHING, wildcard: NOTHING }; slots.0.len()];
     let hashed: std::collections::HashSet<u32> = order.iter().copied().collect();
     for (place, node) in slots.nodes().filter(|(_, offset)| hashed.contains(offset)) {
@@ -160,12 +203,11 @@ fn nsec3(arena: &[u8], order: &[u32], slots: Slots<'_>, at: usize, hash: Nsec3Ha
             known[place].wildcard = links.at(&hash.hash(wildcard.as_name().as_wire()));
         }
     }
-    let (count, known_at) = (chain.len(), at + octets.len());
     for Known { own, wildcard } in known {
         octets.extend_from_slice(&own.to_le_bytes());
         octets.extend_from_slice(&wildcard.to_le_bytes());
     }
-    Made { denial: Denial::Nsec3 { at, count, known_at, hash }, octets }
+    Made { kind: DenialKind::Nsec3, octets }
 }
 
 /// `*` below a name, if there is room for it.
@@ -180,7 +222,7 @@ fn wildcard_below(name: Name<'_>) -> Option<NameBuf> {
 
 /// NSEC3 records in the order of their hashes.
 #[derive(Clone, Copy)]
-struct Links<'z> {
+pub(crate) struct Links<'z> {
     octets: &'z [u8],
 }
 
@@ -287,7 +329,7 @@ impl Proofs {
 pub(crate) struct Denier<'z> {
     pub(crate) arena: &'z [u8],
     pub(crate) slots: Slots<'z>,
-    pub(crate) denial: &'z Denial,
+    pub(crate) denial: Denial<'z>,
 }
 
 impl<'z> Denier<'z> {
@@ -303,9 +345,8 @@ impl<'z> Denier<'z> {
     pub(crate) fn nsec3_check(self) -> Option<Nsec3Check<'z>> {
         match self.denial {
             Denial::None | Denial::Nsec { .. } => None,
-            Denial::Nsec3 { at, count, known_at, hash } => {
-                let links = Links { octets: &self.arena[*at..at + LINK_SIZE * count] };
-                Some(Nsec3Check { nsec3s: Nsec3s { denier: self, links, known_at: *known_at, hash } })
+            Denial::Nsec3 { hash, links, known } => {
+                Some(Nsec3Check { nsec3s: Nsec3s { denier: self, hash, links, known } })
             }
         }
     }
@@ -314,13 +355,9 @@ impl<'z> Denier<'z> {
     pub(crate) fn prove(self, claim: Claim, suffixes: &Suffixes, proofs: &mut Proofs) {
         match self.denial {
             Denial::None => {}
-            &Denial::Nsec { at, count } => {
-                let nodes = Nsecs { arena: self.arena, nodes: &self.arena[at..at + 4 * count] };
-                nodes.prove(claim, suffixes, proofs);
-            }
-            Denial::Nsec3 { at, count, known_at, hash } => {
-                let links = Links { octets: &self.arena[*at..at + LINK_SIZE * count] };
-                Nsec3s { denier: self, links, known_at: *known_at, hash }.prove(claim, suffixes, proofs);
+            Denial::Nsec { nodes } => Nsecs { arena: self.arena, nodes }.prove(claim, suffixes, proofs),
+            Denial::Nsec3 { hash, links, known } => {
+                Nsec3s { denier: self, hash, links, known }.prove(claim, suffixes, proofs);
             }
         }
     }
@@ -328,7 +365,7 @@ impl<'z> Denier<'z> {
 
 /// The NSEC3 records of a zone as their check wants them.
 pub(crate) struct Nsec3Check<'z> {
-    nsec3s: Nsec3s<'z, 'z>,
+    nsec3s: Nsec3s<'z>,
 }
 
 /// What there is in an NSEC3 record behind its parameters.
@@ -358,7 +395,7 @@ impl<'z> Nsec3Check<'z> {
 
     /// The record at a place; `None` if there are several of these parameters.
     pub(crate) fn record(&self, place: usize) -> Option<Nsec3Record<'z>> {
-        let is_ours = |rdata: &&[u8]| Nsec3Hash::read(rdata).is_some_and(|other| other.is_same(self.nsec3s.hash));
+        let is_ours = |rdata: &&[u8]| Nsec3Hash::read(rdata).is_some_and(|other| other == self.nsec3s.hash);
         let mut ours = self.node(place)?.rrset(RType::NSEC3)?.rdatas().filter(is_ours);
         let (Some(&[_, flags, _, _, salt_size, ref rest @ ..]), None) = (ours.next(), ours.next()) else { return None };
         let (&next_size, rest) = rest.get(usize::from(salt_size)..)?.split_first()?;
@@ -420,14 +457,14 @@ fn name(suffixes: &Suffixes, labels: usize) -> Name<'_> {
     Name::from_wire(suffixes.wire(labels)).expect("the suffix of a name is a name").0
 }
 
-struct Nsec3s<'z, 'd> {
+struct Nsec3s<'z> {
     denier: Denier<'z>,
+    hash: Nsec3Hash<'z>,
     links: Links<'z>,
-    known_at: usize,
-    hash: &'d Nsec3Hash,
+    known: &'z [u8],
 }
 
-impl Nsec3s<'_, '_> {
+impl Nsec3s<'_> {
     /// RFC 5155 §7.2.
     fn prove(&self, claim: Claim, suffixes: &Suffixes, proofs: &mut Proofs) {
         match claim {
@@ -484,8 +521,8 @@ impl Nsec3s<'_, '_> {
         let wire = suffixes.wire(labels);
         let place = slots.place(suffixes.hash(labels), |offset| Node::at(arena, offset).is_owned_by(wire));
         let Some(place) = place else { return Known { own: NOTHING, wildcard: NOTHING } };
-        let at = self.known_at + KNOWN_SIZE * place;
-        Known { own: read_u32(arena, at), wildcard: read_u32(arena, at + 4) }
+        let at = KNOWN_SIZE * place;
+        Known { own: read_u32(self.known, at), wildcard: read_u32(self.known, at + 4) }
     }
 }
 
@@ -520,7 +557,7 @@ mod tests {
 
     #[test]
     fn rfc_5155_appendix_a_names_are_hashed_with_salt_and_iterations() {
-        let hash = Nsec3Hash { iterations: 12, salt: [0xaa, 0xbb, 0xcc, 0xdd].into() };
+        let hash = Nsec3Hash { iterations: 12, salt: &[0xaa, 0xbb, 0xcc, 0xdd] };
         for (name, label) in [
             ("example.", "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom"),
             ("a.example.", "35mthgpgcu1qg68fab165klnsnk3dpvl"),

@@ -18,7 +18,7 @@ use crate::policy::{Policy, Transport, UDP_PAYLOAD_SIZE_MIN};
 use crate::respond::{Reply, ReplyKind, Scratch, payload_size, reply_edns_flags, reply_flags};
 use crate::rrset::{RRset, Rdatas};
 use crate::suffixes::{NameHasher, Suffixes};
-use crate::zone::Zone;
+use crate::zone::Opened;
 
 impl View {
     /// Answers a query with one question of class IN and nothing else but perhaps an OPT record without options; `None` if
@@ -70,7 +70,7 @@ impl View {
         let Some(place) = zones.deepest(catalog, suffixes, labels) else {
             return message.refuse();
         };
-        let zone = zones.get(&place)?;
+        let zone = zones.get(&place)?.open();
         if zone.class() != Class::IN || zone.seed() != catalog.seed() {
             return None;
         }
@@ -108,7 +108,7 @@ impl View {
 
 /// A question and where it is answered from.
 struct Plain<'z> {
-    zone: &'z Zone,
+    zone: Opened<'z>,
     suffixes: &'z mut Suffixes,
     proofs: &'z mut Proofs,
     qtype: RType,
@@ -147,7 +147,7 @@ impl<'z> Plain<'z> {
         message.rrset(Section::Answer, QUESTION_POINTER, cname, cname.ttl(), self.with_signatures, &mut targets)?;
         let subject_labels = self.suffixes.label_count() as u8;
         let (target, _) = Name::from_wire(cname.rdatas().next()?).ok()?;
-        if target.is_at_or_below(self.zone.apex()) {
+        if target.is_at_or_below(self.zone.apex_node().owner()) {
             self.suffixes.set(target, hasher);
             let Found::Exact(node) = self.zone.find(self.suffixes) else { return None };
             let rrset = node.rrset(self.qtype).filter(|_| node.kind() != NodeKind::Delegation)?;

@@ -15,7 +15,7 @@
 //! }
 //! let (zone, warnings) = builder.build().expect("a zone with SOA and NS records at its apex");
 //! assert!(warnings.is_empty());
-//! catalog.publish(Arc::new(zone));
+//! catalog.publish(zone);
 //!
 //! let query = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0\x07example\0\0\x01\0\x01";
 //! let peer = Peer { transport: Transport::Udp, address: [192, 0, 2, 53].into() };
@@ -43,6 +43,7 @@ mod fast;
 pub mod finding;
 mod links;
 mod lookup;
+mod memory;
 mod order;
 pub mod policy;
 pub mod respond;

@@ -18,7 +18,7 @@ use crate::policy::{NSID_SIZE_MAX, PADDING_BLOCK_SIZE, Peer, Policy, TEXT_SIZE_M
 use crate::rotation::Rotation;
 use crate::suffixes::Suffixes;
 use crate::transfer::{Transfer, Wanted};
-use crate::zone::Zone;
+use crate::zone::Opened;
 
 /// What came of a request.
 #[derive(Debug)]
@@ -172,7 +172,8 @@ impl View {
             let rcode = if wanted.is_some() { Rcode::NOTAUTH } else { Rcode::REFUSED };
             return envelope.bare(rcode, out, compressor);
         };
-        if zone.class() != qclass {
+        let opened = zone.open();
+        if opened.class() != qclass {
             return envelope.bare(Rcode::REFUSED, out, compressor);
         }
         match (wanted, transport) {
@@ -188,12 +189,12 @@ impl View {
             // RFC 1995 §2, §4: the SOA record alone says what there is and sends the asker to TCP.
             (Some(Wanted::Since(_)), Transport::Udp) => {}
         }
-        envelope.tell_version(zone);
+        envelope.tell_version(opened);
         let own_hasher;
-        let hasher = if zone.seed() == catalog.seed() {
+        let hasher = if opened.seed() == catalog.seed() {
             catalog.hasher()
         } else {
-            own_hasher = zone.seed().hasher();
+            own_hasher = opened.seed().hasher();
             suffixes.set(qname, &own_hasher);
             &own_hasher
         };
@@ -202,7 +203,7 @@ impl View {
         chain.clear();
         proofs.clear();
         let with_signatures = envelope.wants_signatures();
-        let answer = Answer { zone, hasher, writer: &mut writer, suffixes, chain, with_signatures, proofs };
+        let answer = Answer { zone: opened, hasher, writer: &mut writer, suffixes, chain, with_signatures, proofs };
         let (kind, subject_labels) = answer.run(qname, qtype);
         envelope.close(writer, kind, subject_labels)
     }
@@ -446,7 +447,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Tells who asks for it which version of the zone the answer is from, be it a referral or an error (RFC 9660 §3.2).
-    fn tell_version(&mut self, zone: &Zone) {
+    fn tell_version(&mut self, zone: Opened<'_>) {
         if self.wants_zone_version {
             let [s, e, r, ial] = zone.serial().to_be_bytes();
             self.zone_version = Some([zone.apex_labels() as u8, SOA_SERIAL, s, e, r, ial]);

@@ -21,6 +21,10 @@ impl HashSeed {
         HashSeed(random)
     }
 
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
     /// Prepares the hashing of names.
     pub(crate) fn hasher(self) -> NameHasher {
         NameHasher { seed: self, shared: SharedSeed::from_u64(self.0) }

@@ -1,7 +1,6 @@
 //! A zone as a sequence of messages: AXFR (RFC 5936), and IXFR answered with the whole zone (RFC 1995).
 
 use std::fmt;
-use std::sync::Arc;
 
 use nss_wire::message::writer::Owner;
 use nss_wire::message::{
@@ -18,7 +17,7 @@ use crate::zone::Zone;
 /// Nothing has been decided about it: the caller knows which addresses may transfer which zones, and either streams
 /// [`Messages`] or answers with [`View::refuse_transfer`](crate::View::refuse_transfer).
 pub struct Transfer {
-    zone: Arc<Zone>,
+    zone: Zone,
     wanted: Wanted,
     id: u16,
     flags: Flags,
@@ -55,7 +54,7 @@ impl Wanted {
 
 impl Transfer {
     pub(crate) fn new(
-        zone: Arc<Zone>,
+        zone: Zone,
         wanted: Wanted,
         header: Header,
         question: Question<'_>,
@@ -72,7 +71,7 @@ impl Transfer {
     }
 
     /// The zone, in the version that was served when the request came.
-    pub fn zone(&self) -> &Arc<Zone> {
+    pub fn zone(&self) -> &Zone {
         &self.zone
     }
 

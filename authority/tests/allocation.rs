@@ -4,7 +4,7 @@ mod story;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 use std::thread;
 
 use nss_authority::{CookieSecrets, HashSeed, Outcome, Peer, Transport};
@@ -152,7 +152,7 @@ fn counted() -> Counted {
     let apex = records[0].1.owner.clone();
     let mut builder = nss_authority::ZoneBuilder::new(apex.as_name(), nss_wire::Class::IN).with_seed(HashSeed::new(9));
     records.iter().for_each(|(line, record)| builder.add(record.as_record(), *line));
-    story.catalog.publish(Arc::new(builder.build().unwrap().0));
+    story.catalog.publish(builder.build().unwrap().0);
     Counted { story, out: vec![0; 65535], wrong: Vec::new(), rcodes: Vec::new() }
 }
 
@@ -195,7 +195,7 @@ fn the_first_question_after_a_publication_allocates_nothing() {
     let mut counted = counted();
     let request = query(&"mail.example.".parse().unwrap(), RType::A, None);
     for _ in 0..3 {
-        counted.story.catalog.publish(Arc::new(story::build(EXAMPLE).unwrap().0));
+        counted.story.catalog.publish(story::build(EXAMPLE).unwrap().0);
         counted.send_all_ways(&request, "published");
         // The view holds the last reference to the zone that it lets go with the next question.
         counted.story.catalog.withdraw("example.".parse::<nss_wire::NameBuf>().unwrap().as_name());
@@ -227,7 +227,7 @@ fn a_view_allocates_nothing_in_the_thread_that_made_it_and_once_if_it_was_made_i
             });
             for _ in 0..3 {
                 turn.wait();
-                catalog.publish(Arc::new(story::build(EXAMPLE).unwrap().0));
+                catalog.publish(story::build(EXAMPLE).unwrap().0);
                 turn.wait();
             }
             asker.join().unwrap()

@@ -406,7 +406,7 @@ fn all_options_together_fit_beside_the_longest_question_and_an_answer_keeps_its_
     let longest = [&"a".repeat(63), &"b".repeat(63), &"c".repeat(63), &"d".repeat(53)].map(String::as_str).join(".");
     let zone = format!("{EXAMPLE}\n{longest}.example. A 192.0.2.9");
     let mut story = story_with_cookies();
-    story.catalog.publish(std::sync::Arc::new(story::build(&zone).unwrap().0));
+    story.catalog.publish(story::build(&zone).unwrap().0);
     story.policy.nsid = Some(vec![b'n'; nss_authority::policy::NSID_SIZE_MAX].into());
     let wishes: &[(OptionCode, &[u8])] = &[
         (OptionCode::NSID, b""),

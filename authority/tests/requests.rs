@@ -99,7 +99,7 @@ fn a_zone_of_another_class_is_asked_in_its_class() {
     let mut story = Story::new(&[]);
     let mut builder = story.catalog.zone_builder(records[0].1.owner.as_name(), Class::CH);
     records.iter().for_each(|(line, record)| builder.add(record.as_record(), *line));
-    story.catalog.publish(std::sync::Arc::new(builder.build().unwrap().0));
+    story.catalog.publish(builder.build().unwrap().0);
     let question = b"\x07version\x04bind\0\0\x10\0\x03";
     assert_eq!(story.ask(&message(Flags(0), [1, 0, 0, 0], question)).0.rcode, Rcode::NOERROR);
     story.check("version.bind. TXT", "REFUSED");

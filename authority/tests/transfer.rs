@@ -205,6 +205,6 @@ fn a_transfer_keeps_the_version_that_was_served_when_it_was_asked_for() {
     let mut story = Story::new(&[EXAMPLE]).over_tcp();
     let Outcome::Transfer(transfer) = story.send(&request("example.", RType::AXFR, None)).0 else { panic!() };
     let later = EXAMPLE.replace("host.example. 5", "host.example. 6");
-    story.catalog.publish(std::sync::Arc::new(story::build(&later).unwrap().0));
+    story.catalog.publish(story::build(&later).unwrap().0);
     assert_eq!(transfer.zone().serial(), 5);
 }

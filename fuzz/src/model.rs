@@ -84,7 +84,7 @@ fn world() -> &'static (Vec<Zone>, Arc<Catalog>) {
                     0,
                 );
             }
-            catalog.publish(Arc::new(builder.build().expect("a zone").0));
+            catalog.publish(builder.build().expect("a zone").0);
         }
         (zones, catalog)
     })

@@ -181,7 +181,7 @@ fn catalog() -> &'static Arc<Catalog> {
             for (record, position) in nss_zonefile::read(text.as_bytes(), &options).expect("a zone") {
                 builder.add(record.as_record(), position.line);
             }
-            catalog.publish(Arc::new(builder.build().expect("a zone").0));
+            catalog.publish(builder.build().expect("a zone").0);
         }
         catalog
     })

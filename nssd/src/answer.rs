@@ -16,8 +16,8 @@ pub(crate) trait Answer {
     /// Called before each batch, so that what needs a system call is done once for all its queries.
     fn begin_batch(&mut self);
 
-    /// Prepares for the queries of a batch.
-    fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>);
+    /// Prepares for the queries of a batch, with what has the processor fetch an address.
+    fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>, prefetch: impl Fn(*const u8));
 
     /// Answers one query over UDP.
     fn answer_udp(&mut self, request: &[u8], client: IpAddr, reply: &mut [u8]) -> Answered;
@@ -87,8 +87,8 @@ impl Answer for Authority {
         }
     }
 
-    fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>) {
-        self.view.approach(requests);
+    fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>, prefetch: impl Fn(*const u8)) {
+        self.view.approach(requests, prefetch);
     }
 
     #[inline]

@@ -9,6 +9,10 @@ use std::net::{SocketAddr, UdpSocket};
 /// Octets of a request at most. A query is a name and an OPT record; what is longer than this is cut off.
 pub(crate) const REQUEST_SIZE_MAX: usize = 4096;
 
+/// Nothing: a batch of one has nothing to wait for at once.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn prefetch(_: *const u8) {}
+
 /// One request and the reply to it.
 #[derive(Debug)]
 pub(crate) struct Batch {

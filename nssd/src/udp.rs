@@ -141,7 +141,8 @@ impl<A: Answer + Send + 'static> Worker<A> {
                 if std::mem::take(&mut is_new) && received >= APPROACH_MIN {
                     known.repeats.look(received, |i| batch.request(i));
                     let requests = batch.requests().enumerate();
-                    self.answer.approach(requests.filter(|(i, _)| known.repeats.first(*i).is_none()).map(|(_, it)| it));
+                    let new = requests.filter(|(i, _)| known.repeats.first(*i).is_none()).map(|(_, it)| it);
+                    self.answer.approach(new, batch::prefetch);
                 }
                 while next < received {
                     let i = next;
@@ -300,7 +301,7 @@ mod tests {
     impl Answer for Echo {
         fn begin_batch(&mut self) {}
 
-        fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>) {
+        fn approach<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>, _: impl Fn(*const u8)) {
             assert!(requests.count() > 0);
         }
 

@@ -182,7 +182,7 @@ impl Zones {
             // It may be parked.
             None => {
                 let stored = self.store.text(apex.as_name()).map_err(|error| storage_problem(&error))?;
-                stored.and_then(|(text, _)| self.check(apex, &text, None, None).ok()).map(|it| Arc::new(it.zone))
+                stored.and_then(|(text, _)| self.check(apex, &text, None, None).ok()).map(|it| it.zone)
             }
         };
         let Some(zone) = zone else { return Ok(Vec::new()) };
@@ -246,7 +246,7 @@ impl Zones {
     fn enclosing(&self, apex: Name<'_>) -> Option<Enclosing> {
         let above = std::iter::successors(apex.parent(), |name| name.parent());
         // What is served by a claim alone says nothing about anybody.
-        let is_claimed = |zone: &Arc<Zone>| self.index().pending.contains_key(key(zone.apex()).as_str());
+        let is_claimed = |zone: &Zone| self.index().pending.contains_key(key(zone.apex()).as_str());
         let zone = above.filter_map(|name| self.catalog.get(name)).find(|zone| !is_claimed(zone))?;
         let above = zone.apex().label_count();
         // From the zone's apex downwards: the first cut hides all below it.
@@ -451,7 +451,7 @@ impl Zones {
             memory_bytes: u32::try_from(memory_size).unwrap_or(u32::MAX),
             origin,
         };
-        self.catalog.publish(Arc::new(zone.packed()));
+        self.catalog.publish(zone.packed());
         served
     }
 

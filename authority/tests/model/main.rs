@@ -230,7 +230,7 @@ fn publish(zones: &[Zone]) -> Arc<Catalog> {
             builder.add(nss_wire::Record { owner: owner.as_name(), rtype, class, ttl, rdata: &rdata }, 0);
         }
         let (zone, _) = builder.build().unwrap_or_else(|findings| panic!("{}", findings[0]));
-        catalog.publish(Arc::new(zone));
+        catalog.publish(zone);
     }
     catalog
 }

@@ -30,7 +30,7 @@ impl Story {
         let catalog = Arc::new(Catalog::new(HashSeed::new(0x5eed)));
         for text in zones {
             let (zone, _) = build(text).unwrap_or_else(|findings| panic!("{findings:?}"));
-            assert!(catalog.publish(Arc::new(zone)).is_none());
+            assert!(catalog.publish(zone).is_none());
         }
         let view = catalog.view();
         Story { catalog, view, policy: Policy::default(), transport: Transport::Udp, edns: None }

@@ -65,7 +65,7 @@ impl Server {
             }
             // What is no zone is answered for as if it were not there.
             if let Ok((zone, _)) = builder.build() {
-                catalog.publish(Arc::new(zone));
+                catalog.publish(zone);
             }
         }
         let loopback = IpAddr::from([127, 0, 0, 1]);

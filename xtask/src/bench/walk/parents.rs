@@ -176,7 +176,7 @@ fn catalog(apex: &str, text: &str) -> Outcome<Arc<Catalog>> {
         builder.add(record.as_record(), position.line);
     }
     let (zone, _) = builder.build().map_err(|_| Failure::new(format!("{apex} is no zone")))?;
-    catalog.publish(Arc::new(zone));
+    catalog.publish(zone);
     Ok(catalog)
 }
 
