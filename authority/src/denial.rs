@@ -8,7 +8,7 @@ use nss_wire::{Name, NameBuf, RType};
 use sha1::{Digest, Sha1};
 
 use crate::arena::{Node, NodeKind, read_u32};
-
+use crate::order;
 use crate::suffixes::Suffixes;
 use crate::table::Slots;
 
@@ -47,14 +47,14 @@ impl DenialKind {
 /// What the names of a zone are denied with.
 ///
 /// ```text
-/// NSEC    node of each NSEC record in canonical order (4 each)
+/// NSEC    NSEC records in canonical order: first eight octets of what its owner is sorted by, node (12 each)
 /// NSEC3   records (4) | iterations (2) | octets of the salt (1) | salt | records in the order of their hashes (24 each)
 ///         | what is known of the name in each slot of the hash table (8 each)
 /// ```
 #[derive(Clone, Copy)]
 pub(crate) enum Denial<'z> {
     None,
-    Nsec { nodes: &'z [u8] },
+    Nsec { links: &'z [[u8; NSEC_SIZE]] },
     Nsec3 { hash: Nsec3Hash<'z>, links: Links<'z>, known: &'z [u8] },
 }
 
@@ -63,7 +63,7 @@ impl<'z> Denial<'z> {
     pub(crate) fn read(kind: DenialKind, octets: &'z [u8]) -> Denial<'z> {
         match kind {
             DenialKind::None => Denial::None,
-            DenialKind::Nsec => Denial::Nsec { nodes: octets },
+            DenialKind::Nsec => Denial::Nsec { links: octets.as_chunks().0 },
             DenialKind::Nsec3 => Denial::read_nsec3(octets).expect("the builder writes all parts"),
         }
     }
@@ -147,7 +147,12 @@ pub(crate) fn make(arena: &[u8], apex: u32, order: &[u32], slots: Slots<'_>) -> 
     if nodes.is_empty() {
         return NONE_MADE;
     }
-    Made { kind: DenialKind::Nsec, octets: nodes.iter().flat_map(|node| node.to_le_bytes()).collect() }
+    let mut octets = Vec::with_capacity(NSEC_SIZE * nodes.len());
+    for node in nodes {
+        octets.extend_from_slice(&search_key(Node::at(arena, node).owner(), apex.owner()).to_be_bytes());
+        octets.extend_from_slice(&node.to_le_bytes());
+    }
+    Made { kind: DenialKind::Nsec, octets }
 }
 
 /// The NSEC3 records with these parameters by their hashes.
@@ -329,6 +334,7 @@ impl Proofs {
 pub(crate) struct Denier<'z> {
     pub(crate) arena: &'z [u8],
     pub(crate) slots: Slots<'z>,
+    pub(crate) apex: u32,
     pub(crate) denial: Denial<'z>,
 }
 
@@ -355,7 +361,9 @@ impl<'z> Denier<'z> {
     pub(crate) fn prove(self, claim: Claim, suffixes: &Suffixes, proofs: &mut Proofs) {
         match self.denial {
             Denial::None => {}
-            Denial::Nsec { nodes } => Nsecs { arena: self.arena, nodes }.prove(claim, suffixes, proofs),
+            Denial::Nsec { links } => {
+                Nsecs { arena: self.arena, apex: self.apex, links }.prove(claim, suffixes, proofs);
+            }
             Denial::Nsec3 { hash, links, known } => {
                 Nsec3s { denier: self, hash, links, known }.prove(claim, suffixes, proofs);
             }
@@ -413,7 +421,8 @@ impl<'z> Nsec3Check<'z> {
 /// NSEC records in canonical order.
 struct Nsecs<'z> {
     arena: &'z [u8],
-    nodes: &'z [u8],
+    apex: u32,
+    links: &'z [[u8; NSEC_SIZE]],
 }
 
 impl Nsecs<'_> {
@@ -446,11 +455,33 @@ impl Nsecs<'_> {
     }
 
     /// The node whose NSEC record matches or covers a name.
+    ///
+    /// Nearly always the keys decide, so that few owners have to be fetched and read.
     fn at(&self, name: Name<'_>) -> Option<u32> {
-        let (nodes, _) = self.nodes.as_chunks::<4>();
-        let after = nodes.partition_point(|node| Node::at(self.arena, read_u32(node, 0)).owner() <= name);
-        nodes.get(after.checked_sub(1)?).map(|node| read_u32(node, 0))
+        let key = search_key(name, Node::at(self.arena, self.apex).owner());
+        let start = self.links.partition_point(|link| nsec_key(link) < key);
+        let same = self.links[start..].partition_point(|link| nsec_key(link) == key);
+        let is_before = |link: &[u8; NSEC_SIZE]| Node::at(self.arena, nsec_node(link)).owner() <= name;
+        let after = start + self.links[start..start + same].partition_point(is_before);
+        self.links.get(after.checked_sub(1)?).map(nsec_node)
     }
+}
+
+/// Octets of what is known of an NSEC record.
+const NSEC_SIZE: usize = 12;
+
+/// What a name at or below the apex is searched for by; names with one key are to be compared.
+fn search_key(name: Name<'_>, apex: Name<'_>) -> u64 {
+    let [high, low] = order::first_key(name.as_wire(), apex);
+    u64::from(high) << 32 | u64::from(low)
+}
+
+fn nsec_key(link: &[u8; NSEC_SIZE]) -> u64 {
+    link.first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
+}
+
+fn nsec_node(link: &[u8; NSEC_SIZE]) -> u32 {
+    read_u32(link, 8)
 }
 
 fn name(suffixes: &Suffixes, labels: usize) -> Name<'_> {

@@ -179,35 +179,39 @@ impl<'z> Plain<'z> {
         if self.with_signatures {
             // RFC 4034 §3: signatures have the TTL of what they cover.
             message.signatures(Section::Authority, owner, soa, ttl.min(soa.signature_ttl()))?;
-            self.prove(message, claim())?;
+            self.prove(message, claim(), soa)?;
         }
         message.finish(rcode, kind, subject_labels)
     }
 
-    /// Adds the NSEC3 records that prove a claim; `None` in zones with NSEC, whose owners may be any names.
-    fn prove(self, message: &mut Message<'_>, claim: Claim) -> Option<()> {
+    /// Adds the NSEC or NSEC3 records that prove a claim; `None` if an owner has more in common with a name in `names`, which the
+    /// authority section begins with, than with the question.
+    fn prove(self, message: &mut Message<'_>, claim: Claim, names: RRset<'z>) -> Option<()> {
         let Plain { zone, suffixes, proofs, .. } = self;
         let denier = zone.denier();
-        match denier.denial {
+        let rtype = match denier.denial {
             Denial::None => return Some(()),
-            Denial::Nsec { .. } => return None,
-            Denial::Nsec3 { .. } => {}
-        }
+            Denial::Nsec { .. } | Denial::Nsec3 { .. } => denier.rtype(),
+        };
         proofs.clear();
         denier.prove(claim, suffixes, proofs);
         let apex_size = zone.apex_node().owner_octets().len();
-        let apex = message.suffix(apex_size);
-        let asked = suffixes.label_above(zone.apex_labels());
         for &offset in proofs.nodes() {
             let node = zone.node_at_offset(offset);
-            let Some(rrset) = node.rrset(RType::NSEC3) else { continue };
-            let (label, _) = node.owner_octets().split_at_checked(NSEC3_LABEL_SIZE)?;
-            // Who asks for the hash itself could be pointed to for all of the owner.
-            let is_asked_for = asked.is_some_and(|asked| asked.eq_ignore_ascii_case(label));
-            if node.owner_octets().len() != NSEC3_LABEL_SIZE + apex_size || is_asked_for {
+            let Some(rrset) = node.rrset(rtype) else { continue };
+            let owner = node.owner_octets();
+            let Shared { own, more } = Shared::of(owner, suffixes, apex_size, zone.apex_labels());
+            let above = message.suffix(owner.len() - own.len());
+            if own.is_empty() {
+                message.plain_rrset(Section::Authority, above, rrset, true)?;
+                continue;
+            }
+            // What proofs share with each other is a name that the question or the wildcard stands below, and so the question's. And
+            // nobody calls anything but an NSEC3 record by a hash.
+            if rtype == RType::NSEC && compressible_names(names).any(|name| ends_with(name, more)) {
                 return None;
             }
-            message.rrset_below(Section::Authority, label, apex, rrset)?;
+            message.rrset_below(Section::Authority, own, above, rrset)?;
         }
         Some(())
     }
@@ -226,7 +230,7 @@ impl<'z> Plain<'z> {
         if with_signatures && zone.is_signed() {
             match cut.rrset(RType::DS) {
                 Some(ds) => message.plain_rrset(Section::Authority, owner, ds, true)?,
-                None => self.prove(message, Claim::NoType { labels: owner_labels, node: cut.offset() })?,
+                None => self.prove(message, Claim::NoType { labels: owner_labels, node: cut.offset() }, servers)?,
             }
         }
         for is_wanted_in_domain in [true, false] {
@@ -267,6 +271,57 @@ impl<'z> Plain<'z> {
         }
         false
     }
+}
+
+/// What an owner at or below the apex shares with the name in the question.
+struct Shared<'o> {
+    /// The labels that only the owner has.
+    own: &'o [u8],
+    /// The last of these and all that is shared; all of the owner if it has none of its own.
+    more: &'o [u8],
+}
+
+impl<'o> Shared<'o> {
+    #[inline]
+    fn of(owner: &'o [u8], suffixes: &Suffixes, apex_size: usize, apex_labels: usize) -> Shared<'o> {
+        let own_size = owner.len() - apex_size;
+        let (mut at, mut labels) = (0, apex_labels);
+        while at < own_size {
+            at += 1 + usize::from(owner[at]);
+            labels += 1;
+        }
+        let (mut start, mut before) = (0, 0);
+        while start < own_size {
+            if labels <= suffixes.label_count() && owner[start..].eq_ignore_ascii_case(suffixes.wire(labels)) {
+                break;
+            }
+            before = start;
+            start += 1 + usize::from(owner[start]);
+            labels -= 1;
+        }
+        Shared { own: &owner[..start], more: &owner[before..] }
+    }
+}
+
+/// The names in the records of an RRset that are compressed, and to which others are.
+#[inline]
+fn compressible_names<'z>(rrset: RRset<'z>) -> impl Iterator<Item = &'z [u8]> {
+    let names = CompressibleNames::of(rrset.rtype());
+    rrset.rdatas().flat_map(move |rdata| {
+        let mut rest = rdata.get(names.skip..).unwrap_or_default();
+        (0..names.count).map(move |_| {
+            let behind = behind_name(rest);
+            let name = &rest[..rest.len() - behind.len()];
+            rest = behind;
+            name
+        })
+    })
+}
+
+/// Whether octets end with others but for the case of letters.
+#[inline]
+fn ends_with(octets: &[u8], end: &[u8]) -> bool {
+    octets.len().checked_sub(end.len()).is_some_and(|start| octets[start..].eq_ignore_ascii_case(end))
 }
 
 /// The last of some labels, with its length; nothing of none.
@@ -507,9 +562,6 @@ impl Octets<'_> {
 
 /// Octets of type and class behind the name of a question.
 const QUESTION_END_SIZE: usize = 4;
-
-/// Octets of the first label of an NSEC3 record's owner, with its length: a SHA-1 hash in base32hex (RFC 5155 §3).
-const NSEC3_LABEL_SIZE: usize = 33;
 
 /// A pointer to the question's name.
 const QUESTION_POINTER: u16 = POINTER_BITS | HEADER_SIZE as u16;

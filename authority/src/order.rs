@@ -8,7 +8,7 @@ use crate::arena::Node;
 /// The offset of a node, and before it the first of the keys that it is sorted by, in halves to leave no gap.
 pub(crate) type Keyed = (Key, u32);
 
-type Key = [u32; 2];
+pub(crate) type Key = [u32; 2];
 
 /// Sorts nodes that all stand at or below `apex` by the canonical order of their owners.
 pub(crate) fn canonical(arena: &[u8], nodes: &mut [Keyed], apex: Name<'_>, both: Both) {

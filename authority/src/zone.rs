@@ -240,9 +240,9 @@ impl<'z> Opened<'z> {
 
     /// What proves that something doesn't exist.
     pub(crate) fn denier(self) -> Denier<'z> {
-        let Tables { arena, slots, .. } = self.tables();
+        let Tables { arena, slots, apex, .. } = self.tables();
         let Header { denial, places, .. } = self.header();
-        Denier { arena, slots, denial: Denial::read(denial, &self.octets[places.denial_at as usize..]) }
+        Denier { arena, slots, apex, denial: Denial::read(denial, &self.octets[places.denial_at as usize..]) }
     }
 }
 

@@ -73,8 +73,17 @@ fn nsec3() -> String {
 }
 
 /// Asks with DO; the code, then the owners of the records that deny, `.example.` left out and `@` for the apex.
+///
+/// The tables of a large zone stand elsewhere than those of a small one, and lead to the same answers.
 #[track_caller]
 fn check(zone: &str, question: &str, expected: &str) {
+    check_one(zone, question, expected);
+    let large = format!("large.xx.example. TYPE65400 \\# 40000 {}\n", "00".repeat(40_000));
+    check_one(&format!("{zone}\n{large}large.{large}"), question, expected);
+}
+
+#[track_caller]
+fn check_one(zone: &str, question: &str, expected: &str) {
     let mut story = Story::new(&[zone]).with_edns(1232, EdnsFlags::DO);
     let (name, rtype) = question.split_once(' ').unwrap();
     let (reply, octets) = story.ask(&story::query(&name.parse().unwrap(), rtype.parse().unwrap(), story.edns));
@@ -199,20 +208,47 @@ fn signature(owner: &str, covered: u16, ttl: u32) -> String {
 }
 
 #[test]
-fn what_is_denied_with_nsec3_is_written_in_few_steps_as_in_many() {
+fn what_is_denied_is_written_in_few_steps_as_in_many() {
+    check_both_ways(&nsec3());
+    // Owners that share more with names in the SOA and NS records, or with each other, than with the question.
+    let more = r"
+        a.deep.example.     A  192.0.2.1
+        a.deep.example.     NSEC \# 1 00
+        b.c.deep.example.   A  192.0.2.1
+        b.c.deep.example.   NSEC \# 1 00
+        *.deep.example.     A  192.0.2.1
+        *.deep.example.     NSEC \# 1 00
+        Cut.deep.example.   NS ns.a.Deep.example.
+        Cut.deep.example.   NSEC \# 1 00
+        bugs.x.w.example.   A  192.0.2.1
+        bugs.x.w.example.   NSEC \# 1 00
+    ";
+    check_both_ways(&nsec());
+    check_both_ways(&format!("{}\n{more}", nsec()));
+}
+
+/// Asks for names in a zone and beside them, in the short way and the general one.
+#[track_caller]
+fn check_both_ways(zone: &str) {
     // Negative answers and their signatures live for less than the SOA record and its own.
-    let mut zone = nsec3().replace("3600000 3600", "3600000 60");
+    let mut zone = zone.replace("3600000 3600", "3600000 60");
     zone += "\nExample. 60 TYPE65400 \\# 0\nalias.example. CNAME ns1.example.\nb.example. NS ns.b.example.\n";
     for (owner, covered, ttl) in [("example.", 6, 3600), ("a.example.", 43, 3600), ("a.example.", 2, 3600)] {
         zone += &format!("{}\n", signature(owner, covered, ttl));
     }
-    for owner in NSEC3_OWNERS {
-        zone += &format!("{}\n", signature(&format!("{owner}.example."), 50, 3600));
+    let denials: Vec<(String, u16)> = story::records(&zone)
+        .iter()
+        .filter(|(_, record)| matches!(record.rtype, RType::NSEC | RType::NSEC3))
+        .map(|(_, record)| (record.owner.to_string(), record.rtype.0))
+        .collect();
+    for (owner, rtype) in denials {
+        zone += &format!("{}\n", signature(&owner, rtype, 3600));
     }
-    let mut names: Vec<String> = story::records(EXAMPLE).iter().map(|(_, record)| record.owner.to_string()).collect();
+    let mut names: Vec<String> = story::records(&zone).iter().map(|(_, record)| record.owner.to_string()).collect();
     names.extend(NSEC3_OWNERS.map(|owner| format!("{}.example.", owner.to_uppercase())));
     let below = |above: &String| ["x", "y.x", "*"].map(|label| format!("{label}.{above}"));
     names.extend(names.clone().iter().flat_map(below));
+    let (mut asked, mut shortly) = (0, 0);
     for (edns, transport) in [(512, Transport::Udp), (1232, Transport::Udp), (1232, Transport::Tcp)] {
         let mut story = Story::new(&[&zone]).with_edns(edns, EdnsFlags::DO);
         story.transport = transport;
@@ -227,11 +263,14 @@ fn what_is_denied_with_nsec3_is_written_in_few_steps_as_in_many() {
                 let Outcome::Reply(expected) = general.respond(&request, &peer, &policy, &mut out) else { panic!() };
                 let (reply, octets) = story.ask(&request);
                 // Only the short way says of a reply that everybody gets it.
+                asked += 1;
+                shortly += usize::from(reply.is_for_everybody);
                 let expected = Reply { is_for_everybody: reply.is_for_everybody, ..expected };
                 assert_eq!((reply, octets), (expected, out[..expected.len].to_vec()), "{name} {rtype}");
             }
         }
     }
+    assert!(shortly * 2 > asked, "{shortly} of {asked} in the short way");
 }
 
 #[test]

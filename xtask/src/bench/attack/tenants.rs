@@ -34,7 +34,7 @@ pub(super) const CHAIN: usize = 16;
 /// Writes all zones into `folder`.
 pub(super) fn write(folder: &Path, size: Size) -> Outcome<Zones> {
     let signed_zone = ZoneText { name: SIGNED.to_owned(), text: hosts(size.pick(10_000, 200)) };
-    signed::write(&signed_zone, &folder.join(format!("{SIGNED}.zone")))?;
+    signed::write(&signed_zone, &folder.join(format!("{SIGNED}.zone")), signed::Denial::Nsec3)?;
     for (name, text) in
         [(POLITE, hosts(POLITE_NAMES)), (LARGE, large()), (ALIASES, aliases(OTHER)), (OTHER, aliases(ALIASES))]
     {

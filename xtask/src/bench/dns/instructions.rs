@@ -67,7 +67,7 @@ const KINDS: &[Kind] = &[
         expected: is_data,
         is_repeated: false,
         qtype: None,
-        budget: 1_500,
+        budget: 1_600,
     },
     Kind {
         name: "hit",
@@ -75,7 +75,7 @@ const KINDS: &[Kind] = &[
         expected: is_data,
         is_repeated: false,
         qtype: Some(RType::A),
-        budget: 1_800,
+        budget: 1_850,
     },
     Kind {
         name: "hit, with its MX's address",
@@ -83,7 +83,7 @@ const KINDS: &[Kind] = &[
         expected: is_data,
         is_repeated: false,
         qtype: Some(RType::MX),
-        budget: 2_600,
+        budget: 2_700,
     },
     Kind {
         name: "NODATA",
@@ -91,7 +91,7 @@ const KINDS: &[Kind] = &[
         expected: |it| it == Expected::NoData,
         is_repeated: false,
         qtype: None,
-        budget: 2_600,
+        budget: 2_700,
     },
     Kind {
         name: "NXDOMAIN",
@@ -99,7 +99,7 @@ const KINDS: &[Kind] = &[
         expected: |it| it == Expected::NxDomain,
         is_repeated: false,
         qtype: None,
-        budget: 2_700,
+        budget: 2_800,
     },
     Kind {
         name: "REFUSED",
@@ -123,7 +123,7 @@ const KINDS: &[Kind] = &[
         expected: is_data,
         is_repeated: false,
         qtype: None,
-        budget: 2_100,
+        budget: 2_200,
     },
     Kind {
         name: "signed NODATA, NSEC3",
@@ -131,7 +131,7 @@ const KINDS: &[Kind] = &[
         expected: |it| it == Expected::NoData,
         is_repeated: false,
         qtype: None,
-        budget: 4_100,
+        budget: 4_300,
     },
     Kind {
         name: "signed NXDOMAIN, NSEC3",
@@ -139,7 +139,23 @@ const KINDS: &[Kind] = &[
         expected: |it| it == Expected::NxDomain,
         is_repeated: false,
         qtype: None,
-        budget: 7_500,
+        budget: 7_700,
+    },
+    Kind {
+        name: "signed NODATA, NSEC",
+        workload: Workload::Nsec,
+        expected: |it| it == Expected::NoData,
+        is_repeated: false,
+        qtype: None,
+        budget: 4_600,
+    },
+    Kind {
+        name: "signed NXDOMAIN, NSEC",
+        workload: Workload::Nsec,
+        expected: |it| it == Expected::NxDomain,
+        is_repeated: false,
+        qtype: None,
+        budget: 6_500,
     },
 ];
 

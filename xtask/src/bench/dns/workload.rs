@@ -12,6 +12,7 @@ use nss_wire::NameBuf;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use self::signed::Denial;
 use super::pool::Pool;
 use crate::client::Edns;
 use crate::failure::{Context, Outcome};
@@ -28,10 +29,13 @@ pub(crate) enum Workload {
     Delegations,
     /// DNSSEC: 100,000 names, P-256, NSEC3
     Signed,
+    /// The same with NSEC
+    Nsec,
 }
 
 impl Workload {
-    pub(super) const ALL: [Workload; 4] = [Workload::Seed, Workload::Zones, Workload::Delegations, Workload::Signed];
+    pub(super) const ALL: [Workload; 5] =
+        [Workload::Seed, Workload::Zones, Workload::Delegations, Workload::Signed, Workload::Nsec];
 
     /// Draws zones and queries.
     pub(super) fn draw(self, size: Size) -> Drawn {
@@ -40,7 +44,8 @@ impl Workload {
             Workload::Seed => seed::draw(),
             Workload::Zones => zones::draw(&mut rng, size),
             Workload::Delegations => delegations::draw(&mut rng, size),
-            Workload::Signed => signed::draw(&mut rng, size),
+            Workload::Signed => signed::draw(&mut rng, size, Denial::Nsec3),
+            Workload::Nsec => signed::draw(&mut rng, size, Denial::Nsec),
         }
     }
 
@@ -53,7 +58,8 @@ impl Workload {
                 Workload::Seed | Workload::Zones | Workload::Delegations => {
                     std::fs::write(&path, &zone.text).context(path.display())?;
                 }
-                Workload::Signed => signed::write(zone, &path)?,
+                Workload::Signed => signed::write(zone, &path, Denial::Nsec3)?,
+                Workload::Nsec => signed::write(zone, &path, Denial::Nsec)?,
             }
             names.push(zone.name.clone());
         }

@@ -1,4 +1,4 @@
-//! A signed zone: P-256 (RFC 6605) and NSEC3 without salt and further iterations (RFC 9276 §3.1), asked with the DO bit.
+//! A signed zone: P-256 (RFC 6605) and NSEC, or NSEC3 without salt and further iterations (RFC 9276 §3.1), asked with the DO bit.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +17,14 @@ use crate::workspace::output;
 
 const APEX: &str = "signed.example";
 
-pub(super) fn draw(rng: &mut StdRng, size: Size) -> Drawn {
+/// What tells that a name does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::bench) enum Denial {
+    Nsec,
+    Nsec3,
+}
+
+pub(super) fn draw(rng: &mut StdRng, size: Size, denial: Denial) -> Drawn {
     let count = size.pick(100_000, 200);
     let mut text = "$TTL 3600
 @ IN SOA ns1 hostmaster 1 7200 3600 1209600 300
@@ -46,13 +53,16 @@ ns2 IN A 192.0.2.54
         };
         pool.push(name(&format!("{label}.{APEX}")).as_name(), qtype, edns(true), expected);
     }
-    let title =
-        format!("signed: {count} names, P-256, NSEC3 without salt, DO set; 70 % positive, 5 % NODATA, 25 % NXDOMAIN");
+    let (workload, how) = match denial {
+        Denial::Nsec => ("nsec", "NSEC"),
+        Denial::Nsec3 => ("signed", "NSEC3 without salt"),
+    };
+    let title = format!("{workload}: {count} names, P-256, {how}, DO set; 70 % positive, 5 % NODATA, 25 % NXDOMAIN");
     Drawn { title, zones: vec![ZoneText { name: APEX.to_owned(), text }], pool }
 }
 
 /// Signs a zone with fresh keys, which nobody keeps.
-pub(in crate::bench) fn write(zone: &ZoneText, path: &Path) -> Outcome {
+pub(in crate::bench) fn write(zone: &ZoneText, path: &Path, denial: Denial) -> Outcome {
     let folder = Folder::new("keys")?;
     let unsigned = folder.path().join("unsigned");
     std::fs::write(&unsigned, &zone.text).context(unsigned.display())?;
@@ -64,7 +74,11 @@ pub(in crate::bench) fn write(zone: &ZoneText, path: &Path) -> Outcome {
     }
     let mut command = Command::new(require("dnssec-signzone")?);
     // No check of the signatures afterwards, which would take as long as they did.
-    command.current_dir(folder.path()).args(["-q", "-P", "-S", "-3", "-", "-H", "0", "-o", &zone.name, "-f"]);
+    command.current_dir(folder.path()).args(["-q", "-P", "-S"]);
+    if denial == Denial::Nsec3 {
+        command.args(["-3", "-", "-H", "0"]);
+    }
+    command.args(["-o", &zone.name, "-f"]);
     output(command.arg(path).arg(&unsigned))?;
     if path.is_file() { Ok(()) } else { Err(Failure::new("dnssec-signzone wrote no zone")) }
 }
