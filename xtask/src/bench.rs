@@ -16,8 +16,10 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 
 use clap::Subcommand;
+use nss_authority::Catalog;
+use nss_wire::{Class, NameBuf};
 
-use crate::failure::Outcome;
+use crate::failure::{Context, Failure, Outcome};
 use crate::packages;
 use crate::workspace::Profile;
 
@@ -43,6 +45,8 @@ pub(crate) enum Bench {
     Connections(connections::Options),
     /// Instructions in user space for each kind of answer, and what they are spent on; fails if one is over its budget
     Instructions(dns::instructions::Options),
+    /// What an answer takes besides the sockets, among many zones and in a large one, with and without the look ahead at a batch
+    Ahead(dns::ahead::Options),
     /// Uploads a second, durable and checked at the parent, and what one costs both daemons
     Api(api::Options),
     /// Queries of a day in which very many hosted domains are checked at their parents, in virtual time
@@ -65,6 +69,7 @@ pub(crate) fn run(bench: &Bench) -> Outcome {
         Bench::Measured { command } => measured::run(command),
         Bench::Connections(options) => connections::run(options, Profile::Release),
         Bench::Instructions(options) => packages::install_missing().and_then(|()| dns::instructions::run(options)),
+        Bench::Ahead(options) => dns::ahead::run(options),
         Bench::Api(options) => api::run(options, Profile::Release),
         Bench::Rounds(options) => rounds::run(options),
         Bench::Upload(options) => upload::run(options),
@@ -78,14 +83,30 @@ pub(crate) fn run_instructions() -> Outcome {
     dns::instructions::run(&dns::instructions::Options::default())
 }
 
-/// All of `dns`, `attack`, `check`, `walk`, `connections` and `api`, made so small that it says nothing but whether it works.
+/// All of `dns`, `ahead`, `attack`, `check`, `walk`, `connections` and `api`, made so small that it says nothing but whether it works.
 pub(crate) fn run_small() -> Outcome {
     dns::run(&dns::Options::small())?;
+    dns::ahead::run(&dns::ahead::Options::small())?;
     attack::run(&attack::Options::small())?;
     check::run_small()?;
     walk::run(&walk::Options::small())?;
     connections::run(&connections::Options::small(), Profile::Dev)?;
     api::run(&api::Options::small(), Profile::Dev)
+}
+
+/// Serves a zone.
+fn publish(catalog: &Catalog, apex: &str, text: &str) -> Outcome {
+    let name: NameBuf = apex.parse().context(apex)?;
+    let mut builder = catalog.zone_builder(name.as_name(), Class::IN);
+    let options = nss_zonefile::Options::for_zone(name.as_name());
+    let records = nss_zonefile::read(text.as_bytes(), &options);
+    let records = records.map_err(|_| Failure::new(format!("{apex} is no zone file")))?;
+    for (record, position) in records {
+        builder.add(record.as_record(), position.line);
+    }
+    let (zone, _) = builder.build().map_err(|_| Failure::new(format!("{apex} is no zone")))?;
+    catalog.publish(zone.packed());
+    Ok(())
 }
 
 /// The middle one; of an even number the upper one.

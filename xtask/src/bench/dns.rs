@@ -3,6 +3,7 @@
 //! All servers of a workload are up at once and take rounds in turn, so that what the machine does meanwhile hits all of
 //! them. Ratios within a table hold; absolute figures are those of the machine.
 
+pub(crate) mod ahead;
 pub(in crate::bench) mod contestant;
 mod dnsperf;
 pub(crate) mod echo;

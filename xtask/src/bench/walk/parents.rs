@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use nss_authority::{Catalog, CookieSecrets, HashSeed, Outcome as Answered, Peer, Policy, Transport};
 use nss_registrar_check::TrustAnchor;
-use nss_wire::{Class, NameBuf};
 
+use crate::bench::publish;
 use crate::client::free_port;
-use crate::failure::{Context, Failure, Outcome};
+use crate::failure::{Context, Outcome};
 use crate::packages::require;
 use crate::process::Folder;
 use crate::workspace::output;
@@ -167,16 +167,7 @@ fn send(socket: &UdpSocket, answers: &Receiver<Answer>, count: &Count) {
 
 fn catalog(apex: &str, text: &str) -> Outcome<Arc<Catalog>> {
     let catalog = Arc::new(Catalog::new(HashSeed::new(7)));
-    let name: NameBuf = apex.parse().context(apex)?;
-    let mut builder = catalog.zone_builder(name.as_name(), Class::IN);
-    let options = nss_zonefile::Options::for_zone(name.as_name());
-    let records = nss_zonefile::read(text.as_bytes(), &options);
-    let records = records.map_err(|_| Failure::new(format!("{apex} is no zone file")))?;
-    for (record, position) in records {
-        builder.add(record.as_record(), position.line);
-    }
-    let (zone, _) = builder.build().map_err(|_| Failure::new(format!("{apex} is no zone")))?;
-    catalog.publish(zone);
+    publish(&catalog, apex, text)?;
     Ok(catalog)
 }
 
