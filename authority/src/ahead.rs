@@ -34,7 +34,7 @@ pub(crate) struct Ahead {
 impl View {
     /// Prepares for the requests of a batch, of which [`AHEAD_MAX`] count; their answers do not depend on it.
     ///
-    /// `prefetch` is called with the addresses of all that the answers need, and has the processor fetch their cache lines
+    /// `prefetch` is called with the addresses of what most answers need, and has the processor fetch their cache lines
     /// without waiting for them, as `core::arch::x86_64::_mm_prefetch` does.
     ///
     /// It pays for catalogs that are larger than a core's cache, and does nothing for others.
@@ -93,7 +93,8 @@ impl View {
     }
 }
 
-/// Octets of a zone that come into the cache as a whole, which is sooner done than to find out what is needed of them.
+/// Octets of a zone that come into the cache, which is sooner done than to find out what is needed of them. The last line may be missing:
+/// what stands at the end, the order of the names, is for transfers.
 const SHORT_SIZE: usize = 10 * CACHE_LINE_SIZE;
 
 const CACHE_LINE_SIZE: usize = 64;

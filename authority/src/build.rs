@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
+use nss_wire::name::NAME_SIZE_MAX;
 use nss_wire::{Name, NameBuf, RType};
 
 use crate::additional;
-use crate::arena::{NODES_AT, Node, NodeKind, Writer};
+use crate::arena::{NODE_OVERHEAD, NODES_AT, Node, NodeKind, Writer};
 use crate::builder::{ZONE_SIZE_MAX, ZoneBuilder};
 use crate::check::{self, NodeCheck};
 use crate::denial;
@@ -24,6 +25,14 @@ const AHEAD: usize = 32;
 
 /// Nodes that are looked at before the table is: most names have two or three hosts of their own at most.
 const BESIDE_MAX: usize = 3;
+
+/// Octets of empty non-terminals by those of the names with records, at most. Names of addresses in ip6.arpa. that stand far from each other
+/// have some thirteen times as many as records; names that somebody made up have seventy times as many, and a zone file of 16 MiB made a zone
+/// of a gigabyte.
+const SHARE_MAX: usize = 16;
+
+/// Octets that names with records count as, if they have fewer.
+const SIZE_FREE: usize = 1 << 20;
 
 /// Octets of nodes that others have taken the place of are left where they are up to this part of the arena.
 const GAPS_MAX: usize = 16;
@@ -65,7 +74,12 @@ impl Build {
         // The keys are not needed any more, and the room that they take is.
         let mut sorted: Vec<u32> = nodes.into_iter().map(|(_, node)| node).collect();
         sorted.shrink_to_fit();
-        let order = self.structure(apex, &sorted);
+        let size_max = self.builder.writer.len().max(SIZE_FREE).saturating_mul(1 + SHARE_MAX).min(ZONE_SIZE_MAX);
+        let Some(order) = self.structure(apex, &sorted, size_max) else {
+            let ZoneBuilder { apex, mut findings, .. } = self.builder;
+            findings.push(FindingKind::ZoneTooLarge { limit: size_max }, &apex, 0);
+            return Err(findings.finish(&apex));
+        };
         drop(sorted);
         self.check(apex, order.len());
         let Build { builder, apex_labels, .. } = self;
@@ -180,7 +194,7 @@ impl Build {
         let node = self.builder.write_run();
         let hash = self.builder.hash(owner.as_name());
         self.builder.table.replace(hash, newest, node);
-        (order::first_key(owner.as_name().as_wire(), self.builder.apex.as_name()), node)
+        (order::first_key(owner.as_name().as_wire(), self.builder.apex.as_name().wire_len()), node)
     }
 
     /// Hands the records of a node back to the builder.
@@ -257,8 +271,9 @@ impl Build {
         })
     }
 
-    /// Decides what each node is, and adds those of empty non-terminals; returns all in canonical order.
-    fn structure(&mut self, apex: u32, sorted: &[u32]) -> Vec<u32> {
+    /// Decides what each node is, and adds those of empty non-terminals; returns all in canonical order, or nothing if all had more
+    /// than `size_max` octets.
+    fn structure(&mut self, apex: u32, sorted: &[u32], size_max: usize) -> Option<Vec<u32>> {
         let mut order = Vec::with_capacity(sorted.len() + 1);
         let mut ancestors = vec![Ancestor { offset: apex, labels: self.apex_labels, cut: None }];
         self.builder.writer.set_kind(apex, NodeKind::Apex);
@@ -278,6 +293,10 @@ impl Build {
             };
             let parent = ancestors.last().expect("all owners are below the apex");
             if labels > parent.labels + 1 {
+                // With those of this name they would be too many.
+                if self.builder.writer.len() + (labels - parent.labels) * (NODE_OVERHEAD + NAME_SIZE_MAX) > size_max {
+                    return None;
+                }
                 self.empty_non_terminals(offset, labels, &mut ancestors, &mut order);
             }
             let parent = ancestors.last().expect("all owners are below the apex");
@@ -288,7 +307,7 @@ impl Build {
             ancestors.push(Ancestor { offset, labels, cut });
             order.push(offset);
         }
-        order
+        Some(order)
     }
 
     /// Has nodes come into the cache together, rather than one after the other when each is needed.

@@ -250,7 +250,7 @@ impl ZoneBuilder {
         }
         let owner = Name::from_wire(&self.run.owner).expect("the owner was a name when it came").0;
         let hash = self.hash(owner);
-        let key = order::first_key(owner.as_wire(), self.apex.as_name());
+        let key = order::first_key(owner.as_wire(), self.apex.as_name().wire_len());
         let node = self.write_run();
         self.nodes.push((key, node));
         self.new.push((hash, node));

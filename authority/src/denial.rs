@@ -149,7 +149,7 @@ pub(crate) fn make(arena: &[u8], apex: u32, order: &[u32], slots: Slots<'_>) -> 
     }
     let mut octets = Vec::with_capacity(NSEC_SIZE * nodes.len());
     for node in nodes {
-        octets.extend_from_slice(&search_key(Node::at(arena, node).owner(), apex.owner()).to_be_bytes());
+        octets.extend_from_slice(&search_key(Node::at(arena, node).owner(), apex.owner_octets().len()).to_be_bytes());
         octets.extend_from_slice(&node.to_le_bytes());
     }
     Made { kind: DenialKind::Nsec, octets }
@@ -334,7 +334,7 @@ impl Proofs {
 pub(crate) struct Denier<'z> {
     pub(crate) arena: &'z [u8],
     pub(crate) slots: Slots<'z>,
-    pub(crate) apex: u32,
+    pub(crate) apex_size: usize,
     pub(crate) denial: Denial<'z>,
 }
 
@@ -362,7 +362,7 @@ impl<'z> Denier<'z> {
         match self.denial {
             Denial::None => {}
             Denial::Nsec { links } => {
-                Nsecs { arena: self.arena, apex: self.apex, links }.prove(claim, suffixes, proofs);
+                Nsecs { arena: self.arena, apex_size: self.apex_size, links }.prove(claim, suffixes, proofs);
             }
             Denial::Nsec3 { hash, links, known } => {
                 Nsec3s { denier: self, hash, links, known }.prove(claim, suffixes, proofs);
@@ -421,7 +421,7 @@ impl<'z> Nsec3Check<'z> {
 /// NSEC records in canonical order.
 struct Nsecs<'z> {
     arena: &'z [u8],
-    apex: u32,
+    apex_size: usize,
     links: &'z [[u8; NSEC_SIZE]],
 }
 
@@ -458,7 +458,7 @@ impl Nsecs<'_> {
     ///
     /// Nearly always the keys decide, so that few owners have to be fetched and read.
     fn at(&self, name: Name<'_>) -> Option<u32> {
-        let key = search_key(name, Node::at(self.arena, self.apex).owner());
+        let key = search_key(name, self.apex_size);
         let start = self.links.partition_point(|link| nsec_key(link) < key);
         let same = self.links[start..].partition_point(|link| nsec_key(link) == key);
         let is_before = |link: &[u8; NSEC_SIZE]| Node::at(self.arena, nsec_node(link)).owner() <= name;
@@ -471,8 +471,8 @@ impl Nsecs<'_> {
 const NSEC_SIZE: usize = 12;
 
 /// What a name at or below the apex is searched for by; names with one key are to be compared.
-fn search_key(name: Name<'_>, apex: Name<'_>) -> u64 {
-    let [high, low] = order::first_key(name.as_wire(), apex);
+fn search_key(name: Name<'_>, apex_size: usize) -> u64 {
+    let [high, low] = order::first_key(name.as_wire(), apex_size);
     u64::from(high) << 32 | u64::from(low)
 }
 
@@ -559,11 +559,55 @@ impl Nsec3s<'_> {
 
 #[cfg(test)]
 mod tests {
+    use nss_wire::{Class, Record};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ZoneBuilder;
+
+    /// Labels that sort oddly, and such that only their ends tell apart.
+    fn label() -> impl Strategy<Value = Vec<u8>> {
+        let octet = prop_oneof![Just(0), Just(1), Just(2), Just(b'*'), Just(b'a'), Just(b'B'), Just(b'b')];
+        let short = proptest::collection::vec(octet, 1..4);
+        (any::<bool>(), short).prop_map(|(is_long, end)| if is_long { [&b"Aaaaaaaa"[..], &end].concat() } else { end })
+    }
+
+    /// A name of such labels, below `example.` or the root.
+    fn name_below(labels: &[Vec<u8>], apex: &NameBuf) -> NameBuf {
+        let own = labels.iter().flat_map(|label| [&[label.len() as u8][..], label].concat());
+        let wire: Vec<u8> = own.chain(apex.as_name().as_wire().iter().copied()).collect();
+        Name::from_wire_exact(&wire).unwrap().to_buf()
+    }
 
     proptest! {
+        #[test]
+        fn the_nsec_record_that_covers_a_name_is_that_of_the_last_owner_before_it(
+            is_root in any::<bool>(),
+            owners in proptest::collection::vec(proptest::collection::vec(label(), 1..4), 0..40),
+            asked in proptest::collection::vec(proptest::collection::vec(label(), 0..4), 1..20),
+        ) {
+            let apex: NameBuf = if is_root { "." } else { "example." }.parse().unwrap();
+            let mut builder = ZoneBuilder::new(apex.as_name(), Class::IN);
+            let mut add = |owner: &NameBuf, rtype, rdata: &[u8]| {
+                builder.add(Record { owner: owner.as_name(), rtype, class: Class::IN, ttl: 60, rdata }, 0);
+            };
+            add(&apex, RType::SOA, &[0; 22]);
+            add(&apex, RType::NS, b"\x02ns\x04test\0");
+            add(&apex, RType::DNSKEY, &[1, 1, 3, 13, 0]);
+            let mut linked = vec![apex.clone()];
+            linked.extend(owners.iter().map(|labels| name_below(labels, &apex)));
+            linked.iter().for_each(|owner| add(owner, RType::NSEC, b"\0\0\x01\x40"));
+            let (zone, _) = builder.build().unwrap();
+            let zone = zone.open();
+            let Denier { arena, apex_size, denial: Denial::Nsec { links }, .. } = zone.denier() else { panic!() };
+            let nsecs = Nsecs { arena, apex_size, links };
+            for name in asked.iter().chain(&owners).map(|labels| name_below(labels, &apex)) {
+                let expected = linked.iter().filter(|owner| owner.as_name() <= name.as_name()).max_by_key(|owner| owner.as_name());
+                let found = nsecs.at(name.as_name()).map(|node| zone.node_at_offset(node).owner());
+                prop_assert_eq!(found, expected.map(NameBuf::as_name), "{}", name);
+            }
+        }
+
         #[test]
         fn a_hash_is_found_where_halving_the_chain_finds_it(
             mut hashes in proptest::collection::vec(

@@ -4,7 +4,8 @@
 //! what is answered here; a test holds that they do so octet for octet.
 
 use nss_wire::message::{
-    CompressibleNames, EdnsFlags, ExtendedError, Flags, HEADER_SIZE, MESSAGE_SIZE_MAX, OptionCode, Rcode,
+    COMPRESSED_LABELS_MAX, CompressibleNames, EdnsFlags, ExtendedError, Flags, HEADER_SIZE, MESSAGE_SIZE_MAX,
+    OptionCode, Rcode,
 };
 use nss_wire::{Class, Name, RType};
 
@@ -171,7 +172,10 @@ impl<'z> Plain<'z> {
         let (soa, ttl) = (self.zone.soa_rrset(), self.zone.negative_ttl());
         let apex_size = self.zone.apex_node().owner_octets().len();
         // The root is written, not pointed to.
-        if apex_size == 1 || self.has_more_of_it(soa, apex_size, self.zone.apex_labels()) {
+        if apex_size == 1
+            || self.zone.apex_labels() > COMPRESSED_LABELS_MAX
+            || self.has_more_of_it(soa, apex_size, self.zone.apex_labels())
+        {
             return None;
         }
         let owner = message.suffix(apex_size);
@@ -184,31 +188,42 @@ impl<'z> Plain<'z> {
         message.finish(rcode, kind, subject_labels)
     }
 
-    /// Adds the NSEC or NSEC3 records that prove a claim; `None` if an owner has more in common with a name in `names`, which the
-    /// authority section begins with, than with the question.
+    /// Adds the NSEC or NSEC3 records that prove a claim; `None` if an owner may have more in common with another name in the
+    /// message than with the question.
+    ///
+    /// `names` is what the authority section begins with.
     fn prove(self, message: &mut Message<'_>, claim: Claim, names: RRset<'z>) -> Option<()> {
         let Plain { zone, suffixes, proofs, .. } = self;
         let denier = zone.denier();
-        let rtype = match denier.denial {
+        let apex_size = zone.apex_node().owner_octets().len();
+        let owner_size = match denier.denial {
             Denial::None => return Some(()),
-            Denial::Nsec { .. } | Denial::Nsec3 { .. } => denier.rtype(),
+            // What two of them share is a name that the question or the wildcard stands below, and so the question's.
+            Denial::Nsec { .. } => None,
+            // What two of them share is the apex, where they belong right below it.
+            Denial::Nsec3 { .. } => Some(NSEC3_LABEL_SIZE + apex_size),
         };
+        // To the root nothing points.
+        if apex_size == 1 {
+            return None;
+        }
         proofs.clear();
         denier.prove(claim, suffixes, proofs);
-        let apex_size = zone.apex_node().owner_octets().len();
+        let longest = compressible_names(names).map(<[u8]>::len).max().unwrap_or_default();
         for &offset in proofs.nodes() {
             let node = zone.node_at_offset(offset);
-            let Some(rrset) = node.rrset(rtype) else { continue };
+            let Some(rrset) = node.rrset(denier.rtype()) else { continue };
             let owner = node.owner_octets();
-            let Shared { own, more } = Shared::of(owner, suffixes, apex_size, zone.apex_labels());
+            let Parted { own, last_own, labels } = Parted::new(owner, suffixes, apex_size, zone.apex_labels());
+            if labels > COMPRESSED_LABELS_MAX || owner_size.is_some_and(|size| size != owner.len()) {
+                return None;
+            }
             let above = message.suffix(owner.len() - own.len());
             if own.is_empty() {
                 message.plain_rrset(Section::Authority, above, rrset, true)?;
                 continue;
             }
-            // What proofs share with each other is a name that the question or the wildcard stands below, and so the question's. And
-            // nobody calls anything but an NSEC3 record by a hash.
-            if rtype == RType::NSEC && compressible_names(names).any(|name| ends_with(name, more)) {
+            if last_own.len() <= longest && compressible_names(names).any(|name| ends_with(name, last_own)) {
                 return None;
             }
             message.rrset_below(Section::Authority, own, above, rrset)?;
@@ -220,7 +235,7 @@ impl<'z> Plain<'z> {
     fn referral(self, message: &mut Message<'_>, cut: Node<'z>) -> Option<Reply> {
         let servers = cut.rrset(RType::NS)?;
         let (owner_size, owner_labels) = (cut.owner_octets().len(), cut.owner().label_count());
-        if self.has_more_of_it(servers, owner_size, owner_labels) {
+        if owner_labels > COMPRESSED_LABELS_MAX || self.has_more_of_it(servers, owner_size, owner_labels) {
             return None;
         }
         let owner = message.suffix(owner_size);
@@ -273,37 +288,39 @@ impl<'z> Plain<'z> {
     }
 }
 
-/// What an owner at or below the apex shares with the name in the question.
-struct Shared<'o> {
+/// An owner at or below the apex, parted where it begins to be the end of the question's name.
+struct Parted<'o> {
     /// The labels that only the owner has.
     own: &'o [u8],
-    /// The last of these and all that is shared; all of the owner if it has none of its own.
-    more: &'o [u8],
+    /// The last of these and all behind it; all of the owner if it has none of its own.
+    last_own: &'o [u8],
+    /// Labels of the owner.
+    labels: usize,
 }
 
-impl<'o> Shared<'o> {
+impl<'o> Parted<'o> {
     #[inline]
-    fn of(owner: &'o [u8], suffixes: &Suffixes, apex_size: usize, apex_labels: usize) -> Shared<'o> {
+    fn new(owner: &'o [u8], suffixes: &Suffixes, apex_size: usize, apex_labels: usize) -> Parted<'o> {
         let own_size = owner.len() - apex_size;
         let (mut at, mut labels) = (0, apex_labels);
         while at < own_size {
             at += 1 + usize::from(owner[at]);
             labels += 1;
         }
-        let (mut start, mut before) = (0, 0);
+        let (mut start, mut before, mut left) = (0, 0, labels);
         while start < own_size {
-            if labels <= suffixes.label_count() && owner[start..].eq_ignore_ascii_case(suffixes.wire(labels)) {
+            if left <= suffixes.label_count() && owner[start..].eq_ignore_ascii_case(suffixes.wire(left)) {
                 break;
             }
             before = start;
             start += 1 + usize::from(owner[start]);
-            labels -= 1;
+            left -= 1;
         }
-        Shared { own: &owner[..start], more: &owner[before..] }
+        Parted { own: &owner[..start], last_own: &owner[before..], labels }
     }
 }
 
-/// The names in the records of an RRset that are compressed, and to which others are.
+/// The names in the records of an RRset that later names of the message may point to.
 #[inline]
 fn compressible_names<'z>(rrset: RRset<'z>) -> impl Iterator<Item = &'z [u8]> {
     let names = CompressibleNames::of(rrset.rtype());
@@ -318,7 +335,7 @@ fn compressible_names<'z>(rrset: RRset<'z>) -> impl Iterator<Item = &'z [u8]> {
     })
 }
 
-/// Whether octets end with others but for the case of letters.
+/// Whether octets end with others but for the case of letters, be it in the middle of a label.
 #[inline]
 fn ends_with(octets: &[u8], end: &[u8]) -> bool {
     octets.len().checked_sub(end.len()).is_some_and(|start| octets[start..].eq_ignore_ascii_case(end))
@@ -447,12 +464,12 @@ impl Message<'_> {
         if with_signatures { self.signatures(section, owner, rrset, rrset.signature_ttl()) } else { Some(()) }
     }
 
-    /// Writes an RRset and its signatures, whose owner is a label below the name that `above` points to.
-    fn rrset_below(&mut self, section: Section, label: &[u8], above: u16, rrset: RRset<'_>) -> Option<()> {
+    /// Writes an RRset and its signatures, whose owner has some labels of its own and ends with the name that `above` points to.
+    fn rrset_below(&mut self, section: Section, own: &[u8], above: u16, rrset: RRset<'_>) -> Option<()> {
         let owner = u16::try_from(self.octets.at).ok().filter(|&at| at <= !POINTER_BITS)? | POINTER_BITS;
         let mut rdatas = rrset.rdatas();
         let first = rdatas.next()?;
-        self.octets.put(label)?;
+        self.octets.put(own)?;
         self.octets.array(record_start(above, rrset.rtype(), rrset.ttl()))?;
         self.octets.array((first.len() as u16).to_be_bytes())?;
         self.octets.put(first)?;
@@ -562,6 +579,9 @@ impl Octets<'_> {
 
 /// Octets of type and class behind the name of a question.
 const QUESTION_END_SIZE: usize = 4;
+
+/// Octets of the first label of an NSEC3 record's owner, with its length: a SHA-1 hash in base32hex (RFC 5155 §3).
+const NSEC3_LABEL_SIZE: usize = 33;
 
 /// A pointer to the question's name.
 const QUESTION_POINTER: u16 = POINTER_BITS | HEADER_SIZE as u16;

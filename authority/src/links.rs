@@ -10,7 +10,7 @@
 //!      ↑ -16                        ↑ 0                              ↑ 12
 //! ```
 
-use nss_wire::message::CompressibleNames;
+use nss_wire::message::{COMPRESSED_LABELS_MAX, CompressibleNames};
 use nss_wire::{Name, RType};
 
 /// How one name is written: so many of its octets, then a pointer, if there is one.
@@ -69,7 +69,7 @@ impl Link {
 pub(crate) const POINTER_BITS: u16 = 0xc000;
 
 /// Finds the links of an RRset and puts them into `octets` as they stand in an arena; nothing where a type has no names that are
-/// compressed or there are too many records.
+/// compressed, there are too many records, or a name has more labels than compressors look at.
 pub(crate) fn find<'r>(
     owner: Name<'r>,
     rtype: RType,
@@ -92,6 +92,9 @@ pub(crate) fn find<'r>(
             // RDATA was checked before, so that the names are there.
             let Ok((name, behind)) = Name::from_wire(rest) else { return octets.clear() };
             rest = behind;
+            if name.label_count() > COMPRESSED_LABELS_MAX {
+                return octets.clear();
+            }
             let link = link(name.as_wire(), known.iter());
             let kept = usize::from(link.kept);
             if kept > 0 {

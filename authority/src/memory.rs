@@ -30,6 +30,7 @@ pub(crate) enum Memory {
 pub(crate) struct Large(Box<[u8]>);
 
 impl Memory {
+    /// Takes a zone over, whose table stands where [`Places::new`] says for so many octets.
     pub(crate) fn new(octets: Vec<u8>) -> Memory {
         if is_small(octets.len()) {
             Memory::Small(octets.into())
@@ -130,15 +131,15 @@ impl Header {
             seed: HashSeed::new(u64::from(number(8)) | u64::from(number(12)) << 32),
             apex: number(16),
             slot_count: number(20),
-            places: Places { arena_at: number(24), table_at: number(28), order_at: number(36), denial_at: number(40) },
+            places: Places { arena_at: number(24), table_at: number(28), order_at: number(44), denial_at: number(36) },
             class: Class(u16::from_le_bytes([header[4], header[5]])),
             apex_labels: header[6],
             is_signed: header[7] & SIGNED > 0,
             denial: DenialKind::from_octet(header[7] & !SIGNED),
-            node_count: number(44),
-            record_count: number(48),
-            serial: number(32),
-            negative_ttl: number(52),
+            node_count: number(48),
+            record_count: number(52),
+            serial: number(40),
+            negative_ttl: number(32),
         }
     }
 
@@ -150,18 +151,18 @@ impl Header {
         octets[..4].copy_from_slice(&MAGIC);
         octets[4..8].copy_from_slice(&[class, class2, apex_labels, signed | denial as u8]);
         octets[8..16].copy_from_slice(&seed.number().to_le_bytes());
-        // In the order in which a question needs them.
+        // What questions need comes first.
         let numbers = [
             self.apex,
             self.slot_count,
             places.arena_at,
             places.table_at,
+            self.negative_ttl,
+            places.denial_at,
             self.serial,
             places.order_at,
-            places.denial_at,
             self.node_count,
             self.record_count,
-            self.negative_ttl,
         ];
         for (place, number) in octets[16..].chunks_exact_mut(4).zip(numbers) {
             place.copy_from_slice(&number.to_le_bytes());
@@ -206,13 +207,21 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_zone_stand_one_behind_the_other() {
-        for (nodes_end, nodes, slots, denial) in [(57, 0, 1, 0), (301, 3, 5, 7), (70_001, 7, 11, 13)] {
+        let small = SMALL_MAX - 8 * 5 - 4 * 3;
+        for (nodes_end, nodes, slots, denial, is_small) in [
+            (57, 0, 1, 0, true),
+            (301, 3, 5, 7, true),
+            (small - 4, 3, 5, 3, true),
+            (small - 4, 3, 5, 4, false),
+            (small, 3, 5, 0, false),
+            (70_001, 7, 11, 13, false),
+        ] {
             let (places, end) = Places::new(nodes_end, nodes, slots, denial);
             let Places { arena_at, table_at, order_at, denial_at } = places;
             let [arena_at, table_at, order_at, denial_at] =
                 [arena_at, table_at, order_at, denial_at].map(|place| place as usize);
             assert!(table_at.is_multiple_of(8) && order_at.is_multiple_of(4));
-            assert_eq!((denial_at + denial, places.has_table_first()), (end, nodes_end < SMALL_MAX));
+            assert_eq!((denial_at + denial, places.has_table_first(), self::is_small(end)), (end, is_small, is_small));
             let nodes_at = (arena_at + HEADER_SIZE, arena_at + nodes_end);
             let mut parts =
                 [nodes_at, (order_at, order_at + 4 * nodes), (table_at, table_at + 8 * slots), (denial_at, end)];

@@ -43,9 +43,9 @@ fn parted(nodes: &mut [Keyed]) -> (&mut [Keyed], &mut [Keyed]) {
     nodes.split_at_mut(end)
 }
 
-/// What an owner at or below `apex` is sorted by first.
-pub(crate) fn first_key(owner: &[u8], apex: Name<'_>) -> Key {
-    key(owner, apex.wire_len(), 0)
+/// What an owner at or below an apex of so many octets is sorted by first.
+pub(crate) fn first_key(owner: &[u8], apex_size: usize) -> Key {
+    key(owner, apex_size, 0)
 }
 
 struct Sorter<'a> {
@@ -186,7 +186,7 @@ mod tests {
             }
             let (mut writer, apex): (_, NameBuf) = (Writer::new(), "example.".parse().unwrap());
             let node = |name: &NameBuf| {
-                let key = first_key(name.as_name().as_wire(), apex.as_name());
+                let key = first_key(name.as_name().as_wire(), apex.as_name().wire_len());
                 (key, writer.begin_node(NodeKind::Ordinary, name.as_name()))
             };
             let mut nodes: Vec<Keyed> = names.iter().map(node).collect();
@@ -222,7 +222,7 @@ mod tests {
         let mut writer = Writer::new();
         let (mut nodes, apex): (_, NameBuf) = (Vec::new(), "example.".parse().unwrap());
         for name in names.iter().rev() {
-            let key = first_key(name.as_name().as_wire(), apex.as_name());
+            let key = first_key(name.as_name().as_wire(), apex.as_name().wire_len());
             nodes.push((key, writer.begin_node(NodeKind::Ordinary, name.as_name())));
         }
         names.sort_by(|a, b| a.as_name().cmp(&b.as_name()));

@@ -87,7 +87,7 @@ impl Zone {
         self.header().node_count as usize
     }
 
-    /// Octets of memory that the zone takes.
+    /// Octets of memory that the zone takes, the handle included and its counters left out.
     pub fn memory_size(&self) -> usize {
         size_of::<Zone>() + self.memory.octets().len()
     }
@@ -240,9 +240,10 @@ impl<'z> Opened<'z> {
 
     /// What proves that something doesn't exist.
     pub(crate) fn denier(self) -> Denier<'z> {
-        let Tables { arena, slots, apex, .. } = self.tables();
+        let Tables { arena, slots, .. } = self.tables();
         let Header { denial, places, .. } = self.header();
-        Denier { arena, slots, apex, denial: Denial::read(denial, &self.octets[places.denial_at as usize..]) }
+        let apex_size = self.apex_node().owner_octets().len();
+        Denier { arena, slots, apex_size, denial: Denial::read(denial, &self.octets[places.denial_at as usize..]) }
     }
 }
 

@@ -236,6 +236,14 @@ fn a_thousand_findings_are_listed_and_the_others_counted() {
 }
 
 #[test]
+fn names_that_make_many_more_names_than_they_are_are_refused() {
+    // Each makes 118 empty non-terminals of its own.
+    let deep =
+        |count| (0..count).map(|i| format!("{}n{i}.example. A 192.0.2.1\n", "x.".repeat(119))).collect::<String>();
+    refused(FindingKind::ZoneTooLarge { limit: 17 << 20 }, &deep(1500), &deep(700));
+}
+
+#[test]
 fn a_name_with_signatures_of_all_types_is_refused_and_one_less_is_not() {
     let zone = |types: std::ops::RangeInclusive<u16>| {
         let apex: NameBuf = "example.com".parse().unwrap();

@@ -30,7 +30,7 @@
 //! # Ok(())
 //! # }
 //! ```
-#![expect(unsafe_code, reason = "no safe interface batches datagrams and sets the source of each reply")]
+#![expect(unsafe_code, reason = "no safe interface batches datagrams, sets the source of each reply, or fetches ahead")]
 #![allow(clippy::unnecessary_cast, reason = "musl and glibc differ in the types of lengths in message headers")]
 
 mod sendings;
@@ -562,7 +562,7 @@ pub fn prefetch(at: *const u8) {
     #[cfg(target_arch = "aarch64")]
     // SAFETY: as above, for all processors of AArch64.
     unsafe {
-        std::arch::asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags));
+        std::arch::asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(nomem, nostack, preserves_flags));
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = at;

@@ -10,7 +10,7 @@ pub mod reader;
 pub mod writer;
 
 pub use compressed::CompressedName;
-pub use compressor::{Compression, Compressor};
+pub use compressor::{COMPRESSED_LABELS_MAX, Compression, Compressor};
 pub use edns::{Edns, EdnsError, EdnsFlags, ExtendedError, OptionCode, Options};
 pub use header::{Flags, Header, Opcode, Rcode, Section};
 pub use reader::{MessageError, MessageRecord, Reader};

@@ -16,6 +16,11 @@ pub struct Compressor {
     heads: [u8; BUCKET_COUNT],
 }
 
+/// Labels of a name, from the right, that another one may share; what is to the left of them is always written.
+///
+/// Hosts and delegations have fewer.
+pub const COMPRESSED_LABELS_MAX: usize = 16;
+
 /// Which earlier name a name may share its end with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
@@ -75,7 +80,11 @@ impl<'n> FoundName<'n> {
         loop {
             let length = usize::from(*octets.get(at)?);
             if length == 0 {
-                return Some(FoundName { wire: octets.get(..=at)?, starts, count: count.min(16) });
+                return Some(FoundName {
+                    wire: octets.get(..=at)?,
+                    starts,
+                    count: count.min(COMPRESSED_LABELS_MAX as u8),
+                });
             }
             starts = starts << 8 | at as u128;
             count += 1;

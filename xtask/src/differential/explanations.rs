@@ -117,14 +117,14 @@ impl<'a> Case<'a> {
 
 /// For who has no answer, and so is no witness.
 pub(crate) static HANGING: Explanation = Explanation {
-    name: "a large RRset of names",
+    name: "several names in an RRset",
     reference: "RFC 1034 §4.3.2 step 6 has the answer sent; Knot 3.2 may stop answering anything at one over UDP, and is started again",
     applies: |_, _| false,
     witness: Witness::Nobody,
 };
 
-/// Knot has not been seen to hang at smaller ones.
-const NAMES_OF_KNOT_MAX: usize = 4;
+/// Knot has not been seen to hang at fewer.
+const NAMES_OF_KNOT_MAX: usize = 2;
 
 /// All of them, the narrow ones before the wide ones.
 pub(crate) static EXPLANATIONS: &[Explanation] = &[

@@ -148,7 +148,7 @@ impl<'p> Desk<'p> {
                 }
             }
         }
-        if way == Way::Ahead {
+        if way != Way::Cached {
             self.next += self.batches * AHEAD_MAX;
         }
         let answers = (self.batches * AHEAD_MAX) as f64;
