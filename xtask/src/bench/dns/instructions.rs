@@ -131,7 +131,7 @@ const KINDS: &[Kind] = &[
         expected: |it| it == Expected::NoData,
         is_repeated: false,
         qtype: None,
-        budget: 4_300,
+        budget: 4_400,
     },
     Kind {
         name: "signed NXDOMAIN, NSEC3",
@@ -139,7 +139,7 @@ const KINDS: &[Kind] = &[
         expected: |it| it == Expected::NxDomain,
         is_repeated: false,
         qtype: None,
-        budget: 7_700,
+        budget: 7_900,
     },
     Kind {
         name: "signed NODATA, NSEC",
@@ -147,7 +147,7 @@ const KINDS: &[Kind] = &[
         expected: |it| it == Expected::NoData,
         is_repeated: false,
         qtype: None,
-        budget: 4_600,
+        budget: 4_750,
     },
     Kind {
         name: "signed NXDOMAIN, NSEC",
