@@ -75,10 +75,14 @@ impl Build {
         let mut sorted: Vec<u32> = nodes.into_iter().map(|(_, node)| node).collect();
         sorted.shrink_to_fit();
         let size_max = self.builder.writer.len().max(SIZE_FREE).saturating_mul(1 + SHARE_MAX).min(ZONE_SIZE_MAX);
-        let Some(order) = self.structure(apex, &sorted, size_max) else {
-            let ZoneBuilder { apex, mut findings, .. } = self.builder;
-            findings.push(FindingKind::ZoneTooLarge { limit: size_max }, &apex, 0);
-            return Err(findings.finish(&apex));
+        let order = match self.structure(apex, &sorted, size_max) {
+            Ok(order) => order,
+            Err(deep) => {
+                let ZoneBuilder { apex, mut findings, writer, .. } = self.builder;
+                let owner = Node::at(writer.bytes(), deep).owner().to_buf();
+                findings.push(FindingKind::DeepNames { limit: size_max }, &owner, 0);
+                return Err(findings.finish(&apex));
+            }
         };
         drop(sorted);
         self.check(apex, order.len());
@@ -271,9 +275,9 @@ impl Build {
         })
     }
 
-    /// Decides what each node is, and adds those of empty non-terminals; returns all in canonical order, or nothing if all had more
-    /// than `size_max` octets.
-    fn structure(&mut self, apex: u32, sorted: &[u32], size_max: usize) -> Option<Vec<u32>> {
+    /// Decides what each node is, and adds those of empty non-terminals; returns all in canonical order, or the node with
+    /// whose empty non-terminals all would have more than `size_max` octets.
+    fn structure(&mut self, apex: u32, sorted: &[u32], size_max: usize) -> Result<Vec<u32>, u32> {
         let mut order = Vec::with_capacity(sorted.len() + 1);
         let mut ancestors = vec![Ancestor { offset: apex, labels: self.apex_labels, cut: None }];
         self.builder.writer.set_kind(apex, NodeKind::Apex);
@@ -293,9 +297,8 @@ impl Build {
             };
             let parent = ancestors.last().expect("all owners are below the apex");
             if labels > parent.labels + 1 {
-                // With those of this name they would be too many.
                 if self.builder.writer.len() + (labels - parent.labels) * (NODE_OVERHEAD + NAME_SIZE_MAX) > size_max {
-                    return None;
+                    return Err(offset);
                 }
                 self.empty_non_terminals(offset, labels, &mut ancestors, &mut order);
             }
@@ -307,7 +310,7 @@ impl Build {
             ancestors.push(Ancestor { offset, labels, cut });
             order.push(offset);
         }
-        Some(order)
+        Ok(order)
     }
 
     /// Has nodes come into the cache together, rather than one after the other when each is needed.

@@ -107,6 +107,11 @@ pub enum FindingKind {
         /// The limit.
         limit: usize,
     },
+    /// Error: names of so many labels that with the empty non-terminals above them the zone has more octets than it may have.
+    DeepNames {
+        /// The limit.
+        limit: usize,
+    },
     /// Error: NSEC3 with more iterations than this server computes for every question.
     Nsec3Iterations {
         /// What the zone asks for.
@@ -213,6 +218,7 @@ impl FindingKind {
             FindingKind::TooManyTypes { .. } => &rules::TOO_MANY_TYPES,
             FindingKind::TooManyRecords { .. } => &rules::TOO_MANY_RECORDS,
             FindingKind::ZoneTooLarge { .. } => &rules::ZONE_TOO_LARGE,
+            FindingKind::DeepNames { .. } => &rules::DEEP_NAMES,
             FindingKind::CnameAtApex => &rules::CNAME_AT_APEX,
             FindingKind::Nsec3Iterations { .. } => &rules::NSEC3_ITERATIONS,
             FindingKind::Nsec3Work { .. } => &rules::NSEC3_WORK,
@@ -250,6 +256,7 @@ impl FindingKind {
             | FindingKind::TooManyTypes { .. }
             | FindingKind::TooManyRecords { .. }
             | FindingKind::ZoneTooLarge { .. }
+            | FindingKind::DeepNames { .. }
             | FindingKind::BelowCut { .. }
             | FindingKind::WildcardNs
             | FindingKind::WildcardDname
@@ -342,6 +349,11 @@ impl fmt::Display for FindingKind {
             FindingKind::ZoneTooLarge { limit } => {
                 write!(f, "the zone has more than {limit} octets; split it with delegations")
             }
+            FindingKind::DeepNames { limit } => write!(
+                f,
+                "with the names between this one and its ancestors, and those of others like it, the zone has more than {limit} octets; \
+                 use names of fewer labels"
+            ),
             FindingKind::Nsec3Iterations { iterations, limit } => write!(
                 f,
                 "NSEC3 with {iterations} iterations, of which this server computes {limit} at most; sign the zone with none"

@@ -143,6 +143,11 @@ impl Header {
         }
     }
 
+    /// Whether octets are a header of this layout.
+    pub(crate) fn is_at(octets: &[u8; HEADER_SIZE]) -> bool {
+        octets.starts_with(&MAGIC)
+    }
+
     pub(crate) fn to_octets(self) -> [u8; HEADER_SIZE] {
         let Header { seed, places, class: Class(class), apex_labels, is_signed, denial, .. } = self;
         let [class, class2] = class.to_le_bytes();

@@ -23,6 +23,7 @@ nss_wire::rules! {
     NSEC3_ITERATIONS = 317 "nsec3-iterations", Error, "RFC 9276 §3.1", "NSEC3 with more iterations than the limit";
     TOO_MANY_TYPES = 318 "too-many-types", Error, "a limit of this server", "more types at one name than the limit";
     NSEC3_WORK = 319 "nsec3-work", Error, "RFC 9276 §3.1", "NSEC3 with more iterations than the limit for so many names";
+    DEEP_NAMES = 320 "deep-names", Error, "a limit of this server", "names of so many labels that most of the zone is empty non-terminals";
 
     DUPLICATE = 340 "duplicate", Warning, "RFC 2181 §5", "one record twice";
     TTLS_DIFFER = 341 "ttls-differ", Warning, "RFC 2181 §5.2", "different TTLs in one RRset";

@@ -168,6 +168,7 @@ impl<'z> Opened<'z> {
     #[inline(always)]
     fn new(octets: &'z [u8]) -> Opened<'z> {
         let header = octets.first_chunk().expect("a zone starts with its header");
+        debug_assert!(Header::is_at(header), "a zone starts with its header");
         let arena_at = Header::read(header).places.arena_at as usize;
         Opened { octets, header, arena: &octets[arena_at..] }
     }

@@ -240,7 +240,7 @@ fn names_that_make_many_more_names_than_they_are_are_refused() {
     // Each makes 118 empty non-terminals of its own.
     let deep =
         |count| (0..count).map(|i| format!("{}n{i}.example. A 192.0.2.1\n", "x.".repeat(119))).collect::<String>();
-    refused(FindingKind::ZoneTooLarge { limit: 17 << 20 }, &deep(1500), &deep(700));
+    refused(FindingKind::DeepNames { limit: 17 << 20 }, &deep(1500), &deep(700));
 }
 
 #[test]

@@ -26,7 +26,7 @@ use crate::workspace::Profile;
 /// What is measured.
 #[derive(Subcommand, Clone, Debug)]
 pub(crate) enum Bench {
-    /// Speed and memory of nssd beside NSD and Knot: one small zone, very many, a registry's, a signed one
+    /// Speed and memory of nssd beside NSD and Knot: one small zone, very many, a registry's, signed ones
     Dns(dns::Options),
     /// What a polite client still gets while nssd, NSD and Knot are attacked, and what that costs them
     Attack(attack::Options),

@@ -16,9 +16,9 @@ pub struct Compressor {
     heads: [u8; BUCKET_COUNT],
 }
 
-/// Labels of a name, from the right, that another one may share; what is to the left of them is always written.
+/// Labels of a name, from the right, that another one may share (RFC 1035 §4.1.4); what is to the left of them is always written.
 ///
-/// Hosts and delegations have fewer.
+/// A limit of [`Compressor`]: hosts and delegations have fewer, names of IPv6 addresses more (RFC 3596 §2.5).
 pub const COMPRESSED_LABELS_MAX: usize = 16;
 
 /// Which earlier name a name may share its end with.

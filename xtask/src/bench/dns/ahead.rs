@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
             |way: usize, part: fn(&Spent) -> f64| median(&mut spent[way].iter().map(part).collect::<Vec<_>>());
         let [one_by_one, ahead, cached] = [0, 1, 2].map(|way| median_of(way, Spent::total));
         let looking = median_of(1, |spent| spent.looking);
-        println!("| `{workload:?}` | {one_by_one:.0} | {ahead:.0} | {looking:.0} | {cached:.0} |");
+        println!("| `{}` | {one_by_one:.0} | {ahead:.0} | {looking:.0} | {cached:.0} |", workload.name());
     }
     Ok(())
 }

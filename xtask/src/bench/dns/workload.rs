@@ -37,6 +37,11 @@ impl Workload {
     pub(super) const ALL: [Workload; 5] =
         [Workload::Seed, Workload::Zones, Workload::Delegations, Workload::Signed, Workload::Nsec];
 
+    /// As it is called in tables and on the command line.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
     /// Draws zones and queries.
     pub(super) fn draw(self, size: Size) -> Drawn {
         let mut rng = StdRng::seed_from_u64(RANDOM_SEED);
